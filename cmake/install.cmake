@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# The prefix is self-contained: the program finds share/splitup relative to its own place first.
+if(TARGET splitup)
+    install(TARGETS splitup RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+file(GLOB files CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}"
+    "${CMAKE_SOURCE_DIR}/models/*/*.graph" "${CMAKE_SOURCE_DIR}/models/*/*.safetensors")
+foreach(file IN LISTS files)
+    get_filename_component(folder "${file}" DIRECTORY)
+    install(FILES "${file}" DESTINATION "${CMAKE_INSTALL_DATADIR}/splitup/${folder}")
+endforeach()
+foreach(section 1 7)
+    file(GLOB files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/man/*.${section}")
+    install(FILES ${files} DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
+endforeach()
+foreach(file README.md LICENSE)
+    if(EXISTS "${CMAKE_SOURCE_DIR}/${file}")
+        install(FILES "${file}" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+    endif()
+endforeach()
