@@ -38,9 +38,11 @@ function(su_module name)
     set_property(GLOBAL APPEND PROPERTY SU_PRESENT ${name})
 endfunction()
 
-# su_third_party links a system library to the modules that are allowed to use it.
+# su_third_party links a system library to the modules that are allowed to use it; an owner may be
+# a folder within a module.
 function(su_third_party pkg headers)
-    foreach(name IN LISTS ARGN)
+    foreach(owner IN LISTS ARGN)
+        string(REGEX REPLACE "/.*" "" name "${owner}")
         if(NOT TARGET su_${name})
             continue()
         endif()

@@ -16,7 +16,8 @@ if(NOT SU_cmocka_FOUND)
 endif()
 
 set(SU_TEST_ENV "SU_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "SU_BINARY_DIR=${CMAKE_BINARY_DIR}"
-    "SU_TEST_CACHE=${SU_TEST_CACHE}" "SPLITUP_HOME=${CMAKE_BINARY_DIR}/test-home")
+    "SU_TEST_CACHE=${SU_TEST_CACHE}" "SPLITUP_TEST_CACHE=${SU_TEST_CACHE}"
+    "SPLITUP_HOME=${CMAKE_BINARY_DIR}/test-home")
 
 function(su_test_program target)
     su_modules_of_sources(libs ${ARGN})
@@ -36,7 +37,7 @@ endfunction()
 
 function(su_test_register name label)
     add_test(NAME ${name} COMMAND ${ARGN})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS ${label}
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${SU_TEST_TIMEOUT} LABELS ${label}
         ENVIRONMENT "${SU_TEST_ENV}")
 endfunction()
 
@@ -128,7 +129,5 @@ foreach(file IN LISTS files)
 endforeach()
 
 foreach(check layering layering_selftest)
-    if(EXISTS "${CMAKE_SOURCE_DIR}/tests/${check}.sh")
-        su_test_register(${check} lint bash "${CMAKE_SOURCE_DIR}/tests/${check}.sh")
-    endif()
+    su_test_register(${check} lint python3 "${CMAKE_SOURCE_DIR}/tests/${check}.py")
 endforeach()
