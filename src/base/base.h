@@ -81,12 +81,13 @@ void *su_arena_alloc(struct su_arena *a, size_t bytes);
 char *su_arena_strndup(struct su_arena *a, const char *s, size_t n);
 void su_arena_fini(struct su_arena *a);
 
-/* Growing byte buffer. Appending after an allocation failure or beyond `limit` (0 = none) is a no-op that sets `failed`,
-   so a writer checks once at the end. data is NUL-terminated beyond len when any byte was reserved. */
+/* Growing byte buffer. Appending after an allocation failure or beyond `limit` (0 = none) is a no-op that sets `failed`
+   (and `over` when the limit was the reason), so a writer checks once at the end. data is NUL-terminated beyond len when
+   any byte was reserved. su_buf_clear forgets the content and a failure, and keeps the memory. */
 struct su_buf {
     uint8_t *data;
     size_t len, cap, limit;
-    bool failed;
+    bool failed, over;
 };
 void su_buf_init(struct su_buf *b, size_t limit_bytes);
 void su_buf_fini(struct su_buf *b);
@@ -101,7 +102,8 @@ void su_buf_str(struct su_buf *b, const char *s);
 void su_buf_printf(struct su_buf *b, const char *fmt, ...) SU_PRINTF(2, 3);
 SU_CHECK enum su_code su_buf_check(const struct su_buf *b, const char *at, struct su_err *e); /* SU_ENOMEM/SU_ELIMIT */
 
-/* Bounded reader over foreign bytes. A read past the end sets `failed`, leaves pos and yields zeros. */
+/* Bounded reader over foreign bytes. A read past the end sets `failed`, leaves pos and yields zeros, and so does every
+   read after it: check `failed` before believing what was read. */
 struct su_reader {
     const uint8_t *data;
     size_t len, pos;
@@ -118,6 +120,7 @@ size_t su_read_left(const struct su_reader *r);
 uint16_t su_le16(const void *p);
 uint32_t su_le32(const void *p);
 uint64_t su_le64(const void *p);
+void su_put_le16(void *p, uint16_t v);
 void su_put_le32(void *p, uint32_t v);
 void su_put_le64(void *p, uint64_t v);
 
@@ -127,7 +130,11 @@ void su_put_le64(void *p, uint64_t v);
 bool su_str_copy(char *dst, size_t cap, const char *src);
 bool su_str_starts(const char *s, const char *prefix);
 bool su_str_ends(const char *s, const char *suffix);
-/* Writes a printable version of foreign text: control bytes and invalid UTF-8 become '?'. */
+/* Length (1 to 4) of the well-formed UTF-8 sequence at s, of which `left` bytes may be read; 0 when there is none
+   (overlong forms, surrogates and values above U+10FFFF are not well-formed). */
+size_t su_utf8_step(const void *s, size_t left);
+/* Writes a printable version of foreign text: control characters (C0, DEL, C1) and invalid UTF-8 become '?', one per byte;
+   a text that is too long is cut between characters. dst is always terminated. */
 void su_str_sanitize(char *dst, size_t cap, const char *src, size_t len);
 
 /* Each encoder writes a terminated string into out[cap] and returns its length, 0 when cap is too small. Each decoder
