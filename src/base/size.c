@@ -80,7 +80,8 @@ enum su_code su_parse_size(const char *s, const char *at, uint64_t *bytes, struc
     bool fraction = *p == '.';
     if (fraction) {
         if (!is_digit(*++p))
-            return su_fail(e, SU_EINVAL, at, "'%s' has no digit after the point; %s", shown, remedy);
+            return su_fail(e, SU_EINVAL, at, "'%s' has no digit after the point; %s", shown,
+                           remedy);
         for (unsigned i = 0; is_digit(*p); p++, i++) {
             if (i < FRACTION_DIGITS) {
                 num = num * 10 + (uint64_t)(*p - '0');
@@ -139,7 +140,8 @@ const char *su_format_size(uint64_t bytes, char *out, size_t cap)
         uint64_t rest = bytes & (((uint64_t)1 << shift) - 1);
         /* rest < 2^60: drop low bits so that the product fits; they are far below a hundredth. */
         unsigned drop = shift > 50 ? shift - 50 : 0;
-        uint64_t steps = ((rest >> drop) * keep + ((uint64_t)1 << (shift - drop - 1))) >> (shift - drop);
+        uint64_t steps =
+            ((rest >> drop) * keep + ((uint64_t)1 << (shift - drop - 1))) >> (shift - drop);
         whole += steps / keep;
         hundredths = steps % keep * (100 / keep);
         if (whole < 1024 || unit == 5)
@@ -148,7 +150,8 @@ const char *su_format_size(uint64_t bytes, char *out, size_t cap)
     if (hundredths == 0)
         (void)snprintf(out, cap, "%u %cB", (unsigned)whole, units[unit]);
     else if (hundredths % 10 == 0)
-        (void)snprintf(out, cap, "%u.%u %cB", (unsigned)whole, (unsigned)hundredths / 10, units[unit]);
+        (void)snprintf(out, cap, "%u.%u %cB", (unsigned)whole, (unsigned)hundredths / 10,
+                       units[unit]);
     else
         (void)snprintf(out, cap, "%u.%02u %cB", (unsigned)whole, (unsigned)hundredths, units[unit]);
     return out;
