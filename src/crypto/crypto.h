@@ -53,11 +53,12 @@ uint64_t su_merkle_leaf_count(uint64_t blob_bytes);
 /* Builder, in either of two ways and never both on one object: su_merkle_update streams the blob's bytes and cuts the
    chunks itself; su_merkle_add takes leaf digests. Constant memory, no heap. */
 struct su_merkle {
-    struct su_sha256 chunk;    /* leaf being hashed */
-    uint32_t chunk_bytes;      /* bytes of it so far */
-    uint64_t leaves;           /* finished leaves */
-    struct su_buf *leaf_list;  /* borrowed, may be NULL */
-    uint8_t stack[SU_MERKLE_PATH_MAX][SU_SHA256_BYTES]; /* roots of full subtrees, one per set bit of leaves */
+    struct su_sha256 chunk; /* leaf being hashed */
+    uint32_t chunk_bytes; /* bytes of it so far */
+    uint64_t leaves; /* finished leaves */
+    struct su_buf *leaf_list; /* borrowed, may be NULL */
+    uint8_t stack[SU_MERKLE_PATH_MAX]
+                 [SU_SHA256_BYTES]; /* roots of full subtrees, one per set bit of leaves */
 };
 
 /* leaf_list, when not NULL, is kept until su_merkle_final and receives each leaf (32 bytes) as it is finished; check it
@@ -74,10 +75,12 @@ void su_merkle_blob(const void *data, size_t n, uint8_t root[SU_SHA256_BYTES]);
 
 /* Inclusion proof of leaf `index` among n: the siblings from the leaf to the root, into path[SU_MERKLE_PATH_MAX].
    Returns their number. Assumes index < n. Costs n - 1 hashes. */
-size_t su_merkle_prove(const uint8_t *leaves, uint64_t n, uint64_t index, uint8_t path[][SU_SHA256_BYTES]);
+size_t su_merkle_prove(const uint8_t *leaves, uint64_t n, uint64_t index,
+                       uint8_t path[][SU_SHA256_BYTES]);
 /* True when `leaf` is number `index` of the n leaves under root. All arguments may be hostile; a path longer or shorter
    than the tree demands is refused. Trust in n must come from elsewhere (a blob's length). */
-SU_CHECK bool su_merkle_verify(const uint8_t root[SU_SHA256_BYTES], const uint8_t leaf[SU_SHA256_BYTES],
-                               uint64_t index, uint64_t n, const uint8_t (*path)[SU_SHA256_BYTES], size_t path_len);
+SU_CHECK bool su_merkle_verify(const uint8_t root[SU_SHA256_BYTES],
+                               const uint8_t leaf[SU_SHA256_BYTES], uint64_t index, uint64_t n,
+                               const uint8_t (*path)[SU_SHA256_BYTES], size_t path_len);
 
 #endif
