@@ -86,6 +86,7 @@ struct su_graph {
     uint32_t n_value, n_node, n_output, n_input, n_weight, n_state, n_record;
     uint32_t const_bytes;
     bool checked;
+    struct su_graph_own *own; /* of the builder: capacities, index of names */
 };
 
 /* ---- types and shapes --------------------------------------------------------------------------------------- */
@@ -93,6 +94,7 @@ struct su_graph {
 const char *su_dtype_name(enum su_dtype d);
 bool su_dtype_find(const char *name, enum su_dtype *out);
 bool su_dtype_is_block(enum su_dtype d);               /* a block-quantised storage type */
+bool su_dtype_is_value(enum su_dtype d);               /* F32, I32, U32, BOOL: what an op can produce */
 enum su_dtype su_dtype_seen(enum su_dtype d);          /* what an op sees: F16, BF16 -> F32, others themselves */
 const char *su_op_name(enum su_op op);
 bool su_op_find(const char *name, enum su_op *out);
@@ -105,6 +107,8 @@ const char *su_shape_format(const struct su_shape *s, char *out, size_t cap);
 SU_CHECK enum su_code su_tensor_bytes(enum su_dtype d, const struct su_shape *s, uint64_t *bytes, struct su_err *e);
 /* Bytes of one row of a value as ops hold it (4 per element). */
 uint64_t su_value_row_bytes(const struct su_value *v);
+/* A declared state or the result of state_append: dtype F16 and domain ROWS (it follows the rows' sessions). */
+bool su_value_is_state(const struct su_value *v);
 
 /* ---- building ----------------------------------------------------------------------------------------------- */
 
@@ -210,6 +214,7 @@ float su_num_sigmoid(float x);
 float su_num_tanh(float x);
 float su_num_silu(float x);
 float su_num_gelu(float x);
+float su_num_trunc(float x);                 /* toward zero, a whole number; |x| >= 2^23 unchanged */
 int32_t su_num_to_i32(float x);              /* toward zero, saturates at +-2^22 */
 float su_num_from_i32(int32_t v);            /* (v >> 16)·65536 + (v & 0xffff): exact halves, one rounding (RTE) */
 float su_num_from_u32(uint32_t v);
