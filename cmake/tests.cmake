@@ -128,6 +128,6 @@ foreach(file IN LISTS files)
     endif()
 endforeach()
 
-foreach(check layering layering_selftest)
+foreach(check layering layering_selftest coverage_selftest)
     su_test_register(${check} lint python3 "${CMAKE_SOURCE_DIR}/tests/${check}.py")
 endforeach()
