@@ -161,7 +161,8 @@ static int base64_value(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Strict: padding is required and the bits it cuts off must be zero, so that each text has one meaning and one form. */
+/* Strict: padding is required and the bits it cuts off must be zero, so that each text has one
+   meaning and one form. */
 bool su_base64_decode(const char *s, void *out, size_t cap, size_t *len)
 {
     size_t n = strlen(s), pad = 0, o = 0;

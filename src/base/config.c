@@ -35,7 +35,8 @@ static char *skip_blanks(char *p)
     return p;
 }
 
-/* Reads "..." at p, in place. Returns what follows the closing quote, NULL when the quotes are wrong. */
+/* Reads "..." at p, in place. Returns what follows the closing quote, NULL when the quotes are
+   wrong. */
 static char *unquote(char *p, char **value)
 {
     char *out = p;

@@ -118,7 +118,8 @@ static int write_all(int fd, const void *data, size_t n)
     return 0;
 }
 
-/* Makes a rename in the folder durable. Some file systems cannot sync a folder (EINVAL): they have nothing to add. */
+/* Makes a rename in the folder durable. Some file systems cannot sync a folder (EINVAL): they
+   have nothing to add. */
 static int sync_folder_of(const char *path)
 {
     char dir[PATH_MAX];

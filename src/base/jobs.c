@@ -12,9 +12,10 @@
 #define JOBS_SPIN_NS 30000 /* a decode step leaves gaps of this order between its operations */
 #define JOBS_LINE 64
 
-/* One su_jobs_run in progress. A worker may touch the plain fields only between raising `users` and lowering it, and only
-   if it saw `open` in between; the owner closes the slot before it waits for users to reach 0. Either the worker sees the
-   slot closed, or the owner sees the worker: both sides store first and load second, sequentially consistent. */
+/* One su_jobs_run in progress. A worker may touch the plain fields only between raising `users`
+   and lowering it, and only if it saw `open` in between; the owner closes the slot before it
+   waits for users to reach 0. Either the worker sees the slot closed, or the owner sees the
+   worker: both sides store first and load second, sequentially consistent. */
 struct slot {
     _Alignas(JOBS_LINE) atomic_bool taken;
     atomic_bool open;

@@ -13,8 +13,8 @@ void su_progress_init(struct su_progress *p, uint64_t total, const char *unit, u
     (void)su_str_copy(p->unit, sizeof p->unit, unit);
 }
 
-/* An exponential average over time, so that calls may come at any pace. Steps shorter than a tenth of a second only count
-   `done`, as their rate is mostly noise. */
+/* An exponential average over time, so that calls may come at any pace. Steps shorter than a
+   tenth of a second only count `done`, as their rate is mostly noise. */
 void su_progress_set(struct su_progress *p, uint64_t done, uint64_t now_ns)
 {
     uint64_t span_ns = now_ns > p->last_ns ? now_ns - p->last_ns : 0;

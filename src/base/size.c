@@ -120,7 +120,8 @@ enum su_code su_parse_u64(const char *s, const char *at, uint64_t lo, uint64_t h
     return SU_OK;
 }
 
-/* Three significant digits without trailing zeros, in integers so that no locale changes the point. */
+/* Three significant digits without trailing zeros, in integers so that no locale changes the
+   point. */
 const char *su_format_size(uint64_t bytes, char *out, size_t cap)
 {
     static const char units[] = "KMGTPE";

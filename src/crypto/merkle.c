@@ -46,8 +46,8 @@ void su_merkle_init(struct su_merkle *m, struct su_buf *leaf_list)
     start_chunk(m);
 }
 
-/* The stack holds the roots of full subtrees, largest lowest, one per set bit of `leaves`: adding a leaf carries like
-   adding 1 to a binary number. */
+/* The stack holds the roots of full subtrees, largest lowest, one per set bit of `leaves`:
+   adding a leaf carries like adding 1 to a binary number. */
 void su_merkle_add(struct su_merkle *m, const uint8_t leaf[SU_SHA256_BYTES])
 {
     uint8_t carry[SU_SHA256_BYTES];
@@ -96,7 +96,7 @@ void su_merkle_final(struct su_merkle *m, uint8_t root[SU_SHA256_BYTES])
         su_sha256(NULL, 0, root);
         return;
     }
-    /* The smaller subtrees lie to the right; folding them from the right gives the split at powers of two. */
+    /* The smaller subtrees lie to the right: folding from there splits at powers of two. */
     memcpy(root, m->stack[--top], SU_SHA256_BYTES);
     while (top > 0)
         su_merkle_node(m->stack[--top], root, root);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* SHA-256 with the ARMv8 cryptography extension (Arm ARM: SHA256H, SHA256H2, SHA256SU0, SHA256SU1). */
+/* SHA-256 with the ARMv8 cryptography extension (Arm ARM: SHA256H, SHA256H2, SHA256SU0,
+   SHA256SU1). */
 #include "crypto_priv.h"
 
 #include <arm_neon.h>

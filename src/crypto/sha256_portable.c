@@ -9,8 +9,8 @@ static bool always(void)
     return true;
 }
 
-/* libsodium compresses whole blocks as they come, so a state with nothing buffered goes in and comes out. The count it
-   keeps only matters for the padding, which sha256.c does itself. */
+/* libsodium compresses whole blocks as they come, so a state with nothing buffered goes in and
+   comes out. The count it keeps only matters for the padding, which sha256.c does itself. */
 static void blocks(uint32_t h[8], const uint8_t *p, size_t n)
 {
     crypto_hash_sha256_state st;

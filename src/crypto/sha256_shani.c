@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* SHA-256 with the x86 SHA extensions (Intel 64 manual, volume 2: SHA256RNDS2, SHA256MSG1, SHA256MSG2). */
+/* SHA-256 with the x86 SHA extensions (Intel 64 manual, volume 2: SHA256RNDS2, SHA256MSG1,
+   SHA256MSG2). */
 #include "crypto_priv.h"
 
 #include <cpuid.h>
