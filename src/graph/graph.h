@@ -115,26 +115,32 @@ bool su_value_is_state(const struct su_value *v);
 struct su_graph *su_graph_new(void);
 void su_graph_free(struct su_graph *g); /* NULL allowed */
 
-/* Each adds a record and stores its value id in *id. SU_EINVAL: bad or repeated name, wrong domain (inputs: any but EMIT),
-   SU_ELIMIT: a limit above, named. Names are copied. */
+/* Each adds a record and stores its value id in *id, or fails and leaves the graph as it was. SU_EINVAL: bad or repeated name
+   (inputs, weights, states and outputs have names of their own), an empty axis, wrong domain (inputs: FIXED or ROWS) or type
+   (inputs: a value type); SU_ETYPE: a block type whose blocks do not fill the last axis; SU_ELIMIT: a limit above, named;
+   SU_ENOMEM. Names are copied. Every addition takes back `checked`. */
 SU_CHECK enum su_code su_graph_add_input(struct su_graph *g, const char *name, enum su_domain domain, enum su_dtype dtype,
                                          const struct su_shape *shape, uint32_t *id, struct su_err *e);
-/* first_row: see struct su_value; 0 for a whole tensor. The pair (name, first_row) must be unique. */
+/* first_row: see struct su_value; 0 for a whole tensor. The pair (name, first_row) must be unique, and all rows of one name
+   agree in type and in all axes but the first. */
 SU_CHECK enum su_code su_graph_add_weight(struct su_graph *g, const char *name, enum su_dtype dtype,
                                           const struct su_shape *shape, uint64_t first_row, uint32_t *id, struct su_err *e);
 /* Per session, `positions` rows of `shape`, stored as F16. */
 SU_CHECK enum su_code su_graph_add_state(struct su_graph *g, const char *name, const struct su_shape *shape,
                                          uint32_t *id, struct su_err *e);
 /* Infers and stores dtype, domain and shape of the outputs; *id is the first output. SU_EINVAL: unknown op, argument or
-   attribute count, value id not yet defined; SU_ETYPE: types, shapes or domains do not go together (says which and why);
-   SU_ELIMIT. data only for CONST. */
+   attribute count, an attribute that no shape allows, value id not yet defined; SU_ETYPE: types, shapes, domains or attributes do
+   not go together (says which and why); SU_ELIMIT; SU_ENOMEM. data only for CONST: little-endian elements, 4 bytes each, copied;
+   floats pass fz and sat, booleans must be 0 or 1. Rules per op: ops.def. */
 SU_CHECK enum su_code su_graph_add_node(struct su_graph *g, enum su_op op, const uint32_t *arg, uint32_t n_arg,
                                         const int32_t *attr, uint32_t n_attr, const void *data, uint32_t data_bytes,
                                         uint32_t *id, struct su_err *e);
+/* An output is an input or a node's result of value type, else SU_ETYPE; SU_EINVAL: bad or repeated name, unknown value. */
 SU_CHECK enum su_code su_graph_add_output(struct su_graph *g, const char *name, uint32_t value, struct su_err *e);
 
-/* Whole-graph rules: at least one output, unique output names, every input, weight, state and node used (a node by at
-   least one of its outputs), const data canonical. Sets value.uses and g->checked. Bytes, plans and evaluation need it. */
+/* Whole-graph rules: at least one output; every input, weight, state and node used (a node by at least one of its outputs); no
+   reader of a state after a state_append to it. Sets value.uses and g->checked. Bytes, plans and evaluation need it.
+   SU_EINVAL names the record; SU_ENOMEM. */
 SU_CHECK enum su_code su_graph_check(struct su_graph *g, struct su_err *e);
 
 /* Multiply-adds of one row of a node (an elementwise or moved element counts as 1/8, rounded up), of a whole graph. */
