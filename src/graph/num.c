@@ -9,9 +9,7 @@
 
    Errors are relative to the true value, in units of 2^-24, measured over the whole domain; tests/unit/graph/test_num.c
    repeats the measurement. Coefficients of exp, log2, sin and tanh are those published in the Cephes library. */
-#include "graph/graph.h"
-
-#include <string.h>
+#include "eval_priv.h"
 
 #define SIGN 0x80000000u
 #define MAGIC                                                                                      \
@@ -376,22 +374,27 @@ float su_num_from_u32(uint32_t v)
     return hi + (float)(int32_t)(v & 0xffffu);
 }
 
-float su_num_sum(const float *x, size_t n)
+float su_num_tree(float lane[SU_LANES])
 {
-    float lane[32] = {0};
-    for (size_t i = 0; i < n; i++)
-        lane[i % 32] = lane[i % 32] + x[i];
-    for (size_t half = 16; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++)
+    for (uint32_t half = SU_LANES / 2; half > 0; half /= 2)
+        for (uint32_t l = 0; l < half; l++)
             lane[l] = lane[l] + lane[l + half];
     return lane[0];
+}
+
+float su_num_sum(const float *x, size_t n)
+{
+    float lane[SU_LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        lane[i % SU_LANES] = lane[i % SU_LANES] + x[i];
+    return su_num_tree(lane);
 }
 
 float su_num_dot(const float *a, const float *b, size_t n)
 {
     float total = 0.0f;
     for (size_t i = 0; i < n;) {
-        size_t end = n - i > 256 ? i + 256 : n;
+        size_t end = n - i > SU_SEGMENT ? i + SU_SEGMENT : n;
         float acc = 0.0f;
         for (; i < end; i++) {
             float p = a[i] * b[i];
