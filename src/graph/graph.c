@@ -192,8 +192,10 @@ enum su_code su_graph_add_weight(struct su_graph *g, const char *name, enum su_d
     if (first_row > SU_GRAPH_DIM_MAX || first_row + v.shape.dim[0] > SU_GRAPH_DIM_MAX)
         return su_fail(e, SU_ELIMIT, name, "rows from %" PRIu64 " on exceed axis 0's limit of %u",
                        first_row, SU_GRAPH_DIM_MAX);
-    if ((c = su_tensor_bytes(dtype, &v.shape, &bytes, e)))
-        return su_wrap(e, "weight %s", name);
+    if ((c = su_tensor_bytes(dtype, &v.shape, &bytes, e))) {
+        su_wrap(e, "weight %s", name);
+        return c;
+    }
     if (su_names_find(g, SU_NAME_WEIGHT, name, first_row) != UINT32_MAX)
         return su_fail(e, SU_EINVAL, name, "two weights have this name and first row %" PRIu64,
                        first_row);
