@@ -109,8 +109,8 @@ void su_buf_u32(struct su_buf *b, uint32_t v);
 void su_buf_u64(struct su_buf *b, uint64_t v);
 void su_buf_str(struct su_buf *b, const char *s);
 void su_buf_printf(struct su_buf *b, const char *fmt, ...) SU_PRINTF(2, 3);
-SU_CHECK enum su_code su_buf_check(const struct su_buf *b, const char *at,
-                                   struct su_err *e); /* SU_ENOMEM/SU_ELIMIT */
+/* SU_ELIMIT when `over`, SU_ENOMEM when else `failed`. */
+SU_CHECK enum su_code su_buf_check(const struct su_buf *b, const char *at, struct su_err *e);
 
 /* Bounded reader over foreign bytes. A read past the end sets `failed`, leaves pos and yields
    zeros, and so does every read after it: check `failed` before believing what was read. */
@@ -124,8 +124,8 @@ uint8_t su_read_u8(struct su_reader *r);
 uint16_t su_read_u16(struct su_reader *r);
 uint32_t su_read_u32(struct su_reader *r);
 uint64_t su_read_u64(struct su_reader *r);
-const uint8_t *su_read_bytes(struct su_reader *r,
-                             size_t n); /* pointer into data, NULL when short */
+/* A pointer into data; NULL when short. */
+const uint8_t *su_read_bytes(struct su_reader *r, size_t n);
 size_t su_read_left(const struct su_reader *r);
 
 uint16_t su_le16(const void *p);
@@ -152,13 +152,13 @@ void su_str_sanitize(char *dst, size_t cap, const char *src, size_t len);
 
 /* Each encoder writes a terminated string into out[cap] and returns its length, 0 when cap is
    too small. Each decoder returns false on a bad character, a bad length or a result beyond
-   cap; *len is the decoded length. */
+   cap; *len is the decoded length. Hex: lower case out, both cases in. Base58: Bitcoin's
+   alphabet, n <= 256. Base64: RFC 4648, padded; a form other than the encoder's is refused. */
 size_t su_hex_encode(const void *data, size_t n, char *out, size_t cap);
 bool su_hex_decode(const char *s, void *out, size_t cap, size_t *len);
-size_t su_base58_encode(const void *data, size_t n, char *out,
-                        size_t cap); /* Bitcoin alphabet; n <= 256 */
+size_t su_base58_encode(const void *data, size_t n, char *out, size_t cap);
 bool su_base58_decode(const char *s, void *out, size_t cap, size_t *len);
-size_t su_base64_encode(const void *data, size_t n, char *out, size_t cap); /* RFC 4648, padded */
+size_t su_base64_encode(const void *data, size_t n, char *out, size_t cap);
 bool su_base64_decode(const char *s, void *out, size_t cap, size_t *len);
 
 /* Parses "300KB", "12GB", "1.5GiB", "4096", "64 MB": K/M/G/T with B mean 2^10, 2^20, 2^30, 2^40
@@ -182,11 +182,10 @@ enum su_log_level { SU_LOG_ERROR, SU_LOG_WARN, SU_LOG_INFO, SU_LOG_DEBUG, SU_LOG
 /* One line per event: UTC time in ms, level, topic, message; long messages are cut at 2 KiB,
    control characters and invalid UTF-8 in them become '?'. Sinks: stderr (level set by
    su_log_stderr, -1 = off, the default WARN) and a file (always appended, mode 0600, renamed to
-   FILE.1 at 16 MiB). Thread-safe; never from a signal handler. */
+   FILE.1 at 16 MiB; path NULL closes it). Thread-safe; never from a signal handler. */
 void su_log(enum su_log_level level, const char *topic, const char *fmt, ...) SU_PRINTF(3, 4);
 void su_log_stderr(int max_level);
-SU_CHECK enum su_code su_log_file(const char *path, int max_level,
-                                  struct su_err *e); /* NULL closes it */
+SU_CHECK enum su_code su_log_file(const char *path, int max_level, struct su_err *e);
 
 /* Rate and time left of long work. su_progress_line fills "12.3 MB of 1.2 GB, 3.4 MB/s, 5:12
    left". total 0 = unknown. unit "B" formats as sizes, anything else as counts. Pure arithmetic
@@ -252,8 +251,8 @@ void su_config_free(struct su_config *c);
    All functions but new and free are thread-safe. */
 struct su_jobs;
 struct su_jobs *su_jobs_new(unsigned threads);
-unsigned su_jobs_threads(
-    const struct su_jobs *j); /* workers + caller, i.e. the parallelism of su_jobs_run */
+/* Workers + caller, i.e. the parallelism of su_jobs_run. */
+unsigned su_jobs_threads(const struct su_jobs *j);
 /* Calls fn(ctx, i) once for every i in [0, n), in no order, on the workers and the caller;
    returns when all are done and what they wrote is visible. No allocation. Runs from several
    threads share the workers; a run from inside fn works, mostly on its own thread. */
