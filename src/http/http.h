@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* http: a client (libcurl's multi interface inside) and a small server (libmicrohttpd). Everything
    is capped and has a deadline; nothing here believes a length it was told. HTTP semantics as in
-   RFC 9110 (ranges §14, validators §8.8). The client follows at most 5 redirects, only to http and
-   https and never from https to http, verifies TLS certificates, and ignores proxies' and servers'
-   wishes for anything else. */
+   RFC 9110 (ranges §14, validators §8.8). The client follows at most 5 redirects of GET and HEAD,
+   only to http and https and never from https to http, verifies TLS certificates, and obeys the
+   usual proxy variables of the environment except for loopback. */
 #ifndef SU_HTTP_H
 #define SU_HTTP_H
 
@@ -49,8 +49,8 @@ struct su_http_reply {
    callable from any thread. opts may be NULL. body/body_len may be NULL/0; headers are borrowed. On
    failure *reply is empty:
      SU_EINVAL (URL is not http or https, or malformed), SU_ENET (the message names host and cause;
-     also TLS and too many redirects), SU_ETIMEOUT (deadline), SU_ELIMIT (max_bytes), SU_ECANCELLED,
-     SU_ENOMEM */
+     also TLS and too many redirects), SU_ETIMEOUT (deadline, or every attempt stalled), SU_ELIMIT
+     (max_bytes), SU_ECANCELLED, SU_ENOMEM */
 SU_CHECK enum su_code su_http_request(const char *method, const char *url,
                                       const struct su_http_header *headers, size_t nheaders,
                                       const void *body, size_t body_len,
