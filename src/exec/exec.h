@@ -111,16 +111,17 @@ const char *su_backend_lacks(enum su_backend b, enum su_op op);
 struct su_conformance_probe {
     char name[48];
     bool pass;
+    uint8_t digest[SU_SHA256_BYTES]; /* of the probe's outputs; zero when it did not run */
     char detail[160]; /* first difference: input bits, got, want */
 };
 struct su_conformance {
     struct su_conformance_probe probe[64];
     uint32_t n_probe, n_fail;
     uint8_t root[SU_SHA256_BYTES]; /* over every probe's output bits in order */
-    bool root_known_good;          /* equals su_conformance_root() */
+    bool root_known_good;          /* equals su_conformance_root */
     double ms;
 };
-const uint8_t *su_conformance_root(void); /* the known answer compiled in */
+void su_conformance_root(uint8_t out[SU_SHA256_BYTES]); /* the known answer compiled in */
 /* Runs every probe of the suite on a backend (functions over 2^20 values and both sides of each domain bound, denormal and rounding
    probes, contraction probe, matmul and conv shapes, reductions, integer extremes, loop lengths). progress may be NULL and
    is called with done of total; returning false cancels (SU_ECANCELLED). SU_OK with n_fail > 0 is possible: the device is then refused by its user. */

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/* cpu_priv: the parts of the cpu backend.
+   A dispatch is cut into chunks of rows; each thread takes a chunk through the whole graph in an arena small enough for its cache,
+   so no thread waits for another inside a dispatch. With fewer rows than threads, matmul and conv2d split their outputs over the
+   threads instead. Neither choice touches the order of any sum.
+   Kernels are plain C compiled once per instruction set (cpu_kernels_*.c) and chosen at run time. */
+#ifndef SU_CPU_PRIV_H
+#define SU_CPU_PRIV_H
+
+#include "exec_priv.h"
+
+/* y[m·y_m + n·y_n] = N5 dot of row m of A with row n of W, for n in [n_begin, n_end). Element k of row m is
+   a[(m_off ? m_off[m] : m·a_m) + (k_off ? k_off[k] : k)]. w is packed by cpu_pack. n_begin is a multiple of the panel width. */
+struct cpu_gemm {
+    const float *w;
+    uint32_t n, k, m;
+    uint32_t n_begin, n_end;
+    const float *a;
+    size_t a_m;
+    const uint32_t *m_off, *k_off;
+    float *y;
+    size_t y_m, y_n;
+    uint64_t saturations;
+};
+struct cpu_kernels {
+    const char *name;
+    uint32_t panel; /* widest panel of packed weights, in outputs */
+    void (*gemm)(struct cpu_gemm *g);
+    /* y[i] = op(a[i·sa], b[i·sb], c[i·sc]) for i in [0, n), strides 0 or 1; every operand and result is 4 bytes wide. `attr` is the node's first
+       attribute. Adds results changed by sat to *sat. */
+    void (*map)(enum su_op op, enum su_dtype in, enum su_dtype out, int32_t attr,
+                const void *const arg[3], const size_t step[3], void *y, size_t n, uint64_t *sat);
+    /* fz and sat in place */
+    void (*fix)(float *x, size_t n, uint64_t *sat);
+    /* Rows of D elements, contiguous. N6 sums and the formulas of N11. */
+    float (*sum)(const float *x, size_t n);
+    void (*softmax)(const float *x, float *y, size_t n, uint64_t *sat);
+    void (*layernorm)(const float *x, const float *w, const float *b, float *y, size_t n, float eps,
+                      uint64_t *sat);
+    void (*rmsnorm)(const float *x, const float *w, float *y, size_t n, float eps, float offset,
+                    uint64_t *sat);
+};
+extern const struct cpu_kernels cpu_kernels_plain, cpu_kernels_avx2, cpu_kernels_avx512;
+const struct cpu_kernels *cpu_kernels_pick(void);
+
+/* Packs W [n][k] (row-major) into panels: as many of `panel` rows as fit, then halves of it, down to 1; a panel of width p holds
+   k groups of p values. Same number of elements as W. */
+void cpu_pack(const float *w, uint32_t n, uint32_t k, uint32_t panel, float *out);
+
+/* What one node needs at run time, made once at load. */
+struct cpu_node {
+    float *packed; /* matmul, conv2d with a weight operand: panels, one block per group */
+    uint32_t *m_off, *k_off; /* conv2d: offsets of output pixels and of k in the padded image */
+    uint32_t pad_h, pad_w; /* conv2d: padded image, 0 when the image is read in place */
+};
+struct cpu_stage {
+    struct cpu_node *node;
+    void **
+        fixed; /* per value: elements of a weight or const in canonical order, NULL when only packed */
+    uint64_t fixed_bytes;
+    uint32_t chunk_rows; /* rows of one chunk */
+    struct su_layout *layout; /* for chunk_rows */
+    uint8_t *arena; /* n_arena arenas of layout->arena_bytes */
+    uint32_t n_arena;
+    float *scratch; /* per arena: the padded image of one conv2d row */
+    size_t scratch_floats;
+    struct cpu_flight *flight; /* SU_STAGE_IN_FLIGHT */
+};
+/* One chunk on its way through the graph. */
+struct cpu_run {
+    const struct su_stage *stage;
+    const struct cpu_stage *cs;
+    const struct cpu_kernels *k;
+    struct su_jobs *jobs; /* not NULL: this is the only chunk, ops may split their outputs */
+    uint8_t *arena;
+    float *scratch;
+    const struct su_row *row;
+    uint32_t n_row, n_emit;
+    uint64_t saturations;
+};
+void *cpu_value(const struct cpu_run *r, uint32_t id); /* elements of a value in this chunk */
+uint32_t cpu_value_rows(const struct cpu_run *r,
+                        uint32_t id); /* how many row slices it has here (FIXED: 1) */
+/* Distance between row slices of an argument, in elements: 0 for FIXED. */
+size_t cpu_row_step(const struct cpu_run *r, uint32_t id);
+
+void cpu_op_run(struct cpu_run *r, uint32_t node); /* any op the backend has */
+void cpu_op_map(struct cpu_run *r, uint32_t node);
+void cpu_op_move(struct cpu_run *r, uint32_t node);
+void cpu_op_reduce(struct cpu_run *r, uint32_t node);
+void cpu_op_gather(struct cpu_run *r, uint32_t node);
+void cpu_op_gemm(struct cpu_run *r, uint32_t node);
+void cpu_op_pool(struct cpu_run *r, uint32_t node);
+void cpu_op_norm(struct cpu_run *r, uint32_t node);
+/* Packs weights and makes tables for matmul and conv2d nodes; *bytes grows by what was allocated for weights. */
+enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w, uint32_t panel,
+                              uint64_t *bytes, struct su_err *e);
+
+#endif
