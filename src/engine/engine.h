@@ -27,14 +27,14 @@ struct su_engine_result {
     uint32_t n_output;
     double *task_ms;      /* per task, on the device */
     uint32_t n_task;
-    uint8_t (*leaf)[SU_SHA256_BYTES]; /* per row: leaf digest of that row's outputs (all graph outputs), index = step index of the row */
+    uint8_t (*leaf)[SU_SHA256_BYTES]; /* per row: su_leaf_digest(row's position, that row's outputs) */
     uint32_t n_leaf;
     uint64_t saturations;
 };
-/* Runs n_row rows (1..plan->t_max) through all tasks; input in graph->input order. Row i is step first_step + i. With leaves false leaf stays NULL.
+/* Runs n_row rows (1..plan->t_max) through all tasks; input in graph->input order. With leaves false leaf stays NULL.
    *r is owned by the caller (su_engine_result_fini). Blocks. */
 SU_CHECK enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint32_t n_row, const void *const *input,
-                                    uint64_t first_step, bool leaves, struct su_engine_result *r, struct su_err *e);
+                                    bool leaves, struct su_engine_result *r, struct su_err *e);
 void su_engine_result_fini(struct su_engine_result *r);
 
 /* ---- running a list of digits ------------------------------------------------------------------------------- */

@@ -15,11 +15,13 @@ static const struct {
     [SU_BACKEND_VULKAN] = {"vulkan", &su_backend_vulkan},
 };
 
-const char *su_backend_name(enum su_backend b) {
+const char *su_backend_name(enum su_backend b)
+{
     return (unsigned)b < SU_BACKEND_COUNT ? backends[b].name : "?";
 }
 
-bool su_backend_find(const char *name, enum su_backend *out) {
+bool su_backend_find(const char *name, enum su_backend *out)
+{
     for (unsigned b = 0; b < SU_BACKEND_COUNT; b++) {
         if (strcmp(name, backends[b].name) == 0) {
             *out = (enum su_backend)b;
@@ -29,12 +31,15 @@ bool su_backend_find(const char *name, enum su_backend *out) {
     return false;
 }
 
-const char *su_backend_lacks(enum su_backend b, enum su_op op) {
-    if ((unsigned)b >= SU_BACKEND_COUNT || (unsigned)op >= SU_OP_COUNT) return "unknown backend or op";
+const char *su_backend_lacks(enum su_backend b, enum su_op op)
+{
+    if ((unsigned)b >= SU_BACKEND_COUNT || (unsigned)op >= SU_OP_COUNT)
+        return "unknown backend or op";
     return backends[b].ops->lacks(op);
 }
 
-enum su_code su_exec_open(const struct su_exec_opts *opts, struct su_exec **out, struct su_err *e) {
+enum su_code su_exec_open(const struct su_exec_opts *opts, struct su_exec **out, struct su_err *e)
+{
     *out = NULL;
     if ((unsigned)opts->backend >= SU_BACKEND_COUNT)
         return su_fail(e, SU_EINVAL, "backend", "number %u is unknown", (unsigned)opts->backend);
@@ -50,27 +55,33 @@ enum su_code su_exec_open(const struct su_exec_opts *opts, struct su_exec **out,
     return SU_OK;
 }
 
-enum su_code su_exec_close(struct su_exec *x, struct su_err *e) {
-    if (!x) return SU_OK;
+enum su_code su_exec_close(struct su_exec *x, struct su_err *e)
+{
+    if (!x)
+        return SU_OK;
     enum su_code rc = x->ops->close(x, e);
     free(x);
     return rc;
 }
 
-enum su_backend su_exec_backend(const struct su_exec *x) {
+enum su_backend su_exec_backend(const struct su_exec *x)
+{
     return x->backend;
 }
 
-const char *su_exec_device_name(const struct su_exec *x) {
+const char *su_exec_device_name(const struct su_exec *x)
+{
     return x->device_name;
 }
 
-unsigned su_exec_pipelines(const struct su_exec *x) {
+unsigned su_exec_pipelines(const struct su_exec *x)
+{
     return x->ops->pipelines ? x->ops->pipelines(x) : 0;
 }
 
-enum su_code su_exec_read_weight(const struct su_graph *g, const struct su_weight_source *src, uint32_t weight, void *dst,
-                                 uint64_t bytes, struct su_err *e) {
+enum su_code su_exec_read_weight(const struct su_graph *g, const struct su_weight_source *src,
+                                 uint32_t weight, void *dst, uint64_t bytes, struct su_err *e)
+{
     for (uint64_t at = 0; at < bytes;) {
         size_t n = (size_t)SU_MIN(bytes - at, (uint64_t)READ_PIECE_BYTES);
         enum su_code rc = src->read(src->ctx, weight, at, (uint8_t *)dst + at, n, e);
@@ -83,16 +94,21 @@ enum su_code su_exec_read_weight(const struct su_graph *g, const struct su_weigh
     return SU_OK;
 }
 
-enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t t_max, const struct su_weight_source *src,
-                           struct su_stage **out, struct su_err *e) {
+enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t t_max,
+                           const struct su_weight_source *src, struct su_stage **out,
+                           struct su_err *e)
+{
     *out = NULL;
-    if (!g->checked) return su_fail(e, SU_EINVAL, "graph", "was not checked; call su_graph_check first");
+    if (!g->checked)
+        return su_fail(e, SU_EINVAL, "graph", "was not checked; call su_graph_check first");
     if (t_max < 1 || t_max > SU_ROWS_MAX)
-        return su_fail(e, SU_EINVAL, "rows", "%u rows per dispatch; give 1 to %u", t_max, SU_ROWS_MAX);
+        return su_fail(e, SU_EINVAL, "rows", "%u rows per dispatch; give 1 to %u", t_max,
+                       SU_ROWS_MAX);
     for (uint32_t n = 0; n < g->n_node; n++) {
         const char *why = x->ops->lacks(g->node[n].op);
         if (why)
-            return su_fail(e, SU_EUNSUPPORTED, su_op_name(g->node[n].op), "node %u: the %s backend lacks this op (%s)", n,
+            return su_fail(e, SU_EUNSUPPORTED, su_op_name(g->node[n].op),
+                           "node %u: the %s backend lacks this op (%s)", n,
                            backends[x->backend].name, why);
     }
     struct su_stage *s = su_alloc(sizeof *s);
@@ -108,37 +124,48 @@ enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t
     return SU_OK;
 }
 
-void su_stage_free(struct su_stage *s) {
-    if (!s) return;
+void su_stage_free(struct su_stage *s)
+{
+    if (!s)
+        return;
     while (s->waited < s->submitted) { /* a step the caller gave up on still owns device memory */
         struct su_step_result r;
-        if (su_stage_wait(s, s->waited, false, &r, NULL) == SU_OK) su_step_result_fini(&r);
+        if (su_stage_wait(s, s->waited, false, &r, NULL) == SU_OK)
+            su_step_result_fini(&r);
     }
     s->exec->ops->unload(s);
     free(s);
 }
 
-uint64_t su_stage_bound_bytes(const struct su_stage *s) {
+uint64_t su_stage_bound_bytes(const struct su_stage *s)
+{
     return s->exec->ops->bound_bytes(s);
 }
 
-enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step, uint64_t *ticket, struct su_err *e) {
+enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step, uint64_t *ticket,
+                             struct su_err *e)
+{
     if (step->n_row < 1 || step->n_row > s->t_max)
-        return su_fail(e, SU_EINVAL, "step", "%u rows; this stage takes 1 to %u", step->n_row, s->t_max);
+        return su_fail(e, SU_EINVAL, "step", "%u rows; this stage takes 1 to %u", step->n_row,
+                       s->t_max);
     if (s->submitted - s->waited >= SU_STAGE_IN_FLIGHT)
-        return su_fail(e, SU_EBUSY, "step", "%u steps are in flight; wait for one first", SU_STAGE_IN_FLIGHT);
+        return su_fail(e, SU_EBUSY, "step", "%u steps are in flight; wait for one first",
+                       SU_STAGE_IN_FLIGHT);
     uint32_t slot = (uint32_t)(s->submitted % SU_STAGE_IN_FLIGHT);
     uint32_t n_emit = 0;
-    for (uint32_t i = 0; i < step->n_row; i++) n_emit += step->row[i].emit;
+    for (uint32_t i = 0; i < step->n_row; i++)
+        n_emit += step->row[i].emit;
     enum su_code rc = s->exec->ops->submit(s, step, slot, e);
-    if (rc != SU_OK) return rc;
+    if (rc != SU_OK)
+        return rc;
     s->flight[slot] = (struct su_rowcount){step->n_row, n_emit};
     *ticket = s->submitted++;
     return SU_OK;
 }
 
-static enum su_code result_alloc(const struct su_stage *s, struct su_rowcount rows, struct su_step_result *r,
-                                 struct su_err *e) {
+static enum su_code result_alloc(const struct su_stage *s, struct su_rowcount rows,
+                                 struct su_step_result *r, struct su_err *e)
+{
     const struct su_graph *g = s->graph;
     r->output = su_alloc(sizeof *r->output * g->n_output);
     r->output_bytes = su_alloc(sizeof *r->output_bytes * g->n_output);
@@ -149,28 +176,36 @@ static enum su_code result_alloc(const struct su_stage *s, struct su_rowcount ro
         uint64_t bytes = n * su_value_row_bytes(v);
         r->output[i] = su_try_alloc((size_t)SU_MAX(bytes, 4u), 1);
         if (!r->output[i])
-            return su_fail(e, SU_ENOMEM, g->output[i].name, "%llu bytes for an output", (unsigned long long)bytes);
+            return su_fail(e, SU_ENOMEM, g->output[i].name, "%llu bytes for an output",
+                           (unsigned long long)bytes);
         r->output_bytes[i] = (size_t)bytes;
     }
     return SU_OK;
 }
 
-enum su_code su_stage_wait(struct su_stage *s, uint64_t ticket, bool op_times, struct su_step_result *r, struct su_err *e) {
+enum su_code su_stage_wait(struct su_stage *s, uint64_t ticket, bool op_times,
+                           struct su_step_result *r, struct su_err *e)
+{
     memset(r, 0, sizeof *r);
     if (ticket != s->waited || ticket >= s->submitted)
-        return su_fail(e, SU_EINVAL, "step", "ticket %llu; the next to wait for is %llu", (unsigned long long)ticket,
-                       (unsigned long long)s->waited);
+        return su_fail(e, SU_EINVAL, "step", "ticket %llu; the next to wait for is %llu",
+                       (unsigned long long)ticket, (unsigned long long)s->waited);
     uint32_t slot = (uint32_t)(ticket % SU_STAGE_IN_FLIGHT);
     s->waited++;
     enum su_code rc = result_alloc(s, s->flight[slot], r, e);
-    enum su_code waited = s->exec->ops->wait(s, slot, op_times, rc == SU_OK ? r : NULL, rc == SU_OK ? e : NULL);
-    if (rc == SU_OK) rc = waited;
-    if (rc != SU_OK) su_step_result_fini(r);
+    enum su_code waited =
+        s->exec->ops->wait(s, slot, op_times, rc == SU_OK ? r : NULL, rc == SU_OK ? e : NULL);
+    if (rc == SU_OK)
+        rc = waited;
+    if (rc != SU_OK)
+        su_step_result_fini(r);
     return rc;
 }
 
-void su_step_result_fini(struct su_step_result *r) {
-    for (uint32_t i = 0; i < r->n_output; i++) free(r->output[i]);
+void su_step_result_fini(struct su_step_result *r)
+{
+    for (uint32_t i = 0; i < r->n_output; i++)
+        free(r->output[i]);
     free(r->output);
     free(r->output_bytes);
     free(r->op);

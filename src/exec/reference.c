@@ -12,29 +12,37 @@ struct reference_stage {
     double ms[SU_STAGE_IN_FLIGHT];
 };
 
-static enum su_code reference_open(struct su_exec *x, const struct su_exec_opts *o, struct su_err *e) {
+static enum su_code reference_open(struct su_exec *x, const struct su_exec_opts *o,
+                                   struct su_err *e)
+{
     (void)o;
     (void)e;
     su_str_copy(x->device_name, sizeof x->device_name, "reference interpreter");
     return SU_OK;
 }
 
-static enum su_code reference_close(struct su_exec *x, struct su_err *e) {
+static enum su_code reference_close(struct su_exec *x, struct su_err *e)
+{
     (void)x;
     (void)e;
     return SU_OK;
 }
 
-static void reference_unload(struct su_stage *s) {
+static void reference_unload(struct su_stage *s)
+{
     struct reference_stage *r = s->impl;
-    for (uint32_t i = 0; i < s->graph->n_weight; i++) free(r->weight[i]);
+    for (uint32_t i = 0; i < s->graph->n_weight; i++)
+        free(r->weight[i]);
     free(r->weight);
-    for (unsigned i = 0; i < SU_STAGE_IN_FLIGHT; i++) su_eval_free(r->eval[i]);
+    for (unsigned i = 0; i < SU_STAGE_IN_FLIGHT; i++)
+        su_eval_free(r->eval[i]);
     free(r);
     s->impl = NULL;
 }
 
-static enum su_code reference_load(struct su_stage *s, const struct su_weight_source *src, struct su_err *e) {
+static enum su_code reference_load(struct su_stage *s, const struct su_weight_source *src,
+                                   struct su_err *e)
+{
     const struct su_graph *g = s->graph;
     struct reference_stage *r = su_alloc(sizeof *r);
     r->weight = su_alloc(sizeof *r->weight * g->n_weight);
@@ -44,7 +52,8 @@ static enum su_code reference_load(struct su_stage *s, const struct su_weight_so
         const struct su_value *v = &g->value[g->weight[i]];
         uint64_t bytes = 0;
         rc = su_tensor_bytes(v->dtype, &v->shape, &bytes, e);
-        if (rc != SU_OK) break;
+        if (rc != SU_OK)
+            break;
         r->weight[i] = su_try_alloc((size_t)bytes, 1);
         if (!r->weight[i])
             rc = su_fail(e, SU_ENOMEM, v->name, "%llu bytes of weights", (unsigned long long)bytes);
@@ -52,16 +61,20 @@ static enum su_code reference_load(struct su_stage *s, const struct su_weight_so
             rc = su_exec_read_weight(g, src, i, r->weight[i], bytes, e);
         r->weight_bytes += bytes;
     }
-    if (rc != SU_OK) reference_unload(s);
+    if (rc != SU_OK)
+        reference_unload(s);
     return rc;
 }
 
-static uint64_t reference_bound_bytes(const struct su_stage *s) {
+static uint64_t reference_bound_bytes(const struct su_stage *s)
+{
     const struct reference_stage *r = s->impl;
     return r->weight_bytes;
 }
 
-static enum su_code reference_submit(struct su_stage *s, const struct su_step *step, uint32_t slot, struct su_err *e) {
+static enum su_code reference_submit(struct su_stage *s, const struct su_step *step, uint32_t slot,
+                                     struct su_err *e)
+{
     struct reference_stage *r = s->impl;
     struct su_eval_args args = {.row = step->row,
                                 .n_row = step->n_row,
@@ -74,8 +87,9 @@ static enum su_code reference_submit(struct su_stage *s, const struct su_step *s
     return rc;
 }
 
-static enum su_code reference_wait(struct su_stage *s, uint32_t slot, bool op_times, struct su_step_result *r,
-                                   struct su_err *e) {
+static enum su_code reference_wait(struct su_stage *s, uint32_t slot, bool op_times,
+                                   struct su_step_result *r, struct su_err *e)
+{
     (void)op_times; /* the interpreter is never timed per op: n_op stays 0 */
     (void)e;
     struct reference_stage *rs = s->impl;
