@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct task_run {
+    struct su_step_result result;
+    uint64_t ticket;
+    uint32_t waiting; /* inputs from tasks that have not finished */
+    uint32_t
+        readers; /* inputs of later tasks and results of the graph that still need the outputs */
+    bool submitted, done;
+};
+
+struct su_engine {
+    const struct su_graph *graph;
+    const struct su_plan *plan;
+    const struct su_weights *weights;
+    struct su_stage **stage; /* per task */
+};
+
+/* ---- opening ---------------------------------------------------------------------------------------------- */
+
+struct source {
+    const struct su_weight_span *span; /* graph->weight order */
+};
+
+static enum su_code read_span(void *ctx, uint32_t weight, uint64_t offset, void *dst, size_t n,
+                              struct su_err *e)
+{
+    const struct su_weight_span *s = &((const struct source *)ctx)->span[weight];
+    if (offset > s->bytes || n > s->bytes - offset)
+        return su_fail(e, SU_EINTERNAL, s->tensor->name, "read of %zu bytes at %llu beyond %llu", n,
+                       (unsigned long long)offset, (unsigned long long)s->bytes);
+    memcpy(dst, s->tensor->data + s->offset + offset, n);
+    return SU_OK;
+}
+
+static enum su_code load_task(struct su_engine *en, struct su_exec *x, uint32_t t, struct su_err *e)
+{
+    const struct su_graph *g = en->plan->task[t].graph;
+    struct su_weight_span *span = su_alloc((size_t)g->n_weight * sizeof *span);
+    enum su_code rc = SU_OK;
+    for (uint32_t i = 0; i < g->n_weight && rc == SU_OK; i++)
+        rc = su_weights_resolve(en->weights, g, g->weight[i], &span[i], e);
+    struct source from = {span};
+    struct su_weight_source src = {&from, read_span};
+    if (rc == SU_OK)
+        rc = su_stage_load(x, g, en->plan->t_max, &src, &en->stage[t], e);
+    free(span);
+    return rc == SU_OK ? SU_OK : su_wrap(e, "task %u", t);
+}
+
+enum su_code su_engine_open(struct su_exec *x, const struct su_graph *graph,
+                            const struct su_plan *plan, const struct su_weights *weights,
+                            struct su_engine **out, struct su_err *e)
+{
+    *out = NULL;
+    enum su_code rc = su_plan_check(plan, graph, e);
+    if (rc != SU_OK)
+        return rc;
+    struct su_engine *en = su_alloc(sizeof *en);
+    en->graph = graph;
+    en->plan = plan;
+    en->weights = weights;
+    en->stage = su_alloc(plan->n_task * sizeof *en->stage);
+    for (uint32_t t = 0; t < plan->n_task && rc == SU_OK; t++)
+        rc = load_task(en, x, t, e);
+    if (rc != SU_OK) {
+        su_engine_close(en);
+        return rc;
+    }
+    *out = en;
+    return SU_OK;
+}
+
+void su_engine_close(struct su_engine *en)
+{
+    if (!en)
+        return;
+    for (uint32_t t = 0; t < en->plan->n_task; t++)
+        su_stage_free(en->stage[t]);
+    free(en->stage);
+    free(en);
+}
+
+uint64_t su_engine_task_bound_bytes(const struct su_engine *en, uint32_t task)
+{
+    return su_stage_bound_bytes(en->stage[task]);
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------- */
+
+struct run {
+    struct su_engine *en;
+    struct task_run *task;
+    const struct su_row *row;
+    uint32_t n_row;
+    const void *const *input;
+    uint32_t *queue; /* tasks submitted, in order */
+    uint32_t n_queue, next;
+};
+
+static void count_edges(struct run *r)
+{
+    const struct su_plan *p = r->en->plan;
+    for (uint32_t t = 0; t < p->n_task; t++)
+        for (uint32_t i = 0; i < p->task[t].graph->n_input; i++) {
+            uint32_t from = p->task[t].input[i].from_task;
+            if (from == SU_PLAN_EXTERNAL)
+                continue;
+            r->task[t].waiting++;
+            r->task[from].readers++;
+        }
+    for (uint32_t i = 0; i < p->n_result; i++)
+        if (p->result[i].from_task != SU_PLAN_EXTERNAL)
+            r->task[p->result[i].from_task].readers++;
+}
+
+static void release_reader(struct run *r, uint32_t from)
+{
+    if (from != SU_PLAN_EXTERNAL && --r->task[from].readers == 0)
+        su_step_result_fini(&r->task[from].result);
+}
+
+/* Submits every task whose inputs have arrived, so that independent branches are on the device together. */
+static enum su_code submit_ready(struct run *r, struct su_err *e)
+{
+    const struct su_plan *p = r->en->plan;
+    for (uint32_t t = 0; t < p->n_task; t++) {
+        struct task_run *tr = &r->task[t];
+        const struct su_plan_task *pt = &p->task[t];
+        if (tr->submitted || tr->waiting > 0)
+            continue;
+        const void **input = su_alloc((size_t)pt->graph->n_input * sizeof *input);
+        for (uint32_t i = 0; i < pt->graph->n_input; i++) {
+            const struct su_plan_input *in = &pt->input[i];
+            input[i] = in->from_task == SU_PLAN_EXTERNAL
+                           ? r->input[in->from_output]
+                           : r->task[in->from_task].result.output[in->from_output];
+        }
+        struct su_step step = {r->row, r->n_row, input};
+        enum su_code rc = su_stage_submit(r->en->stage[t], &step, &tr->ticket, e);
+        free(input);
+        if (rc != SU_OK)
+            return su_wrap(e, "task %u", t);
+        tr->submitted = true;
+        r->queue[r->n_queue++] = t;
+        for (uint32_t i = 0; i < pt->graph->n_input; i++) /* submit has copied them */
+            release_reader(r, pt->input[i].from_task);
+    }
+    return SU_OK;
+}
+
+static enum su_code wait_next(struct run *r, struct su_engine_result *out, struct su_err *e)
+{
+    const struct su_plan *p = r->en->plan;
+    uint32_t t = r->queue[r->next];
+    struct task_run *tr = &r->task[t];
+    enum su_code rc = su_stage_wait(r->en->stage[t], tr->ticket, false, &tr->result, e);
+    r->next++;
+    if (rc != SU_OK)
+        return su_wrap(e, "task %u", t);
+    tr->done = true;
+    out->task_ms[t] = tr->result.ms;
+    out->saturations += tr->result.saturations;
+    for (uint32_t c = t + 1; c < p->n_task; c++)
+        for (uint32_t i = 0; i < p->task[c].graph->n_input; i++)
+            if (p->task[c].input[i].from_task == t)
+                r->task[c].waiting--;
+    return SU_OK;
+}
+
+/* Moves the results of the graph out of the tasks that hold them. */
+static enum su_code collect(struct run *r, struct su_engine_result *out, struct su_err *e)
+{
+    const struct su_plan *p = r->en->plan;
+    const struct su_graph *g = r->en->graph;
+    for (uint32_t i = 0; i < p->n_result; i++) {
+        const struct su_value *v = &g->value[g->output[i].value];
+        const void *data;
+        if (p->result[i].from_task == SU_PLAN_EXTERNAL) {
+            data = r->input[p->result[i].from_output];
+            out->output_bytes[i] =
+                (size_t)su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : r->n_row);
+        } else {
+            const struct su_step_result *from = &r->task[p->result[i].from_task].result;
+            data = from->output[p->result[i].from_output];
+            out->output_bytes[i] = from->output_bytes[p->result[i].from_output];
+        }
+        out->output[i] = su_try_alloc(SU_MAX(out->output_bytes[i], 4u), 1);
+        if (!out->output[i])
+            return su_fail(e, SU_ENOMEM, g->output[i].name, "%zu bytes of results",
+                           out->output_bytes[i]);
+        memcpy(out->output[i], data, out->output_bytes[i]);
+        release_reader(r, p->result[i].from_task);
+    }
+    return SU_OK;
+}
+
+/* Leaf of row i: its slice of every output; a FIXED output counts in every row, an EMIT one where the row emits. */
+static void make_leaves(const struct run *r, struct su_engine_result *out)
+{
+    const struct su_graph *g = r->en->graph;
+    struct su_bytes *part = su_alloc((size_t)g->n_output * sizeof *part);
+    uint32_t emitted = 0;
+    out->leaf = su_alloc(r->n_row * sizeof *out->leaf);
+    out->n_leaf = r->n_row;
+    for (uint32_t i = 0; i < r->n_row; i++) {
+        for (uint32_t o = 0; o < g->n_output; o++) {
+            const struct su_value *v = &g->value[g->output[o].value];
+            size_t bytes = (size_t)su_value_row_bytes(v);
+            size_t at = v->domain == SU_ROWS ? i : v->domain == SU_EMIT ? emitted : 0;
+            bool has = v->domain != SU_EMIT || r->row[i].emit;
+            part[o] = (struct su_bytes){(const uint8_t *)out->output[o] + (has ? at * bytes : 0),
+                                        has ? bytes : 0};
+        }
+        su_leaf_digest(r->row[i].position, part, g->n_output, out->leaf[i]);
+        emitted += r->row[i].emit;
+    }
+    free(part);
+}
+
+static void run_fini(struct run *r)
+{
+    while (r->next < r->n_queue) { /* after a failure: drain what is in flight */
+        uint32_t t = r->queue[r->next++];
+        if (su_stage_wait(r->en->stage[t], r->task[t].ticket, false, &r->task[t].result, NULL) !=
+            SU_OK)
+            continue;
+    }
+    for (uint32_t t = 0; t < r->en->plan->n_task; t++)
+        su_step_result_fini(&r->task[t].result);
+    free(r->task);
+    free(r->queue);
+}
+
+enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint32_t n_row,
+                           const void *const *input, bool leaves, struct su_engine_result *r,
+                           struct su_err *e)
+{
+    const struct su_plan *p = en->plan;
+    struct run run = {.en = en, .row = row, .n_row = n_row, .input = input};
+    memset(r, 0, sizeof *r);
+    run.task = su_alloc(p->n_task * sizeof *run.task);
+    run.queue = su_alloc(p->n_task * sizeof *run.queue);
+    r->n_output = p->n_result;
+    r->n_task = p->n_task;
+    r->output = su_alloc(p->n_result * sizeof *r->output);
+    r->output_bytes = su_alloc(p->n_result * sizeof *r->output_bytes);
+    r->task_ms = su_alloc(p->n_task * sizeof *r->task_ms);
+    count_edges(&run);
+    enum su_code rc = submit_ready(&run, e);
+    while (rc == SU_OK && run.next < run.n_queue) {
+        rc = wait_next(&run, r, e);
+        if (rc == SU_OK)
+            rc = submit_ready(&run, e);
+    }
+    if (rc == SU_OK)
+        rc = collect(&run, r, e);
+    if (rc == SU_OK && leaves)
+        make_leaves(&run, r);
+    run_fini(&run);
+    if (rc != SU_OK)
+        su_engine_result_fini(r);
+    return rc;
+}
+
+void su_engine_result_fini(struct su_engine_result *r)
+{
+    for (uint32_t i = 0; i < r->n_output && r->output; i++)
+        free(r->output[i]);
+    free(r->output);
+    free(r->output_bytes);
+    free(r->task_ms);
+    free(r->leaf);
+    memset(r, 0, sizeof *r);
+}
