@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#ifndef SU_WEIGHTS_PRIV_H
+#define SU_WEIGHTS_PRIV_H
+
+#include "weights.h"
+
+struct su_weights {
+    struct su_map map; /* empty when the caller keeps the bytes */
+    const uint8_t *data; /* the whole file */
+    uint64_t len;
+    char *path; /* owned, whole */
+    const char *at; /* the end of path that fits an error */
+    struct su_tensor *tensor; /* owned, ascending by name */
+    uint32_t n_tensor;
+    char *names; /* owned, what tensor[].name point into */
+};
+
+/* ---- types.c: what files and manifests agree on ---- */
+
+/* NULL when name is one that a graph may use, else what is wrong with it. */
+const char *su_weights_name_error(const char *name, size_t len);
+/* Elements of a shape; false when there are more than SU_GRAPH_WEIGHT_ELEMENTS_MAX. An empty axis
+   makes it 0. */
+bool su_weights_elements(const struct su_shape *s, uint64_t *n);
+/* Element types of safetensors: by its text, and the text of one (NULL when it has none). */
+bool su_weights_dtype_find(const char *text, enum su_dtype *out);
+const char *su_weights_dtype_text(enum su_dtype d);
+uint32_t su_weights_dtype_bytes(enum su_dtype d); /* of a type that has a text */
+
+/* ---- scan.c: the header's JSON, read in place without a tree ---- */
+
+struct su_scan {
+    const uint8_t *text;
+    size_t len, pos;
+    uint64_t base; /* offset of text in the file, for messages */
+    const char *at;
+    struct su_err *e;
+};
+
+/* Fails with `code` and "<what> at offset N", N the place in the file. */
+enum su_code su_scan_fail(const struct su_scan *s, enum su_code code, const char *fmt, ...)
+    SU_PRINTF(3, 4);
+/* The next byte that is not white space, without taking it; -1 at the end. */
+int su_scan_peek(struct su_scan *s);
+/* Takes byte c, which must be the next one. */
+SU_CHECK enum su_code su_scan_take(struct su_scan *s, char c);
+/* After an item of a list that ends with `close`: takes ',' (*more) or close (not *more). */
+SU_CHECK enum su_code su_scan_more(struct su_scan *s, char close, bool *more);
+/* A string, escapes resolved, terminated, cut to cap - 1 bytes; *len is its full length. out may be
+   NULL with cap 0. */
+SU_CHECK enum su_code su_scan_string(struct su_scan *s, char *out, size_t cap, size_t *len);
+/* A whole number: digits only, no leading zero. */
+SU_CHECK enum su_code su_scan_u64(struct su_scan *s, uint64_t *out);
+
+#endif
