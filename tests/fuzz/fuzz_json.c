@@ -80,14 +80,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct su_json *doc, *again;
     struct su_err e = {0};
     struct su_buf first, second;
+    unsigned indent = (unsigned)(size % 3);
 
     if (su_json_parse(data, size, "input", NULL, &doc, &e) != SU_OK) {
         SU_ASSERT(!doc && e.msg[0] && e.code != SU_OK);
         return 0;
     }
-    write_document(doc, size % 3, &first);
+    write_document(doc, indent, &first);
     SU_ASSERT(su_json_parse(first.data, first.len, "copy", NULL, &again, NULL) == SU_OK);
-    write_document(again, size % 3, &second);
+    write_document(again, indent, &second);
     SU_ASSERT(first.len == second.len && memcmp(first.data, second.data, first.len) == 0);
     su_buf_fini(&first);
     su_buf_fini(&second);
