@@ -157,6 +157,10 @@ static void assert_runs_handler_once(void **state)
     if (setjmp(back) == 0)
         SU_ASSERT(handler_calls == 99);
     assert_int_equal(handler_calls, 1);
+    su_assert_handler(leave_by_jump);
+    if (setjmp(back) == 0)
+        su_assert_fail("named", "file.c", 7);
+    assert_int_equal(handler_calls, 2);
     su_assert_handler(NULL);
 }
 
