@@ -109,9 +109,6 @@ static enum su_code check_supported(const struct su_graph *g, struct su_err *e)
                            "the reference interpreter reads no weights of type %s: %s",
                            su_dtype_name(v->dtype), QUANTISED);
     }
-    if (g->n_state > 0)
-        return su_fail(e, SU_EUNSUPPORTED, g->value[g->state[0]].name,
-                       "the reference interpreter holds no state: %s", STATEFUL);
     return SU_OK;
 }
 
