@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Random graphs: a golden digest over all outputs, the same bits with denormals flushed, and the same bits for each row alone as
    in company. */
+#include "contracted.h"
 #include "eval_help.h"
 #include "support/random_graph.h"
 
@@ -68,6 +69,33 @@ static void test_golden(void **state)
     su_sha256_final(&h, digest);
     su_hex_encode(digest, sizeof digest, hex, sizeof hex);
     assert_string_equal(hex, "ee5378fa1db591642dd4e46804d6f26c86016b6ecae716db43b1338dbfb69edb");
+}
+
+/* The results are distinct where multiply-adds are fused, so a build that fuses by mistake cannot pass. */
+static void test_fused(void **state)
+{
+    (void)state;
+    size_t different = 0;
+    for (uint64_t i = 0; contracted_works() && i < 200; i++) {
+        struct su_random_case *c = su_random_case_new(SEED + i, &(struct su_random_opts){0});
+        struct su_eval *plain = together(c, false), *fused = NULL;
+        struct su_eval_args a = {.row = c->row,
+                                 .n_row = c->n_row,
+                                 .input = (const void *const *)c->input,
+                                 .weight = (const void *const *)c->weight};
+        assert_int_equal(contracted_graph_eval(c->graph, &a, &fused, NULL), SU_OK);
+        for (uint32_t o = 0; o < c->graph->n_output; o++) {
+            size_t bytes = 0;
+            const void *p = su_eval_value(plain, c->graph->output[o].value, &bytes);
+            const void *q = su_eval_value(fused, c->graph->output[o].value, &bytes);
+            different += memcmp(p, q, bytes) != 0;
+        }
+        su_eval_free(plain);
+        su_eval_free(fused);
+        su_random_case_free(c);
+    }
+    print_message("%zu outputs differ when multiply-adds are fused\n", different);
+    assert_true(!contracted_works() || different >= 20);
 }
 
 /* Every value, not only the outputs; floats obey N3. */
@@ -149,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_fused),
         cmocka_unit_test(test_flushed),
         cmocka_unit_test(test_rows_alone),
     };

@@ -137,20 +137,6 @@ static void test_errors(void **state)
     }
 }
 
-/* Compilers fuse only when they optimise. */
-static bool has_fma(void)
-{
-#if !defined(__OPTIMIZE__)
-    return false;
-#elif defined(__x86_64__)
-    return __builtin_cpu_supports("fma") != 0;
-#elif defined(__aarch64__)
-    return true;
-#else
-    return false;
-#endif
-}
-
 static bool is_flushing(void)
 {
     volatile float tiny = 0x1p-120f, small = 0x1p-20f;
@@ -184,7 +170,7 @@ static void test_digests(void **state)
             }
         }
         assert_false(is_flushing());
-        if (has_fma()) {
+        if (contracted_works()) {
             digest_of(table[t].fused, x, other);
             if (memcmp(plain, other, sizeof plain) == 0) {
                 print_error("%s: fused multiply-adds go unnoticed\n", table[t].name);
@@ -404,7 +390,7 @@ static void test_dot_fused(void **state)
     float *a = h_uniform(22, 4096, 1.0f), *b = h_uniform(23, 4096, 1.0f);
     float plain = su_num_dot(a, b, 4096);
     EXPECT(plain, su_f32_from_bits(0xbf6693e0u));
-    if (has_fma())
+    if (contracted_works())
         assert_true(contracted_num_dot(a, b, 4096) != plain);
     free(a);
     free(b);
