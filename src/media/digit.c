@@ -8,6 +8,7 @@ enum {
     SIDE = SU_MEDIA_DIGIT_SIDE,
     BOX = 20, /* longer side of the ink */
     FAINTEST = 24, /* less contrast than this between paper and ink is no ink */
+    CLEAN = 4, /* noise floor on even paper, of 255 */
     WHITE = 255
 };
 
@@ -15,33 +16,35 @@ struct box {
     uint32_t x0, y0, x1, y1; /* half-open */
 };
 
-static uint8_t border_median(const struct su_image *im)
+/* The level below which `percent` of the border's pixels lie. */
+static uint8_t border_level(const uint8_t *px, uint32_t w, uint32_t h, uint32_t percent)
 {
     uint32_t count[256] = {0}, total = 0;
 
-    for (uint32_t y = 0; y < im->h; y++) {
-        bool edge_row = y == 0 || y == im->h - 1;
+    for (uint32_t y = 0; y < h; y++) {
+        bool edge_row = y == 0 || y == h - 1;
 
-        for (uint32_t x = 0; x < im->w; x += edge_row || im->w == 1 ? 1 : im->w - 1) {
-            count[im->gray[(size_t)y * im->w + x]]++;
+        for (uint32_t x = 0; x < w; x += edge_row || w == 1 ? 1 : w - 1) {
+            count[px[(size_t)y * w + x]]++;
             total++;
         }
     }
     uint32_t seen = 0, v = 0;
-    while (seen + count[v] <= total / 2) {
+    while (seen + count[v] <= total * percent / 100) {
         seen += count[v++];
     }
     return (uint8_t)v;
 }
 
 /* Otsu, "A threshold selection method from gray-level histograms" (1979): the level t that
-   maximises the variance w0·w1·(m0 - m1)^2 between the pixels <= t and > t. Shares w have 16 bits
+   maximises the variance w0·w1·(m0 - m1)^2 between the pixels <= t and > t; the middle of all such
+   levels, which is the middle of the gap between clean paper and clean ink. Shares w have 16 bits
    after the point and means m have 4, so the score stays below 2^33·2^24. Returns 0 when all pixels
    are equal. */
 static unsigned otsu(const uint64_t count[256], uint64_t n)
 {
     uint64_t sum = 0, sum0 = 0, n0 = 0, best_score = 0;
-    unsigned best = 0;
+    unsigned first = 0, last = 0;
 
     for (unsigned v = 0; v < 256; v++) {
         sum += v * count[v];
@@ -58,10 +61,13 @@ static unsigned otsu(const uint64_t count[256], uint64_t n)
         uint64_t score = w0 * w1 * (d * d);
         if (score > best_score) {
             best_score = score;
-            best = t;
+            first = t;
+        }
+        if (score == best_score) {
+            last = t;
         }
     }
-    return best;
+    return (first + last) / 2;
 }
 
 /* Stretches [paper, strongest ink] to [0, 255] in place. Returns the threshold between them, 0 when
@@ -163,11 +169,12 @@ static uint32_t scaled_side(uint32_t side, uint32_t longer)
 }
 
 /* Where a box of n pixels starts so that the centre of mass (moment / mass, in pixels from its
-   start) lies at SIDE / 2. */
+   start) lies at SIDE / 2, rounded up: that is what MNIST did, as enlarged MNIST digits show, which
+   come back to the byte with this rounding only. */
 static uint32_t place(uint64_t twice_moment, uint64_t mass, uint32_t n)
 {
     uint64_t centre = (uint64_t)SIDE * mass; /* both sides times 2·mass */
-    uint64_t off = centre > twice_moment ? (centre - twice_moment + mass) / (2 * mass) : 0;
+    uint64_t off = centre > twice_moment ? (centre - twice_moment + 2 * mass - 1) / (2 * mass) : 0;
 
     return (uint32_t)SU_MIN(off, (uint64_t)(SIDE - n));
 }
@@ -199,7 +206,13 @@ static bool digit_from(uint8_t *px, uint32_t w, uint32_t h, uint8_t paper,
     struct box b;
     unsigned threshold = stretch(px, (size_t)w * h, paper);
 
-    if (threshold == 0 || !find_ink(px, w, h, SU_MAX(1u, threshold / 2), &b)) {
+    if (threshold == 0) {
+        return false;
+    }
+    /* Clean paper keeps the faint rim of the strokes; grainy or shaded paper raises the floor. */
+    unsigned grain = border_level(px, w, h, 95);
+    unsigned floor = SU_MAX(1u, SU_MIN(threshold / 2, CLEAN + 2 * grain));
+    if (!find_ink(px, w, h, floor, &b)) {
         return false;
     }
     uint32_t longer = SU_MAX(b.x1 - b.x0, b.y1 - b.y0);
@@ -227,7 +240,7 @@ enum su_code su_image_to_digit(const struct su_image *im, uint8_t out[SU_MEDIA_D
         return su_fail(e, SU_EINVAL, "picture", "has no pixels");
     }
     size_t n = (size_t)im->w * im->h;
-    uint8_t paper = border_median(im);
+    uint8_t paper = border_level(im->gray, im->w, im->h, 50);
     bool mnist_size = im->w == SIDE && im->h == SIDE;
     if (mnist_size && paper < 128) {
         memcpy(out, im->gray, n);
@@ -248,14 +261,16 @@ enum su_code su_image_to_digit(const struct su_image *im, uint8_t out[SU_MEDIA_D
         (void)digit_from(px, im->w, im->h, light ? (uint8_t)(WHITE - paper) : paper, out);
         free(px);
     }
-    uint8_t top = 0;
+    uint8_t top = 0, bottom = WHITE;
     for (size_t i = 0; i < SU_MEDIA_DIGIT_BYTES; i++) {
         top = SU_MAX(top, out[i]);
+        bottom = SU_MIN(bottom, out[i]);
     }
-    if (top == 0) {
+    if (top < bottom + FAINTEST) {
+        memset(out, 0, SU_MEDIA_DIGIT_BYTES);
         return su_fail(e, SU_EFORMAT, "picture",
-                       "no ink: %u x %u pixels are all alike (paper level %u)", im->w, im->h,
-                       paper);
+                       "no ink: %u x %u pixels show nothing but background (level %u)", im->w,
+                       im->h, paper);
     }
     return SU_OK;
 }

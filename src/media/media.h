@@ -65,7 +65,7 @@ void su_image_fini(struct su_image *im);
    http://yann.lecun.com/exdb/mnist). Integer arithmetic only, so every host gives the same bytes.
    A 28x28 picture on a dark background passes unchanged, one on pure white is only inverted.
    Otherwise: background = median of the border (light: invert), contrast stretch from there to the
-   strongest ink, everything below half of Otsu's threshold is noise, as are lone pixels; crop,
+   strongest ink; what is no stronger than the border's grain is noise, as are lone pixels; crop,
    area-average, stretch again, centre. On failure out is all 0: SU_EFORMAT "no ink" (blank or
    nearly so), SU_EINVAL (no pixels), SU_ENOMEM. */
 SU_CHECK enum su_code su_image_to_digit(const struct su_image *im,
