@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#ifndef SU_CLI_PRIV_H
+#define SU_CLI_PRIV_H
+
+#include "base/base.h"
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "exec/exec.h"
+#include "graph/graph.h"
+#include "model/model.h"
+#include "plan/plan.h"
+#include "store/store.h"
+#include "json/json.h"
+
+#define CLI_OPTION_MAX 16
+#define CLI_ARG_MAX 16
+
+/* arg NULL: a flag. */
+struct cli_option {
+    const char *name, *arg, *help;
+};
+struct cli;
+struct cli_verb {
+    const char *name;
+    const char *args; /* positional arguments as shown in the synopsis */
+    const char *summary; /* one line, no full stop */
+    const char *detail; /* paragraphs for help and man page, separated by '\n' */
+    unsigned min_arg, max_arg;
+    struct cli_option option[CLI_OPTION_MAX];
+    enum su_code (*run)(struct cli *c, struct su_err *e);
+};
+extern const struct cli_verb *const cli_verbs[]; /* in order of display */
+extern const unsigned cli_n_verbs;
+const struct cli_verb *cli_verb_find(const char *name);
+
+/* A parsed command line. */
+struct cli {
+    const struct cli_verb *verb;
+    const char *arg[CLI_ARG_MAX];
+    unsigned n_arg;
+    const char *value
+        [CLI_OPTION_MAX]; /* per option of the verb; "" for a flag that is set, NULL when not given */
+    bool tty; /* stderr is a terminal: progress lines are drawn */
+    bool utf8; /* stdout takes UTF-8 */
+    unsigned width; /* columns of stdout, 80 when unknown */
+};
+/* Fills *c from the words after the verb. SU_EUSAGE names the word and what was meant. */
+SU_CHECK enum su_code cli_parse(struct cli *c, const struct cli_verb *verb, int argc, char **argv,
+                                struct su_err *e);
+const char *cli_get(const struct cli *c, const char *option); /* asserts that the verb has it */
+bool cli_has(const struct cli *c, const char *option);
+
+/* ---- output ------------------------------------------------------------------------------------------------ */
+
+/* Rows of text cells in columns as wide as their widest cell; a column whose title begins with '>' is right-aligned. */
+struct cli_table {
+    unsigned n_column;
+    const char *const *title;
+    struct su_buf cells; /* zero-terminated, one after the other */
+    unsigned n_cell;
+};
+void cli_table_init(struct cli_table *t, const char *const *title, unsigned n_column);
+void cli_table_cell(struct cli_table *t, const char *fmt, ...) SU_PRINTF(2, 3);
+void cli_table_print(struct cli_table *t); /* and frees */
+
+/* Draws or clears the progress line on stderr, at most ten times a second unless force. */
+void cli_progress(const struct cli *c, const char *what, const struct su_progress *p, bool force);
+void cli_progress_clear(const struct cli *c);
+/* Set by SIGINT. */
+bool cli_interrupted(void);
+/* Prints a finished JSON document and a newline. */
+SU_CHECK enum su_code cli_print_json(struct su_buf *b, struct su_err *e);
+/* 28x28 digit as block art of two pixels a character, one line per call: text of line `row` (0..13). */
+void cli_digit_line(const float pixel[784], unsigned row, bool utf8, char *out, size_t cap);
+
+void cli_print_help(FILE *to);
+void cli_print_verb_help(const struct cli_verb *v, FILE *to);
+void cli_print_mdoc(FILE *to); /* the commands' section of splitup(1) */
+void cli_print_completion(FILE *to); /* for bash */
+
+/* ---- shared by verbs ---------------------------------------------------------------------------------------- */
+
+/* A model by name or folder, or the graph of a *.graph file (then model is NULL). */
+struct cli_model {
+    struct su_model *model;
+    struct su_graph *file; /* owned when model is NULL */
+    const struct su_graph *graph;
+    char name[128];
+};
+SU_CHECK enum su_code cli_model_open(const char *word, struct cli_model *out, struct su_err *e);
+void cli_model_close(struct cli_model *m);
+/* Parses --target-vram: one size, or a list with commas (per_device). Sizes are stored in target[cap]. SU_EINVAL for 0, SU_EUSAGE … */
+SU_CHECK enum su_code cli_targets(const char *text, uint64_t *target, uint32_t cap, uint32_t *n,
+                                  struct su_err *e);
+/* Opens the backend that --backend, --device and --threads name; without --backend: vulkan when a GPU is there, else cpu. */
+SU_CHECK enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, struct su_err *e);
+
+#endif

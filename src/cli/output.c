@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "cli_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMN_MAX 12u
+
+void cli_table_init(struct cli_table *t, const char *const *title, unsigned n_column)
+{
+    SU_ASSERT(n_column <= COLUMN_MAX);
+    memset(t, 0, sizeof *t);
+    t->title = title;
+    t->n_column = n_column;
+    su_buf_init(&t->cells, 16u << 20);
+}
+
+void cli_table_cell(struct cli_table *t, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    su_buf_put(&t->cells, text, strlen(text) + 1);
+    t->n_cell++;
+}
+
+static void print_cell(const char *text, unsigned width, bool right, bool last)
+{
+    if (last && !right)
+        printf("%s\n", text);
+    else
+        printf("%*s%s", right ? (int)width : -(int)width, text, last ? "\n" : "  ");
+}
+
+void cli_table_print(struct cli_table *t)
+{
+    unsigned width[COLUMN_MAX];
+    for (unsigned i = 0; i < t->n_column; i++)
+        width[i] = (unsigned)strlen(t->title[i] + (t->title[i][0] == '>'));
+    const char *cell = (const char *)t->cells.data;
+    for (unsigned i = 0; i < t->n_cell; i++, cell += strlen(cell) + 1)
+        width[i % t->n_column] = SU_MAX(width[i % t->n_column], (unsigned)strlen(cell));
+    for (unsigned i = 0; i < t->n_column; i++) {
+        bool right = t->title[i][0] == '>';
+        print_cell(t->title[i] + right, width[i], right, i + 1 == t->n_column);
+    }
+    cell = (const char *)t->cells.data;
+    for (unsigned i = 0; i < t->n_cell; i++, cell += strlen(cell) + 1) {
+        unsigned col = i % t->n_column;
+        print_cell(cell, width[col], t->title[col][0] == '>', col + 1 == t->n_column);
+    }
+    su_buf_fini(&t->cells);
+}
+
+void cli_progress(const struct cli *c, const char *what, const struct su_progress *p, bool force)
+{
+    static uint64_t last_ns;
+    uint64_t now = su_clock_mono_ns();
+    if (!c->tty || (!force && now - last_ns < 100000000u))
+        return;
+    char line[160];
+    last_ns = now;
+    fprintf(stderr, "\r\033[K%s %s", what, su_progress_line(p, line, sizeof line));
+    fflush(stderr);
+}
+
+void cli_progress_clear(const struct cli *c)
+{
+    if (c->tty)
+        fprintf(stderr, "\r\033[K");
+}
+
+enum su_code cli_print_json(struct su_buf *b, struct su_err *e)
+{
+    enum su_code rc = su_buf_check(b, "JSON output", e);
+    if (rc == SU_OK &&
+        (fwrite(b->data, 1, b->len, stdout) != b->len || putchar('\n') == EOF ||
+         fflush(stdout) != 0) &&
+        errno != EPIPE)
+        rc = su_fail_sys(e, errno, "standard output", "cannot be written");
+    su_buf_fini(b);
+    return rc;
+}
+
+/* Two pixels a character: upper and lower half blocks where the terminal has them, else a ramp over their mean. */
+void cli_digit_line(const float pixel[784], unsigned row, bool utf8, char *out, size_t cap)
+{
+    static const char *const half[4] = {" ", "\u2584", "\u2580",
+                                        "\u2588"}; /* none, lower, upper, both */
+    static const char ramp[] = " .:-=+*#%@";
+    size_t at = 0;
+    for (unsigned x = 0; x < 28 && at + 4 < cap; x++) {
+        float up = pixel[(2 * row) * 28 + x], down = pixel[(2 * row + 1) * 28 + x];
+        if (utf8) {
+            unsigned which = (up > 0.35f ? 2u : 0u) | (down > 0.35f ? 1u : 0u);
+            size_t n = strlen(half[which]);
+            memcpy(out + at, half[which], n);
+            at += n;
+        } else {
+            float mean = (up + down) * 0.5f * 9.0f;
+            out[at++] = ramp[mean <= 0 ? 0 : mean >= 9 ? 9 : (unsigned)mean];
+        }
+    }
+    out[at] = 0;
+}
