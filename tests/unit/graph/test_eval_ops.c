@@ -363,6 +363,10 @@ static void test_norms(void **state)
            WANT_F(0, 0, 0));
     floats(SU_OP_RMSNORM, LIST(IN_F(2, -2, 2, -2), IN_F(0, 1, 2, 3)), 2,
            ATTRS(F(0x1p-30f), F(1.0f)), WANT_F(1, -2, 3, -4));
+    /* squares below 2^-48 count as 0 beside eps, and so do differences below it */
+    floats(SU_OP_RMSNORM, LIST(IN_F(0x1p-25f, -0x1p-25f)), 1, ATTRS(F(0x1p-40f), F(0.0f)),
+           WANT_F(0x1p-5f, -0x1p-5f));
+    floats(SU_OP_LAYERNORM, LIST(IN_F(0x1p-48f, 0x1.8p-48f)), 1, ATTRS(F(0x1p-40f)), WANT_F(0, 0));
     floats(SU_OP_RMSNORM, LIST(IN_F(0, 0)), 1, ATTRS(F(0x1p-40f), F(0.0f)), WANT_F(0, 0));
 }
 
