@@ -103,7 +103,7 @@ static void new_item(struct su_plan_problem *p, uint32_t value, uint32_t from, u
 }
 
 /* The arena that su_layout_build would give the task's graph: same items in the same order. */
-static uint64_t arena_of_set(struct su_plan_problem *p)
+static uint64_t arena_of_set(struct su_plan_problem *p, uint64_t *peak_bytes)
 {
     const struct su_plan_set *s = &p->set;
     uint32_t n = 0;
@@ -132,7 +132,7 @@ static uint64_t arena_of_set(struct su_plan_problem *p)
             p->item[p->item_of[s->out[i]]].to = s->n_node + 1;
         }
     }
-    return su_plan_arena_place(p->item, n, p->tmp);
+    return su_plan_arena_place(p->item, n, p->tmp, peak_bytes);
 }
 
 void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
@@ -162,13 +162,15 @@ void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
     }
     c->n_in = s->n_in;
     c->n_out = s->n_out;
-    c->arena_bytes = arena_of_set(p);
-    uint64_t state;
+    uint64_t state, peak;
+    c->arena_bytes = arena_of_set(p, &peak);
     if (!su_mul_u64(c->session_bytes, p->sessions, &state) ||
         !su_add_u64(state, c->fixed_bytes, &c->vram_bytes) ||
         !su_add_u64(c->vram_bytes, c->arena_bytes, &c->vram_bytes)) {
-        c->vram_bytes = UINT64_MAX;
+        c->vram_bytes = c->floor_bytes = UINT64_MAX;
+        return;
     }
+    c->floor_bytes = c->vram_bytes - c->arena_bytes + peak;
 }
 
 bool su_plan_cost_fits(const struct su_plan_cost *c, uint64_t target)

@@ -129,18 +129,18 @@ static uint64_t place_by_size(struct su_plan_item *item, uint32_t n, uint32_t *o
     return end;
 }
 
-uint64_t su_plan_arena_place(struct su_plan_item *item, uint32_t n, uint32_t *tmp)
+uint64_t su_plan_arena_place(struct su_plan_item *item, uint32_t n, uint32_t *tmp,
+                             uint64_t *peak_bytes)
 {
-    uint64_t peak;
-    uint64_t in_order = place_in_order(item, n, tmp, &peak);
-    if (in_order == peak || n > BY_SIZE_ITEMS_MAX) {
+    uint64_t in_order = place_in_order(item, n, tmp, peak_bytes);
+    if (in_order == *peak_bytes || n > BY_SIZE_ITEMS_MAX) {
         return in_order;
     }
     uint64_t by_size = place_by_size(item, n, tmp, tmp + n);
     if (by_size < in_order) {
         return by_size;
     }
-    return place_in_order(item, n, tmp, &peak);
+    return place_in_order(item, n, tmp, peak_bytes);
 }
 
 /* ---- sizes ------------------------------------------------------------------------------------- */
@@ -339,7 +339,8 @@ enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t 
     if (rc != SU_OK) {
         goto out;
     }
-    l->arena_bytes = su_plan_arena_place(w.item, w.n_item, w.tmp);
+    uint64_t peak;
+    l->arena_bytes = su_plan_arena_place(w.item, w.n_item, w.tmp, &peak);
     for (uint32_t i = 0; i < g->n_value; i++) {
         if (w.item_of[i] != UINT32_MAX) {
             l->offset[i] = w.item[w.item_of[i]].offset;

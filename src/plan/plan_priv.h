@@ -16,8 +16,10 @@ struct su_plan_item {
     uint32_t from, to;
 };
 /* Chooses the offsets of n items given by ascending `from`, and returns the bytes of the arena. Items that are alive at the
-   same time do not overlap. tmp holds 2·n numbers. Assumes that all bytes together fit in 63 bits. */
-uint64_t su_plan_arena_place(struct su_plan_item *item, uint32_t n, uint32_t *tmp);
+   same time do not overlap. *peak_bytes: what is alive at once, at most; no placement needs less. tmp holds 2·n numbers.
+   Assumes that all bytes together fit in 63 bits. */
+uint64_t su_plan_arena_place(struct su_plan_item *item, uint32_t n, uint32_t *tmp,
+                             uint64_t *peak_bytes);
 /* Bytes of a weight or a const in the fixed region. SU_EOVERFLOW. */
 SU_CHECK enum su_code su_plan_fixed_bytes(enum su_dtype d, const struct su_shape *s,
                                           uint64_t *bytes, struct su_err *e);
@@ -35,6 +37,8 @@ bool su_plan_value_outside(const struct su_graph *g, uint32_t value);
 struct su_plan_cost {
     uint64_t fixed_bytes, arena_bytes, session_bytes;
     uint64_t vram_bytes; /* fixed + arena + sessions x session, UINT64_MAX when that overflows */
+    uint64_t
+        floor_bytes; /* vram_bytes were the arena without gaps: grows with the interval of an order */
     uint64_t macs;
     uint64_t cut_bytes; /* per row, that arrive from other tasks */
     uint32_t n_in, n_out;
@@ -113,7 +117,7 @@ struct su_plan_targets {
 /* What the search remembers of a set of units; targets may change from one search to the next. */
 struct su_plan_brief {
     uint64_t key; /* 0 = empty slot */
-    uint64_t vram_bytes, macs, cut_bytes;
+    uint64_t vram_bytes, floor_bytes, macs, cut_bytes;
     bool ports;
 };
 struct su_plan_search {

@@ -6,9 +6,11 @@
 
 /* The tasks of a plan in their order are a chain of ideals (sets of units that hold all they read from), each the one before
    it plus one task. So when there are few ideals, a dynamic program over all pairs of them is exact over every way to cut the
-   graph. Ten units never have more than IDEALS_MAX, a chain of n has n + 1, two parallel chains of n have (n + 1)^2. */
+   graph. A chain of n units has n + 1 of them, two parallel chains of n have (n + 1)^2, ten units never more than IDEALS_MAX.
+   Pairs times units are bounded too, which leaves 414 ideals of 64 units. */
 #define IDEALS_MAX 1024u
 #define IDEAL_UNITS_MAX 64u
+#define IDEAL_WORK_MAX (10ull * IDEALS_MAX * IDEALS_MAX)
 /* Of longer orders not every pair of cuts is looked at (order.c). */
 #define PAIR_UNITS_MAX 128u
 
@@ -99,6 +101,7 @@ static const struct su_plan_brief *cost_between(struct program *d, uint32_t from
         su_plan_eval(s->p, s->unit, units_between(d, from, to), &c);
         b->key = key;
         b->vram_bytes = c.vram_bytes;
+        b->floor_bytes = c.floor_bytes;
         b->macs = c.macs;
         b->cut_bytes = c.cut_bytes;
         b->ports = c.n_in <= SU_PLAN_PORT_MAX && c.n_out <= SU_PLAN_PORT_MAX;
@@ -125,13 +128,16 @@ static void offer(struct cell *to, const struct cell *x)
     }
 }
 
-static void relax(struct program *d, uint32_t layer, uint32_t from, uint32_t to, uint64_t target)
+/* False when no later `to` of the same order can do either. */
+static bool relax(struct program *d, uint32_t layer, uint32_t from, uint32_t to, uint64_t target)
 {
     const struct cell *f = &d->cell[(size_t)layer * d->n_pos + from];
     const struct su_plan_brief *b = cost_between(d, from, to);
-    if (!b || b->vram_bytes > target || !b->ports || b->macs > d->macs_limit ||
-        f->tasks >= SU_PLAN_TASK_MAX) {
-        return;
+    if (!b || b->floor_bytes > target || b->macs > d->macs_limit) {
+        return false;
+    }
+    if (b->vram_bytes > target || !b->ports || f->tasks >= SU_PLAN_TASK_MAX) {
+        return true;
     }
     struct cell x = {.tasks = f->tasks + 1, .from = from};
     if (d->by_bytes) {
@@ -142,6 +148,7 @@ static void relax(struct program *d, uint32_t layer, uint32_t from, uint32_t to,
     }
     uint32_t next = d->t->per_device ? layer + 1 : layer;
     offer(&d->cell[(size_t)next * d->n_pos + to], &x);
+    return true;
 }
 
 static bool run_program(struct program *d)
@@ -160,8 +167,9 @@ static bool run_program(struct program *d)
             }
             uint64_t target = d->t->bytes[dev ? layer : 0];
             for (uint32_t to = from + 1; to < d->n_pos; to++) {
-                if (d->order || (d->s->ideal[from] & ~d->s->ideal[to]) == 0) {
-                    relax(d, layer, from, to, target);
+                bool ahead = d->order || (d->s->ideal[from] & ~d->s->ideal[to]) == 0;
+                if (ahead && !relax(d, layer, from, to, target) && d->order) {
+                    break;
                 }
             }
             if (dev) {
@@ -273,7 +281,7 @@ static bool make_ideals(struct su_plan_search *s)
                     ideal_known(ideal, end, n, grown)) {
                     continue;
                 }
-                if (n == IDEALS_MAX) {
+                if (n == IDEALS_MAX || (n + 1ull) * (n + 1) * p->n_unit > IDEAL_WORK_MAX) {
                     free(ideal);
                     return true;
                 }

@@ -26,7 +26,14 @@ static uint32_t weight_of(const struct su_node *n)
     return n->op == SU_OP_EMBEDDING ? n->arg[0] : n->arg[1];
 }
 
-/* VRAM of the task that holds only `rows` rows of the node; `other` is what neither the weight nor the result takes. */
+static bool is_copied(const struct su_plan_problem *p, uint32_t value)
+{
+    const struct su_value *v = &p->g->value[value];
+    return v->kind == SU_VALUE_NODE && p->copied[v->node];
+}
+
+/* VRAM of the task that holds only `rows` rows of the node; `other` is what neither the weight nor the result takes. What is
+   computed from a copied argument is copied too. */
 static uint64_t piece_vram(const struct su_plan_problem *p, const struct su_node *n, uint64_t other,
                            uint32_t rows)
 {
@@ -46,7 +53,11 @@ static uint64_t piece_vram(const struct su_plan_problem *p, const struct su_node
         uint32_t axis = x.shape.rank - 3;
         x.shape.dim[axis] =
             (uint32_t)((uint64_t)x.shape.dim[axis] * rows / p->g->value[weight_of(n)].shape.dim[0]);
-        other = other + su_plan_value_bytes(&x, p->t_max) - whole;
+        other += su_plan_value_bytes(&x, p->t_max);
+        other -= is_copied(p, n->arg[0]) || other < whole ? 0 : whole;
+    }
+    if (n->op == SU_OP_EMBEDDING && is_copied(p, n->arg[1])) {
+        other += SU_PLAN_ALIGN + su_plan_value_bytes(&p->g->value[n->arg[1]], p->t_max);
     }
     return bytes + other + su_plan_value_bytes(&out, p->t_max);
 }
