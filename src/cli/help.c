@@ -17,20 +17,19 @@ void cli_print_help(FILE *to)
                 "Manual: man splitup\n");
 }
 
-/* Fills lines of at most 78 columns, indented. */
-static void print_wrapped(FILE *to, const char *text, int indent)
+/* Words of text in lines of at most 78 columns; `column` is where the first line begins, the others at indent. */
+static void print_wrapped(FILE *to, const char *text, int indent, int column)
 {
-    int column = 0;
+    bool start = true;
     for (const char *at = text; *at;) {
         int n = (int)strcspn(at, " ");
-        if (column > 0 && column + 1 + n > 78) {
-            fprintf(to, "\n");
-            column = 0;
+        if (!start && column + 1 + n > 78) {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+            start = true;
         }
-        if (column == 0)
-            column = fprintf(to, "%*s%.*s", indent, "", n, at);
-        else
-            column += fprintf(to, " %.*s", n, at);
+        column += fprintf(to, "%s%.*s", start ? "" : " ", n, at);
+        start = false;
         at += n;
         at += *at == ' ';
     }
@@ -43,13 +42,13 @@ void cli_print_verb_help(const struct cli_verb *v, FILE *to)
     fprintf(to, "usage: splitup %s%s%s%s\n\n", v->name, *v->args ? " " : "", v->args,
             options ? " [--OPTION ...]" : "");
     fprintf(to, "%s.\n\n", v->summary);
-    print_wrapped(to, v->detail, 0);
+    print_wrapped(to, v->detail, 0, 0);
     if (options)
         fprintf(to, "\noptions:\n");
     for (const struct cli_option *o = v->option; o->name; o++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        fprintf(to, "  %-20s %s\n", left, o->help);
+        print_wrapped(to, o->help, 23, fprintf(to, "  %-20s ", left));
     }
 }
 
