@@ -269,8 +269,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_doctor = {
     .name = "doctor",
     .args = "",
-    .summary = "Check this machine: every Vulkan device, its limits, and whether it computes the "
-               "right bits",
+    .summary = "Check this machine: devices, limits, and whether they compute the right bits",
     .detail = "Lists each device with its features and limits, or the reason why it is unusable "
               "and the remedy, then runs the "
               "conformance suite on the cpu backend and on every usable device. The suite's root "
