@@ -171,7 +171,7 @@ struct su_row {
 };
 /* input[i] (g->input order): elements of row 0, row 1, …, 4 bytes each; FIXED inputs once. weight[i] (g->weight order):
    the bytes as stored (su_tensor_bytes). Inputs and weights of type F32, F16, BF16 pass fz and sat on the way in; BOOL
-   inputs count as 1 unless 0. limit_bytes bounds all values together (0 = 4 GiB). */
+   inputs count as 1 unless 0. limit_bytes bounds all values alive at a time and working memory (0 = 4 GiB). */
 struct su_eval_args {
     const struct su_row *row;
     uint32_t n_row;
@@ -201,6 +201,8 @@ void su_leaf_digest(uint64_t index, const struct su_bytes *part, size_t n_part, 
 
 /* ---- canonical arithmetic (rules N1-N7 of splitup-numerics(7)) ------------------------------------------------ */
 
+/* num.c states each sequence of operations, its domain and its error. From su_num_recip down an argument is a fixed value
+   (0 or 2^-48 <= |x| <= 2^50) unless num.c states more, and a result is not yet fixed. */
 uint32_t su_f32_bits(float x);
 float su_f32_from_bits(uint32_t b);
 uint32_t su_num_key(float x);                /* order key: x < y as numbers iff key(x) < key(y) */
