@@ -23,8 +23,8 @@ struct su_model {
    followed, is the model's. Names are looked for in
      each folder of $SPLITUP_MODELS (colon-separated),
      ../share/splitup/models beside the running program's folder,
-     share/splitup/models in the prefix given to CMake,
-     models/ of the source tree, when the program runs from a build tree of it;
+     models/ of the source tree, when the program lies in a build tree,
+     share/splitup/models in the prefix given to CMake;
    the first with <name>/<name>.graph is taken. Every weight that the graph names is resolved before
    it returns. On success *out is owned by the caller (su_model_close). On failure *out is NULL:
      SU_ENOENT  no such model, with the places looked at; or a file of it or a tensor is missing

@@ -53,7 +53,8 @@ static bool program_folder(char out[SU_MODEL_PATH_MAX])
     return true;
 }
 
-/* A program outside every build tree must not reach into someone's sources. */
+/* A program outside every build tree must not reach into someone's sources, and one inside must
+   not run an installed copy of what is being worked on. */
 static bool in_build_tree(const char *folder)
 {
     char at[SU_MODEL_PATH_MAX], file[SU_MODEL_PATH_MAX];
@@ -105,11 +106,12 @@ enum su_code su_model_places(struct su_model_places *p, struct su_err *e)
         list += len + (list[len] == ':');
     }
     bool known = program_folder(program);
-    if (known)
-        add(p, program, strlen(program), "/../share/splitup/models");
-    add(p, SU_DATA_DIR, strlen(SU_DATA_DIR), "/models");
+    const char *folder = known ? strrchr(program, '/') : NULL; /* the kernel's path has no links */
+    if (folder)
+        add(p, program, (size_t)(folder - program), "/share/splitup/models");
     if (known && in_build_tree(program))
         add(p, SU_SOURCE_DATA_DIR, strlen(SU_SOURCE_DATA_DIR), "/models");
+    add(p, SU_DATA_DIR, strlen(SU_DATA_DIR), "/models");
     return SU_OK;
 }
 
