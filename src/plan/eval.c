@@ -173,6 +173,11 @@ void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
     c->floor_bytes = c->vram_bytes - c->arena_bytes + peak;
 }
 
+uint64_t su_plan_work(const struct su_plan_problem *p, uint64_t macs)
+{
+    return macs / p->work_step + (macs % p->work_step != 0);
+}
+
 bool su_plan_cost_fits(const struct su_plan_cost *c, uint64_t target)
 {
     return c->vram_bytes <= target && c->n_in <= SU_PLAN_PORT_MAX && c->n_out <= SU_PLAN_PORT_MAX;

@@ -136,7 +136,7 @@ struct cutter {
     uint32_t n;
     uint64_t *sum; /* macs of the units before a position */
     uint64_t *cross; /* bytes per row that cross a position */
-    uint64_t limit; /* macs of a task */
+    uint64_t limit; /* work of a task */
     uint32_t hi[SU_PLAN_TASK_MAX + 1], lo[SU_PLAN_TASK_MAX + 1];
     uint32_t device[SU_PLAN_TASK_MAX];
     uint32_t n_task;
@@ -145,11 +145,11 @@ struct cutter {
 static bool fits(const struct cutter *w, uint32_t from, uint32_t to, uint64_t target,
                  bool with_ports, struct su_plan_cost *c)
 {
-    if (w->sum[to] - w->sum[from] > w->limit) {
+    if (su_plan_work(w->p, w->sum[to] - w->sum[from]) > w->limit) {
         return false;
     }
     su_plan_eval(w->p, w->order + from, to - from, c);
-    if (c->vram_bytes > target || c->macs > w->limit) {
+    if (c->vram_bytes > target || su_plan_work(w->p, c->macs) > w->limit) {
         return false;
     }
     return !with_ports || su_plan_cost_fits(c, target);
@@ -263,16 +263,16 @@ static uint32_t fewest(struct cutter *w)
     return w->t->per_device ? greedy_devices(w) : greedy(w);
 }
 
-/* Lowers the limit of macs as far as the number of tasks allows, and leaves hi for that limit. */
+/* Lowers the limit of work as far as the number of tasks allows, and leaves hi for that limit. */
 static void lower_limit(struct cutter *w)
 {
     uint64_t good = 0, bad;
     for (uint32_t k = 0; k < w->n_task; k++) {
         struct su_plan_cost c;
         su_plan_eval(w->p, w->order + w->hi[k], w->hi[k + 1] - w->hi[k], &c);
-        good = SU_MAX(good, c.macs);
+        good = SU_MAX(good, su_plan_work(w->p, c.macs));
     }
-    bad = w->sum[w->n] / w->n_task;
+    bad = su_plan_work(w->p, w->sum[w->n]) / w->n_task;
     bad = bad > 0 ? bad - 1 : 0;
     while (bad + 1 < good) {
         w->limit = bad + (good - bad) / 2;

@@ -234,7 +234,7 @@ static enum su_code refuse(struct solver *s, struct su_err *e)
     struct su_plan_cost c;
     struct su_plan_problem *p = problem_of(s);
     uint32_t u = heaviest_unit(p, &c), node = p->unit_node[p->unit_start[u]];
-    char label[128], need[32], fixed[32], arena[32], state[32] = "", size[32], given[32];
+    char label[128], fixed[32], arena[32], state[32] = "", size[32], given[32];
     su_plan_node_label(p, node, label, sizeof label);
     bool shards = stands_for_shards(s, node);
     if (c.session_bytes > 0) {
@@ -250,14 +250,12 @@ static enum su_code refuse(struct solver *s, struct su_err *e)
     if (c.vram_bytes > limit) {
         return su_fail(
             e, SU_ENOFIT, label,
-            "needs %s alone%s (%s of weights, %s of values for %u row%s%s)%s; the target "
-            "is %s, the smallest feasible target is %" PRIu64 " bytes (%s)",
-            su_format_size(c.vram_bytes, need, sizeof need),
-            shards ? ", though sharded by rows" : "",
+            "needs %" PRIu64 " bytes alone%s (%s of weights, %s of values for %u row%s%s)%s; the "
+            "target is %" PRIu64 " bytes, the smallest feasible target is %" PRIu64 " bytes (%s)",
+            c.vram_bytes, shards ? ", though sharded by rows" : "",
             su_format_size(c.fixed_bytes, fixed, sizeof fixed),
             su_format_size(c.arena_bytes, arena, sizeof arena), o->t_max, o->t_max == 1 ? "" : "s",
-            state, activations ? ", and values cannot be sharded: use fewer rows" : "", given,
-            smallest, size);
+            state, activations ? ", and values cannot be sharded" : "", limit, smallest, size);
     }
     if (o->per_device) {
         return su_fail(e, SU_ENOFIT, "plan",

@@ -15,15 +15,15 @@
 /* Places the data of one graph. The fixed region holds weights and const nodes: row = everything after axis 0 (rank < 2: one
    row), rows padded to 32 elements (block types: whole blocks as they are), tensors to 256 bytes; F16 and BF16 count as F32.
    The arena holds every other value of the dispatch, sized for t_max rows, 256-byte slots, reused as soon as the last reader is
-   past (a value and the results of the node that reads it never overlap, except a RESHAPE, which shares its argument's bytes). Graph
-   inputs live from the start, graph outputs to the end. A backend may use less, never more. */
+   past (a value and the results of the node that reads it never overlap, except a RESHAPE, which shares its argument's bytes
+   unless that is a weight or const). Graph inputs live from the start, graph outputs to the end. A backend may use less, never more. */
 struct su_layout {
     uint32_t n_value;
     uint64_t *offset; /* per value: offset in its region, SU_LAYOUT_NONE for states */
     uint64_t *bytes; /* per value: bytes reserved */
     bool *fixed; /* per value: in the fixed region */
     uint64_t fixed_bytes, arena_bytes,
-        session_bytes; /* session_bytes: states of one session at ctx positions, 2 B per element */
+        session_bytes; /* session_bytes: states of one session at ctx positions, 2 B per element, each a multiple of 256 */
 };
 /* Assumes a checked graph, 1 <= t_max <= SU_ROWS_MAX. SU_EOVERFLOW when a sum leaves 2^63; SU_ENOMEM. */
 SU_CHECK enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t ctx,
@@ -84,9 +84,12 @@ struct su_plan {
     uint64_t target_bytes; /* largest target */
 };
 
-/* Objective, in order: feasible; fewest tasks; least maximum stage time (macs); least bytes over cuts. Exact on chains by
-   dynamic programming; on DAGs a convex cut of a topological order with local refinement, independent branches kept apart when
-   that shortens the critical path at an equal number of tasks. A matmul, qmatmul, conv2d or embedding whose task alone would exceed the target is
+/* Objective, in order: feasible; fewest tasks; least maximum stage time (macs, in steps of 1/128 of the whole graph's); least
+   bytes over cuts (a value counts once per task that reads it); shortest critical path. Exact over all ways to cut the graph
+   when it has up to 10 nodes, or few enough cuts (chains, a few branches of some ten nodes); larger graphs are cut as the best
+   of several topological orders by dynamic programming, with local refinement. Nodes that only depend on weights and consts
+   through movement and elementwise ops are copied into every task that needs them; users of one state, and all that follows
+   select_emitted, stay in one task. A matmul, qmatmul, conv2d or embedding whose task alone would exceed the target is
    sharded by rows (axis 0 of the weight) and joined by concat (embedding: by add), with unchanged bits.
    On failure *out is NULL: SU_ENOFIT: no plan within the target (names the node and the smallest feasible target, as a size that
    works when given back), SU_ELIMIT: more than SU_PLAN_TASK_MAX tasks or SU_PLAN_PORT_MAX ports, SU_EINVAL: target 0. */

@@ -63,6 +63,7 @@ struct su_plan_problem {
     uint32_t *uses; /* per value: arguments and graph outputs that name it */
     uint64_t *value_bytes; /* in the arena, the fixed region or a session's state */
     uint64_t *node_macs;
+    uint64_t work_step; /* macs that count as one step of work, see su_plan_work */
     struct su_plan_set { /* the set looked at last */
         uint32_t *node, *in, *out,
             *source; /* ascending; source: weights and states in order of use */
@@ -81,6 +82,9 @@ void su_plan_problem_free(struct su_plan_problem *p);
 void su_plan_set_fill(struct su_plan_problem *p, const uint32_t *unit, uint32_t n);
 void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
                   struct su_plan_cost *c);
+/* Macs in the steps in which stage times are compared: 1/128 of the whole graph, rounded up. Finer differences are below what
+   macs say about time, and would pull cuts away from where few bytes cross. */
+uint64_t su_plan_work(const struct su_plan_problem *p, uint64_t macs);
 /* Within the ports of a task and within target bytes. */
 bool su_plan_cost_fits(const struct su_plan_cost *c, uint64_t target);
 
@@ -106,7 +110,7 @@ struct su_plan_parts {
     uint32_t n_task;
     uint32_t device[SU_PLAN_TASK_MAX]; /* index into the targets */
     /* What is minimised, in this order. */
-    uint64_t peak_macs, cut_bytes, critical_macs;
+    uint64_t peak_work, cut_bytes, critical_macs;
 };
 struct su_plan_targets {
     const uint64_t *bytes;
@@ -117,7 +121,7 @@ struct su_plan_targets {
 /* What the search remembers of a set of units; targets may change from one search to the next. */
 struct su_plan_brief {
     uint64_t key; /* 0 = empty slot */
-    uint64_t vram_bytes, floor_bytes, macs, cut_bytes;
+    uint64_t vram_bytes, floor_bytes, work, cut_bytes;
     bool ports;
 };
 struct su_plan_search {

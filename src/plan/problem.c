@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define WORK_STEPS 128u
+
 /* Ops cheap enough to be repeated in every task that needs their result. */
 static bool repeatable(enum su_op op)
 {
@@ -77,6 +79,7 @@ static void count_uses(struct su_plan_problem *p)
         }
         p->node_macs[i] = su_node_macs(g, i);
     }
+    p->work_step = SU_MAX(su_graph_macs(g) / WORK_STEPS, 1);
     for (uint32_t i = 0; i < g->n_output; i++) {
         p->uses[g->output[i].value]++;
     }

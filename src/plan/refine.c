@@ -24,8 +24,8 @@ bool su_plan_parts_better(const struct su_plan_parts *a, const struct su_plan_pa
     if (a->n_task != b->n_task) {
         return a->n_task < b->n_task;
     }
-    if (a->peak_macs != b->peak_macs) {
-        return a->peak_macs < b->peak_macs;
+    if (a->peak_work != b->peak_work) {
+        return a->peak_work < b->peak_work;
     }
     if (a->cut_bytes != b->cut_bytes) {
         return a->cut_bytes < b->cut_bytes;
@@ -76,10 +76,10 @@ static void rate(struct refine *r, const struct su_plan_cost *cost, bool with_pa
 {
     uint64_t macs[SU_PLAN_TASK_MAX];
     struct su_plan_parts *parts = r->parts;
-    parts->peak_macs = parts->cut_bytes = 0;
+    parts->peak_work = parts->cut_bytes = 0;
     for (uint32_t i = 0; i < parts->n_task; i++) {
         macs[i] = cost[i].macs;
-        parts->peak_macs = SU_MAX(parts->peak_macs, macs[i]);
+        parts->peak_work = SU_MAX(parts->peak_work, su_plan_work(r->p, macs[i]));
         parts->cut_bytes += cost[i].cut_bytes;
     }
     parts->critical_macs = with_path ? critical_path(r->p, parts, macs) : 0;
@@ -152,7 +152,7 @@ static bool try_move(struct refine *r, uint32_t u, uint32_t to)
     }
     if (fits) {
         rate(r, r->cost, false);
-        if (parts->peak_macs == old.peak_macs && parts->cut_bytes == old.cut_bytes) {
+        if (parts->peak_work == old.peak_work && parts->cut_bytes == old.cut_bytes) {
             rate(r, r->cost, true);
         }
         if (su_plan_parts_better(parts, &old)) {

@@ -58,8 +58,8 @@ struct program {
     uint64_t key_base; /* tells the orders apart in the table */
     uint32_t n_pos, n_layer;
     struct cell *cell; /* [layer][position] */
-    uint64_t macs_limit;
-    bool by_bytes; /* second pass: bytes are minimised, macs are limited */
+    uint64_t work_limit;
+    bool by_bytes; /* second pass: bytes are minimised, work is limited */
     bool out_of_memory;
 };
 struct cell {
@@ -102,7 +102,7 @@ static const struct su_plan_brief *cost_between(struct program *d, uint32_t from
         b->key = key;
         b->vram_bytes = c.vram_bytes;
         b->floor_bytes = c.floor_bytes;
-        b->macs = c.macs;
+        b->work = su_plan_work(s->p, c.macs);
         b->cut_bytes = c.cut_bytes;
         b->ports = c.n_in <= SU_PLAN_PORT_MAX && c.n_out <= SU_PLAN_PORT_MAX;
         s->n_brief++;
@@ -133,7 +133,7 @@ static bool relax(struct program *d, uint32_t layer, uint32_t from, uint32_t to,
 {
     const struct cell *f = &d->cell[(size_t)layer * d->n_pos + from];
     const struct su_plan_brief *b = cost_between(d, from, to);
-    if (!b || b->floor_bytes > target || b->macs > d->macs_limit) {
+    if (!b || b->floor_bytes > target || b->work > d->work_limit) {
         return false;
     }
     if (b->vram_bytes > target || !b->ports || f->tasks >= SU_PLAN_TASK_MAX) {
@@ -143,7 +143,7 @@ static bool relax(struct program *d, uint32_t layer, uint32_t from, uint32_t to,
     if (d->by_bytes) {
         x.a = f->a + b->cut_bytes;
     } else {
-        x.a = SU_MAX(f->a, b->macs);
+        x.a = SU_MAX(f->a, b->work);
         x.b = f->b + b->cut_bytes;
     }
     uint32_t next = d->t->per_device ? layer + 1 : layer;
@@ -206,12 +206,12 @@ static void read_back(const struct program *d, struct su_plan_parts *parts)
     }
 }
 
-/* First the fewest tasks and the least maximum of macs; then, with that maximum allowed everywhere, the fewest bytes. */
+/* First the fewest tasks and the least maximum of work; then, with that maximum allowed everywhere, the fewest bytes. */
 static enum su_code solve_pairs(struct su_plan_search *s, const struct su_plan_targets *t,
                                 const uint32_t *order, uint32_t number, bool quick,
                                 struct su_plan_parts *parts, bool *found, struct su_err *e)
 {
-    struct program d = {.s = s, .t = t, .order = order, .macs_limit = UINT64_MAX};
+    struct program d = {.s = s, .t = t, .order = order, .work_limit = UINT64_MAX};
     d.n_pos = order ? s->p->n_unit + 1 : s->n_ideal;
     d.key_base = (uint64_t)(number + 1) << 32;
     d.n_layer = t->per_device ? t->n + 1 : 1;
@@ -221,7 +221,7 @@ static enum su_code solve_pairs(struct su_plan_search *s, const struct su_plan_t
     }
     *found = run_program(&d);
     if (*found && !quick) {
-        d.macs_limit = d.cell[(size_t)d.n_layer * d.n_pos - 1].a;
+        d.work_limit = d.cell[(size_t)d.n_layer * d.n_pos - 1].a;
         d.by_bytes = true;
         *found = run_program(&d);
     }

@@ -18,7 +18,10 @@ static uint32_t row_step(const struct su_graph *g, const struct su_node *n)
     if (w->kind != SU_VALUE_WEIGHT || (n->op == SU_OP_MATMUL && w->shape.rank != 2)) {
         return 0;
     }
-    return n->op == SU_OP_CONV2D ? w->shape.dim[0] / (uint32_t)n->attr[8] : 1;
+    if (n->op == SU_OP_CONV2D && n->attr[8] > 1) {
+        return w->shape.dim[0] / (uint32_t)n->attr[8];
+    }
+    return 1;
 }
 
 static uint32_t weight_of(const struct su_node *n)

@@ -58,20 +58,22 @@ static uint32_t neighbour_of(const struct explain *w, uint32_t u)
     return best == UINT32_MAX ? task - 1 : best;
 }
 
+/* "947", "3.03M": three digits or more. */
 static const char *count_text(uint64_t v, char out[32])
 {
-    const char *unit[] = {"", "k", "M", "G", "T"};
+    const char *unit[] = {"", "k", "M", "G", "T", "P", "E"};
     uint32_t i = 0;
     uint64_t whole = v, rest = 0;
-    while (whole >= 1000 && i + 1 < SU_ARRAY_LEN(unit)) {
+    for (; whole >= 1000; i++) {
         rest = whole % 1000;
         whole /= 1000;
-        i++;
     }
-    if (i == 0) {
-        snprintf(out, 32, "%" PRIu64, whole);
-    } else {
+    if (i == 0 || whole >= 100) {
+        snprintf(out, 32, "%" PRIu64 "%s", whole, unit[i]);
+    } else if (whole >= 10) {
         snprintf(out, 32, "%" PRIu64 ".%" PRIu64 "%s", whole, rest / 100, unit[i]);
+    } else {
+        snprintf(out, 32, "%" PRIu64 ".%02" PRIu64 "%s", whole, rest / 10, unit[i]);
     }
     return out;
 }
@@ -102,7 +104,7 @@ static void explain_unit(struct explain *w, uint32_t u, uint32_t near, struct su
     } else if (with.n_in > SU_PLAN_PORT_MAX || with.n_out > SU_PLAN_PORT_MAX) {
         su_buf_printf(b, "need %u inputs and %u outputs, more than %u", with.n_in, with.n_out,
                       SU_PLAN_PORT_MAX);
-    } else if (with.macs > w->plan->peak_macs) {
+    } else if (su_plan_work(w->p, with.macs) > su_plan_work(w->p, w->plan->peak_macs)) {
         su_buf_printf(b, "give it %s macs, above the %s of the largest task",
                       count_text(with.macs, a), count_text(w->plan->peak_macs, c));
     } else if (with.cut_bytes + left.cut_bytes > joined.cut_bytes + now.cut_bytes) {
