@@ -385,35 +385,20 @@ static uint32_t gen_concat(struct gen *k, uint32_t a)
 
 static uint32_t gen_move(struct gen *k, enum su_op op)
 {
+    static uint32_t (*const make[])(struct gen *, uint32_t) = {
+        gen_reshape, gen_permute, gen_expand, gen_pad, gen_shrink, gen_flip, gen_concat, gen_slice,
+    };
     uint32_t a = pick(k, ANY_VALUE, su_random_chance(&k->r, 90));
 
-    if (a == NONE)
-        return NONE;
-    switch (op) {
-    case SU_OP_RESHAPE:
-        return gen_reshape(k, a);
-    case SU_OP_PERMUTE:
-        return gen_permute(k, a);
-    case SU_OP_EXPAND:
-        return gen_expand(k, a);
-    case SU_OP_PAD:
-        return gen_pad(k, a);
-    case SU_OP_SHRINK:
-        return gen_shrink(k, a);
-    case SU_OP_FLIP:
-        return gen_flip(k, a);
-    case SU_OP_CONCAT:
-        return gen_concat(k, a);
-    default:
-        return gen_slice(k, a);
-    }
+    return a == NONE ? NONE : make[op - SU_OP_RESHAPE](k, a);
 }
 
 static uint32_t gen_unary(struct gen *k, enum su_op op)
 {
-    uint32_t types = op == SU_OP_NEG    ? ANY_NUMBER
-                     : op == SU_OP_RELU ? ONLY_F32 | 1u << SU_I32
-                                        : ONLY_F32;
+    uint32_t types = op == SU_OP_SELECT_EMITTED ? ANY_VALUE
+                     : op == SU_OP_NEG          ? ANY_NUMBER
+                     : op == SU_OP_RELU         ? ONLY_F32 | 1u << SU_I32
+                                                : ONLY_F32;
     uint32_t a = pick(k, types, 0);
 
     return a == NONE ? NONE : add1(k, op, a, NULL, 0);
@@ -608,13 +593,6 @@ static uint32_t gen_norm(struct gen *k, enum su_op op)
     return add(k, op, arg, n, attr, op == SU_OP_RMSNORM ? 2 : 1);
 }
 
-static uint32_t gen_emit(struct gen *k)
-{
-    uint32_t a = pick(k, ANY_VALUE, 0);
-
-    return a == NONE ? NONE : add1(k, SU_OP_SELECT_EMITTED, a, NULL, 0);
-}
-
 static uint32_t gen_op(struct gen *k, enum su_op op)
 {
     if (op <= SU_OP_SLICE)
@@ -641,7 +619,7 @@ static uint32_t gen_op(struct gen *k, enum su_op op)
     if (op >= SU_OP_LAYERNORM && op <= SU_OP_SOFTMAX)
         return gen_norm(k, op);
     if (op == SU_OP_SELECT_EMITTED && k->o->emit)
-        return gen_emit(k);
+        return gen_unary(k, op);
     return NONE; /* sources, and ops of sequence models */
 }
 
