@@ -22,7 +22,7 @@ struct download {
     int fd;
     uint64_t have; /* bytes in the part file */
     uint64_t total; /* of the finished file, UINT64_MAX = unknown */
-    uint64_t attempt_start;
+    uint64_t farthest; /* the most that any attempt reached */
     bool decided; /* the status of this response has been looked at */
     bool finished; /* nothing more to transfer (416 at the end, 304) */
 };
@@ -140,7 +140,6 @@ static enum su_code decide(struct download *d, struct su_err *e)
         if (d->have > 0 && (c = restart(d, e)) != SU_OK) {
             return c;
         }
-        d->attempt_start = 0;
         curl_easy_getinfo(d->job.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
         d->total = length >= 0 ? (uint64_t)length : UINT64_MAX;
         c = save_tag(d, e);
@@ -311,7 +310,6 @@ static enum su_code attempt(struct download *d, bool *transient, struct su_err *
     }
     curl_easy_setopt(j->easy, CURLOPT_FOLLOWLOCATION, 1L);
     d->decided = false;
-    d->attempt_start = d->have;
     d->total = UINT64_MAX;
     c = su_http_attempt_run(j, transient, e);
     if (!d->decided && (c == SU_OK || j->body_code != SU_OK)) {
@@ -337,6 +335,7 @@ static enum su_code transfer(struct download *d, struct su_err *e)
     unsigned fresh_starts = 0;
     uint32_t tries = d->job.tries_left, backoff_ms = d->job.backoff_ms;
 
+    d->farthest = d->have;
     while (!d->finished) {
         bool transient = false;
         enum su_code c = attempt(d, &transient, e);
@@ -352,7 +351,8 @@ static enum su_code transfer(struct download *d, struct su_err *e)
             return c;
         }
         /* Real headway earns the full number of retries again; a dribble does not. */
-        if (d->have >= d->attempt_start + PROGRESS_RENEWS_TRIES) {
+        if (d->have >= d->farthest + PROGRESS_RENEWS_TRIES) {
+            d->farthest = d->have;
             d->job.tries_left = tries;
             d->job.backoff_ms = backoff_ms;
         }
