@@ -35,6 +35,10 @@ struct cpu_exec {
 
 void *cpu_value(const struct cpu_run *r, uint32_t id)
 {
+    const struct su_graph *g = r->stage->graph;
+    while (!r->cs->fixed[id] &&
+           r->cs->layout->fixed[id]) /* a reshape of what lies in the fixed region */
+        id = g->node[g->value[id].node].arg[0];
     if (r->cs->fixed[id])
         return r->cs->fixed[id];
     return r->arena + r->cs->layout->offset[id];
@@ -314,7 +318,8 @@ static bool only_packed(const struct su_graph *g, uint32_t id)
         for (uint32_t a = 0; a < g->node[n].n_arg; a++) {
             if (g->node[n].arg[a] != id)
                 continue;
-            if (a != 1 || (g->node[n].op != SU_OP_MATMUL && g->node[n].op != SU_OP_CONV2D))
+            bool matrix = g->node[n].op == SU_OP_MATMUL && g->value[id].shape.rank == 2;
+            if (a != 1 || (!matrix && g->node[n].op != SU_OP_CONV2D))
                 return false;
         }
     for (uint32_t o = 0; o < g->n_output; o++)
