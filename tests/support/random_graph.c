@@ -32,11 +32,6 @@ static const struct su_value *val(const struct gen *k, uint32_t id)
     return &k->g->value[id];
 }
 
-static uint64_t count(const struct su_shape *s)
-{
-    return su_shape_elements(s);
-}
-
 static bool allowed(const struct gen *k, enum su_op op)
 {
     return !k->o->allow || k->o->allow(op);
@@ -66,7 +61,7 @@ static uint32_t add(struct gen *k, enum su_op op, const uint32_t *arg, uint32_t 
     if (su_graph_add_node(trial, op, ids, n_arg, attr, n_attr, NULL, 0, &id, &e))
         goto out;
     uint64_t macs = su_node_macs(trial, 0);
-    if (macs > k->macs || count(&trial->value[id].shape) > k->elements ||
+    if (macs > k->macs || su_shape_elements(&trial->value[id].shape) > k->elements ||
         k->g->n_value + 2 > VALUES_MAX)
         goto out;
     if (su_graph_add_node(k->g, op, arg, n_arg, attr, n_attr, NULL, 0, &id, &e))
@@ -92,7 +87,7 @@ static bool fits(const struct gen *k, uint32_t id, uint32_t types, uint32_t rank
     const struct su_value *v = val(k, id);
 
     return !su_dtype_is_block(v->dtype) && types >> su_dtype_seen(v->dtype) & 1 &&
-           v->shape.rank >= rank_lo && count(&v->shape) <= k->elements;
+           v->shape.rank >= rank_lo && su_shape_elements(&v->shape) <= k->elements;
 }
 
 /* A value of one of the types and at least that rank: mostly one that nothing uses yet, mostly a recent one. */
@@ -141,7 +136,7 @@ static struct su_shape random_shape(struct gen *k)
         for (uint32_t i = 0; i < s.rank; i++)
             s.dim[i] = su_random_range(&k->r, 1, 5);
     }
-    while (count(&s) > k->elements)
+    while (su_shape_elements(&s) > k->elements)
         s.dim[su_random_below(&k->r, s.rank)] = 1;
     return s;
 }
@@ -187,7 +182,7 @@ static uint32_t new_const(struct gen *k, enum su_dtype d, const struct su_shape 
 {
     struct su_err e;
     uint32_t id = NONE;
-    uint64_t n = count(s);
+    uint64_t n = su_shape_elements(s);
     int32_t attr[1 + SU_GRAPH_RANK_MAX] = {(int32_t)d};
     uint32_t *data = su_try_alloc(n, 4);
 
@@ -224,7 +219,7 @@ static uint32_t new_operand(struct gen *k, enum su_dtype d, const struct su_shap
 {
     uint32_t id = NONE, what = su_random_below(&k->r, 10);
 
-    if (count(s) > k->elements || k->g->n_value + 4 > VALUES_MAX)
+    if (su_shape_elements(s) > k->elements || k->g->n_value + 4 > VALUES_MAX)
         return NONE;
     if (what < 3 && allowed(k, SU_OP_CONST))
         id = new_const(k, d, s);
@@ -278,7 +273,7 @@ static uint32_t partner(struct gen *k, uint32_t a)
 
 static uint32_t gen_reshape(struct gen *k, uint32_t a)
 {
-    uint32_t left = (uint32_t)count(&val(k, a)->shape),
+    uint32_t left = (uint32_t)su_shape_elements(&val(k, a)->shape),
              rank = su_random_range(&k->r, left > 1, SU_GRAPH_RANK_MAX);
     int32_t dims[SU_GRAPH_RANK_MAX];
 
@@ -517,7 +512,7 @@ static uint32_t gen_matmul(struct gen *k)
         w.dim[s.rank - 2] = su_random_range(&k->r, 1, 9);
         b = new_operand(k, SU_F32, &w);
     } else {
-        while (count(&w) > 20000 && w.dim[0] > 1)
+        while (su_shape_elements(&w) > 20000 && w.dim[0] > 1)
             w.dim[0] /= 2;
         b = su_random_chance(&k->r, 90) ? new_weight(k, SU_F32, &w) : new_operand(k, SU_F32, &w);
     }
@@ -600,7 +595,7 @@ static uint32_t gen_op(struct gen *k, enum su_op op)
     if ((op >= SU_OP_ADD && op <= SU_OP_MIN) || op == SU_OP_CMP ||
         (op >= SU_OP_AND && op <= SU_OP_MOD))
         return gen_binary(k, op);
-    if (op >= SU_OP_NEG && op <= SU_OP_TRUNC)
+    if ((op >= SU_OP_NEG && op <= SU_OP_TRUNC) || (op == SU_OP_SELECT_EMITTED && k->o->emit))
         return gen_unary(k, op);
     if (op == SU_OP_WHERE)
         return gen_where(k);
@@ -618,8 +613,6 @@ static uint32_t gen_op(struct gen *k, enum su_op op)
         return gen_pool(k, op);
     if (op >= SU_OP_LAYERNORM && op <= SU_OP_SOFTMAX)
         return gen_norm(k, op);
-    if (op == SU_OP_SELECT_EMITTED && k->o->emit)
-        return gen_unary(k, op);
     return NONE; /* sources, and ops of sequence models */
 }
 
@@ -628,7 +621,7 @@ static uint32_t gen_op(struct gen *k, enum su_op op)
 /* x as a flat f32 vector, for joining; x itself when that is too large. */
 static uint32_t flatten(struct gen *k, uint32_t x)
 {
-    int32_t n = (int32_t)count(&val(k, x)->shape), f32 = SU_F32;
+    int32_t n = (int32_t)su_shape_elements(&val(k, x)->shape), f32 = SU_F32;
     uint32_t flat = add1(k, SU_OP_RESHAPE, x, &n, 1);
 
     if (flat == NONE || val(k, flat)->dtype == SU_F32)
@@ -739,7 +732,7 @@ static void fill_inputs(struct su_random_case *c, uint64_t seed, bool mild)
 
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
-        uint64_t n = count(&v->shape);
+        uint64_t n = su_shape_elements(&v->shape);
         uint32_t rows = v->domain == SU_FIXED ? 1 : c->n_row;
         c->input_bytes[i] = (size_t)(4 * n * rows);
         uint8_t *p = c->input[i] = su_alloc(c->input_bytes[i]);
@@ -781,8 +774,8 @@ struct su_random_case *su_random_case_new(uint64_t seed, const struct su_random_
             abort();
         c->weight_bytes[i] = (size_t)bytes;
         c->weight[i] = su_alloc((size_t)bytes);
-        su_random_fill(seed, (uint64_t)(1000 + i) << 32, v->dtype, count(&v->shape), o->mild,
-                       c->weight[i]);
+        su_random_fill(seed, (uint64_t)(1000 + i) << 32, v->dtype, su_shape_elements(&v->shape),
+                       o->mild, c->weight[i]);
     }
     return c;
 }
