@@ -271,6 +271,7 @@ const struct conformance_probe conformance_probes[] = {
     {"reductions of 33", 4, {FILL_UNIT}, build_reduce, {7, 33, 2, 5}},
     {"reductions over both axes", 2, {FILL_UNIT}, build_reduce, {31, 40, 3, 40}},
     {"reductions over the first axis", 2, {FILL_WIDE}, build_reduce, {65, 37, 1, 3}},
+    {"products near the flush bound", 2, {FILL_CANCEL}, build_reduce, {3, 70, 1, 2}},
     {"reductions of 70000", 1, {FILL_UNIT}, build_reduce, {1, 70000, 2, 8}},
     {"norms of 1", 3, {FILL_UNIT}, build_norms, {2, 1}},
     {"norms of 100", 3, {FILL_UNIT}, build_norms, {3, 100}},

@@ -115,11 +115,11 @@ static uint32_t reduce_f32(struct cpu_run *r, enum su_op op, const float *x, con
     for (size_t i = 0; i < a->n_in; i++) {
         float v = x[reduced_at(a, i)];
         float *acc = &lane[i % 32];
-        *acc = op == SU_OP_REDUCE_PROD ? su_num_sat(*acc * v) : *acc + v;
+        *acc = op == SU_OP_REDUCE_PROD ? su_num_fix(*acc * v) : *acc + v;
     }
     for (uint32_t half = 16; half > 0; half /= 2)
         for (uint32_t l = 0; l < half; l++)
-            lane[l] = op == SU_OP_REDUCE_PROD ? su_num_sat(lane[l] * lane[l + half])
+            lane[l] = op == SU_OP_REDUCE_PROD ? su_num_fix(lane[l] * lane[l + half])
                                               : lane[l] + lane[l + half];
     uint32_t u = cm_bits(lane[0]);
     r->saturations += cm_clamped(u);
