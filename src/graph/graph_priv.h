@@ -107,7 +107,7 @@ SU_CHECK enum su_code su_infer_attr_range(const struct su_infer *in, uint32_t i,
 SU_CHECK enum su_code su_infer_loop(const struct su_infer *in, uint64_t length, const char *what);
 /* Dims from attribute `first` on. */
 SU_CHECK enum su_code su_infer_dims(const struct su_infer *in, uint32_t first, struct su_shape *s);
-/* Sets output i after checking the shape against the limits. */
+/* Sets output i after checking its number of elements. Assumes dims of 1 to SU_GRAPH_DIM_MAX. */
 SU_CHECK enum su_code su_infer_out(struct su_infer *in, uint32_t i, enum su_dtype d,
                                    const struct su_shape *s);
 

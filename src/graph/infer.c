@@ -275,12 +275,6 @@ enum su_code su_infer_out(struct su_infer *in, uint32_t i, enum su_dtype d,
     char text[80];
     uint64_t n;
 
-    for (uint32_t k = 0; k < s->rank; k++) {
-        if (s->dim[k] > SU_GRAPH_DIM_MAX)
-            return su_infer_fail(in, SU_ELIMIT,
-                                 "axis %" PRIu32 " of the result's shape %s exceeds %u", k,
-                                 su_shape_format(s, text, sizeof text), SU_GRAPH_DIM_MAX);
-    }
     if (!su_shape_count(s, SU_GRAPH_ROW_ELEMENTS_MAX, &n))
         return su_infer_fail(in, SU_ELIMIT, "the result's shape %s has more than %u elements",
                              su_shape_format(s, text, sizeof text), SU_GRAPH_ROW_ELEMENTS_MAX);

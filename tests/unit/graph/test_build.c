@@ -411,6 +411,32 @@ static void test_check(void **state)
     su_graph_free(g);
 }
 
+/* A graph that runs out of memory stays as it was. */
+static void test_out_of_memory(void **state)
+{
+    static const uint8_t data[4096];
+    struct su_graph *g = su_graph_new();
+
+    (void)state;
+    expect(su_graph_add_input(g, "x", SU_ROWS, SU_F32, SHAPE(4), &id, &err), SU_OK, NULL);
+    g->arena.limit = 1;
+    expect(su_graph_add_input(g, "y", SU_ROWS, SU_F32, SHAPE(4), &id, &err), SU_ENOMEM,
+           "out of memory");
+    expect(su_graph_add_weight(g, "y", SU_F32, SHAPE(4), 0, &id, &err), SU_ENOMEM, "out of memory");
+    expect(su_graph_add_state(g, "y", SHAPE(4), &id, &err), SU_ENOMEM, "out of memory");
+    expect(su_graph_add_output(g, "y", 0, &err), SU_ENOMEM, "out of memory");
+    expect(su_graph_add_node(g, SU_OP_CONST, NULL, 0, (int32_t[]){SU_I32, 1024}, 2, data, 4096, &id,
+                             &err),
+           SU_ENOMEM, "record 1, node 0 (const)");
+    assert_int_equal(g->n_value, 1);
+    assert_int_equal(g->n_record, 1);
+    assert_int_equal(g->n_output, 0);
+    g->arena.limit = 0;
+    expect(su_graph_add_output(g, "y", 0, &err), SU_OK, NULL);
+    expect(su_graph_check(g, &err), SU_OK, NULL);
+    su_graph_free(g);
+}
+
 /* sha256("splitup/leaf" || 5 as u64 || lengths and parts), worked out with a second implementation (Python hashlib). */
 static void test_leaf_digest(void **state)
 {
@@ -445,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_count_limits),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_leaf_digest),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
