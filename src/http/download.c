@@ -392,8 +392,14 @@ enum su_code su_http_get_file(const struct su_http_file *f, const struct su_http
         unlink(d->tag_path);
         d->result->bytes = d->have;
         su_str_copy(d->result->etag, sizeof d->result->etag, d->job.meta.etag);
-    } else if (e != NULL) {
-        *e = local;
+    } else {
+        if (d->fd >= 0 && d->have == 0) { /* nothing to resume */
+            unlink(f->part_path);
+            unlink(d->tag_path);
+        }
+        if (e != NULL) {
+            *e = local;
+        }
     }
     if (d->fd >= 0 && close(d->fd) != 0 && c == SU_OK) {
         c = su_fail_sys(e, errno, f->part_path, "cannot close");

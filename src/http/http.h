@@ -85,7 +85,7 @@ struct su_http_file_result {
 /* su_http_get_file downloads f->url into f->part_path, continuing what is there with Range,
    retrying transient failures from where they broke off. A server that ignores Range makes it start
    over. Blocks; any thread. On success the part file is complete and fsynced; the caller renames
-   it. On failure it holds a prefix:
+   it. On failure it holds a prefix, or is removed when that is empty:
      SU_EINVAL, SU_ENET, SU_ETIMEOUT, SU_ELIMIT, SU_ECANCELLED as above; SU_ENOENT (404, 410),
      SU_EACCES (401, 403), SU_EFORMAT (a reply that contradicts itself, e.g. a wrong Content-Range),
      SU_ETRUNC (ends early after all retries), SU_ENOSPC, SU_EIO, and whatever the sink returned */

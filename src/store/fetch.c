@@ -20,6 +20,7 @@ struct fetch {
     const uint8_t *leaves; /* verified against expect; NULL = unknown */
     uint64_t nleaves;
     uint64_t max_bytes;
+    uint32_t retries; /* of one source, 0 = the client's default */
 
     /* Hashing while bytes arrive. */
     struct su_merkle tree;
@@ -124,6 +125,7 @@ static enum su_code http_opts(struct fetch *x, struct su_http_opts *o, struct su
     *o = (struct su_http_opts){.cancelled = h->cancelled,
                                .progress = h->progress,
                                .ctx = h->ctx,
+                               .retries = x->retries,
                                .max_bytes = x->max_bytes};
     if (c == SU_OK && x->watch.deadline_ns != 0) {
         uint64_t now = su_clock_mono_ns();
@@ -200,7 +202,6 @@ static enum su_code peer_leaves(struct fetch *x, const char *peer, struct su_buf
     if (c != SU_OK) {
         return c;
     }
-    o.retries = 1;
     o.progress = NULL;
     o.max_bytes = su_merkle_leaf_count(x->max_bytes) * SU_SHA256_BYTES + 1;
     snprintf(url, sizeof url, "%s/blob/%s.leaves", peer, su_store_hex(x->expect, hex));
@@ -269,6 +270,7 @@ static enum su_code from_peers(struct fetch *x, uint8_t *id, struct su_err *e)
     enum su_code c = SU_ENOENT;
 
     su_store_hex(x->expect, hex);
+    x->retries = 1; /* the next peer is a better bet than patience */
     for (size_t i = 0; i < x->s->npeers; i++) {
         struct su_err why = {0};
 
