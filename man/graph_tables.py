@@ -19,24 +19,25 @@ def roff(text):
 
 
 def rows(name):
-    """Yields the fields of each row, the comment lines of its own before it and the comment behind it."""
-    before = []
+    """Yields the fields of each row and what its comments say."""
+    own = None
     for line in (ROOT / "src" / "graph" / name).read_text().splitlines():
         match = ROW.match(line)
+        start = re.match(r"// (\w+): (.*)", line)
         if match:
             fields = [field.strip().strip('"') for field in match.group(1).split(",")]
-            yield fields, before, match.group(2) or ""
-            before = []
-        elif re.match(r"// [a-z0-9]", line):
-            before.append(line[3:])
-        else:
-            before = []
+            yield fields, own if own is not None else match.group(2) or ""
+            own = None
+        elif start and start.group(1).islower():
+            own = start.group(2)
+        elif own is not None:
+            own += " " + line[2:].strip()
 
 
 def ops():
     yield '.Bl -column -offset 2n "no" "select_emitted" "1 to 16" "results"'
     yield ".It Em no Ta Em op Ta Em args Ta Em results"
-    for number, (fields, _, _) in enumerate(rows("ops.def")):
+    for number, (fields, _) in enumerate(rows("ops.def")):
         low, high = fields[2], fields[3]
         args = low if low == high else f"{low} to {high}"
         yield f".It {number} Ta {fields[1]} Ta {args} Ta {fields[4]}"
@@ -45,18 +46,16 @@ def ops():
 
 def rules():
     yield ".Bl -tag -width 3n -offset 2n"
-    for fields, before, behind in rows("ops.def"):
-        about = " ".join(re.sub(rf"^{fields[1]}: ", "", line) for line in before)
-        texts = [text for text in (behind, about) if text]
+    for fields, text in rows("ops.def"):
         yield f".It Ic {fields[1]} Pq Li {roff(fields[5]) or 'none'}"
-        yield from textwrap.wrap(roff(";\n".join(texts)), 78, break_on_hyphens=False)
+        yield from textwrap.wrap(roff(text), 78, break_on_hyphens=False)
     yield ".El"
 
 
 def dtypes():
     yield '.Bl -column -offset 2n "no" "bf16 " "elements" "bytes"'
     yield ".It Em no Ta Em type Ta Em elements Ta Em bytes"
-    for number, (fields, _, _) in enumerate(rows("dtypes.def")):
+    for number, (fields, _) in enumerate(rows("dtypes.def")):
         yield f".It {number} Ta {fields[1]} Ta {fields[2]} Ta {fields[3]}"
     yield ".El"
 

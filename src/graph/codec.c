@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* Canonical bytes of a graph. All integers little-endian, nothing is padded or aligned, nothing is optional:
+/* Canonical bytes of a graph. All integers little-endian, nothing is padded or aligned, nothing
+   is optional:
 
      file    := "SUGRAPH1"  version:name  records:u32  outputs:u32  record*  output*
      name    := length:u16 (1 to 127)  that many bytes of printable ASCII
      shape   := rank:u8 (0 to 6)  dim:u32 (each 1 to 2^31 - 1), rank times
-     record  := 0:u8  domain:u8 (0 fixed, 1 rows)  dtype:u8  shape  name                      an input
-              | 1:u8  dtype:u8  shape  first_row:u64  name                                    a weight
-              | 2:u8  shape  name                                                             a state
-              | 3:u8  op:u16  args:u8  attrs:u8  data_bytes:u32  arg:u32*  attr:i32*  data     a node
+     record  := 0:u8  domain:u8 (0 fixed, 1 rows)  dtype:u8  shape  name   an input
+              | 1:u8  dtype:u8  shape  first_row:u64  name               a weight
+              | 2:u8  shape  name                                        a state
+              | 3:u8  op:u16  args:u8  attrs:u8  data_bytes:u32
+                arg:u32*  attr:i32*  data                                  a node
      output  := value:u32  name
 
-   version is the numerics version; dtype and op are row numbers of dtypes.def and ops.def. Each record defines the next value
-   id, a node as many as its op has outputs; an arg names a lower id. Types, shapes and domains of nodes are inferred, never
-   stored. data is present in const only: its elements, 4 bytes each, f32 already fixed (no NaN, no -0, magnitude 0 or 2^-48 to
+   version is the numerics version; dtype and op are row numbers of dtypes.def and ops.def. Each
+   record defines the next value id, a node as many as its op has outputs; an arg names a lower
+   id. Types, shapes and domains of nodes are inferred, never stored. data is present in const
+   only: its elements, 4 bytes each, f32 already fixed (no NaN, no -0, magnitude 0 or 2^-48 to
    2^50), bool 0 or 1. The file ends with the last output. */
 #include "graph_priv.h"
 

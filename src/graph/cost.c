@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Multiply-adds per row. Everything that is no product counts elements at 1/8 each: what a node writes, or reads where that
-   is more. Softmax and the norms pass four times over theirs. */
+/* Multiply-adds per row. Everything that is no product counts elements at 1/8 each: what a node
+   writes, or reads where that is more. Softmax and the norms pass four times over theirs. */
 #include "graph_priv.h"
 
 #define EIGHTHS 8
 #define NORM_PASSES 4
-/* Positions an attention row is taken to look at, or its window if that is less: the real number is known only when the row
-   arrives, and a plan needs one number. */
+/* Positions an attention row is taken to look at, or its window if that is less: the real number
+   is known only when the row arrives, and a plan needs one number. */
 #define ATTENTION_POSITIONS 1024
 
 static const struct su_shape *arg_shape(const struct su_graph *g, const struct su_node *n,

@@ -10,8 +10,8 @@ static enum su_code no_memory(struct su_err *e)
     return su_fail(e, SU_ENOMEM, "graph", "out of memory");
 }
 
-/* Makes room for `more` entries beyond n in the array that *slot points to. Growth by half keeps the decoder's memory
-   bound. */
+/* Makes room for `more` entries beyond n in the array that *slot points to. Growth by half keeps
+   the decoder's memory bound. */
 static bool room(void *slot, uint32_t *cap, uint32_t n, uint32_t more, size_t size)
 {
     void *p;

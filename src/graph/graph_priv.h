@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Shared by the files of graph: the op table, geometry of windows, and the inference of one node. */
+/* Shared by the files of graph: the op table, geometry of windows, and the inference of one
+   node. */
 #ifndef SU_GRAPH_PRIV_H
 #define SU_GRAPH_PRIV_H
 
@@ -7,8 +8,8 @@
 
 #define SU_GRAPH_MAGIC "SUGRAPH1"
 #define SU_GRAPH_NODE_OUT_MAX 2
-/* Longest loop of one result (reduced elements, K of a product, a window). Every count and index below it is an exact
-   float, so no conversion of a length or an index can round. */
+/* Longest loop of one result (reduced elements, K of a product, a window). Every count and index
+   below it is an exact float, so no conversion of a length or an index can round. */
 #define SU_GRAPH_LOOP_MAX (1u << 24)
 #define SU_GRAPH_EPS_MIN 0x1p-40f /* of a norm */
 #define SU_RECORD_SOURCE 0x80000000u /* in su_graph.record: a value id, else a node index */
@@ -25,13 +26,15 @@ struct su_dtype_info {
 };
 extern const struct su_dtype_info su_dtype_table[SU_DTYPE_COUNT];
 
-/* Product of the dims into *elements; false when it exceeds max. Assumes rank <= SU_GRAPH_RANK_MAX. */
+/* Product of the dims into *elements; false when it exceeds max. Assumes rank <=
+   SU_GRAPH_RANK_MAX. */
 bool su_shape_count(const struct su_shape *s, uint64_t max, uint64_t *elements);
 
 /* The signature letter of attribute i, '\0' when the op has no such attribute. */
 char su_op_attr_letter(enum su_op op, uint32_t i);
 
-/* A conv2d or pool node read from its attributes. out_h and out_w are 0 when the kernel exceeds the padded input. */
+/* A conv2d or pool node read from its attributes. out_h and out_w are 0 when the kernel exceeds
+   the padded input. */
 struct su_window {
     uint32_t h, w, kernel_h, kernel_w, stride_h, stride_w;
     uint32_t top, left, bottom, right, dilation_h, dilation_w, groups;
@@ -44,8 +47,8 @@ struct su_window su_window_read(enum su_op op, const int32_t *attr, const struct
 
 /* ---- builder internals ---- */
 
-/* Names of one graph in an AA tree (A. Andersson, "Balanced search trees made simple", 1993), so that no choice of names
-   by a hostile file makes the search for repeated ones slow. */
+/* Names of one graph in an AA tree (A. Andersson, "Balanced search trees made simple", 1993), so
+   that no choice of names by a hostile file makes the search for repeated ones slow. */
 enum su_name_kind { SU_NAME_INPUT, SU_NAME_WEIGHT, SU_NAME_STATE, SU_NAME_OUTPUT, SU_NAME_TENSOR };
 struct su_name {
     uint32_t left, right, level; /* entry number + 1, 0 = none */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Sequence models. Rows carry a session and a position, so these ops ask for the domain rows where they look at them. */
+/* Sequence models. Rows carry a session and a position, so these ops ask for the domain rows
+   where they look at them. */
 #include "graph_priv.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Any bytes are refused with a message, or are the one encoding of a graph that can be dumped, costed and, when it is small,
-   evaluated. */
+/* Any bytes are refused with a message, or are the one encoding of a graph that can be dumped,
+   costed and, when it is small, evaluated. */
 #include "graph/graph.h"
 
 #include <stdlib.h>

@@ -51,7 +51,8 @@ static uint32_t bits_of(float x)
 
 static uint32_t f32_edge(struct su_random *r)
 {
-    /* Bounds of fz and sat, of the domains of the functions, of exact integers and of the formats. */
+    /* Bounds of fz and sat, of the domains of the functions, of exact integers and of the
+       formats. */
     static const float bound[] = {
         0.0f,    1.0f,      0.5f,     2.0f,      1.5f,    2.5f,     0x1p-48f, 0x1p-49f, 0x1p50f,
         0x1p51f, 0x1p-50f,  0x1p-96f, 0x1p-126f, 32.0f,   64.0f,    46.0f,    92.0f,    0x1p13f,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Seeded random numbers and awkward values for tests: equal seeds give equal sequences on every machine. */
+/* Seeded random numbers and awkward values for tests: equal seeds give equal sequences on every
+   machine. */
 #ifndef SU_SUPPORT_RANDOM_H
 #define SU_SUPPORT_RANDOM_H
 
@@ -27,7 +28,8 @@ enum su_random_style {
     SU_RANDOM_BITS, /* any bits: NaN, infinities and denormals among them */
     SU_RANDOM_STYLES
 };
-/* Edge values of floats: zeros, denormals, +-1 ulp around the bounds of fz, sat and every function's domain, NaN, Inf. */
+/* Edge values of floats: zeros, denormals, +-1 ulp around the bounds of fz, sat and every
+   function's domain, NaN, Inf. */
 uint32_t su_random_f32(struct su_random *r, enum su_random_style style); /* as bits */
 uint16_t su_random_f16(struct su_random *r, enum su_random_style style);
 uint16_t su_random_bf16(struct su_random *r, enum su_random_style style);

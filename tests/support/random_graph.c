@@ -37,8 +37,8 @@ static bool allowed(const struct gen *k, enum su_op op)
     return !k->o->allow || k->o->allow(op);
 }
 
-/* Adds the node if it is valid, affordable and not too large; NONE otherwise. Sizes are tried on a graph of their own, because
-   a node cannot be taken back. */
+/* Adds the node if it is valid, affordable and not too large; NONE otherwise. Sizes are tried on
+   a graph of their own, because a node cannot be taken back. */
 static uint32_t add(struct gen *k, enum su_op op, const uint32_t *arg, uint32_t n_arg,
                     const int32_t *attr, uint32_t n_attr)
 {
@@ -90,7 +90,8 @@ static bool fits(const struct gen *k, uint32_t id, uint32_t types, uint32_t rank
            v->shape.rank >= rank_lo && su_shape_elements(&v->shape) <= k->elements;
 }
 
-/* A value of one of the types and at least that rank: mostly one that nothing uses yet, mostly a recent one. */
+/* A value of one of the types and at least that rank: mostly one that nothing uses yet, mostly a
+   recent one. */
 static uint32_t pick(struct gen *k, uint32_t types, uint32_t rank_lo)
 {
     bool fresh = su_random_chance(&k->r, 70);
@@ -230,7 +231,8 @@ static uint32_t new_operand(struct gen *k, enum su_dtype d, const struct su_shap
     return id != NONE ? id : new_weight(k, d, s);
 }
 
-/* A shape that broadcasts with s: leading axes dropped, axes made 1, now and then an axis of 1 made longer. */
+/* A shape that broadcasts with s: leading axes dropped, axes made 1, now and then an axis of 1
+   made longer. */
 static struct su_shape partner_shape(struct gen *k, const struct su_shape *s)
 {
     struct su_shape p = {0};
@@ -639,7 +641,8 @@ static void add_output(struct gen *k, uint32_t id)
         k->uses[id]++;
 }
 
-/* Values that nothing uses: sources, and nodes none of whose results is used (their last result). */
+/* Values that nothing uses: sources, and nodes none of whose results is used (their last
+   result). */
 static uint32_t list_loose(const struct gen *k, uint32_t *list)
 {
     uint32_t n = 0;
@@ -654,7 +657,8 @@ static uint32_t list_loose(const struct gen *k, uint32_t *list)
     return n;
 }
 
-/* Makes everything used: some loose values become outputs, the others are joined into vectors that do. */
+/* Makes everything used: some loose values become outputs, the others are joined into vectors
+   that do. */
 static void finish(struct gen *k)
 {
     uint32_t loose[VALUES_MAX], join[SU_GRAPH_ARG_MAX], n_join = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Random valid feed-forward graphs with inputs and weights, for differential and property tests. Every op family, ranks 0 to 6,
-   every value type, broadcasting, FIXED and ROWS inputs, weights of f32, f16, bf16 (some from a later first_row), consts, branches,
-   several outputs; consts and inputs hold edge values. The same (seed, opts) gives the same case on every machine. */
+/* Random valid feed-forward graphs with inputs and weights, for differential and property tests.
+   Every op family, ranks 0 to 6, every value type, broadcasting, FIXED and ROWS inputs, weights
+   of f32, f16, bf16 (some from a later first_row), consts, branches, several outputs; consts and
+   inputs hold edge values. The same (seed, opts) gives the same case on every machine. */
 #ifndef SU_SUPPORT_RANDOM_GRAPH_H
 #define SU_SUPPORT_RANDOM_GRAPH_H
 
@@ -29,8 +30,9 @@ struct su_random_case {
     void **weight; /* graph->n_weight buffers as stored */
     size_t *weight_bytes;
 };
-/* Never NULL. The graph depends on neither opts->rows nor the data, and row r of an input not on the number of rows: cases that
-   differ in `rows` alone are the same computation in other batches. */
+/* Never NULL. The graph depends on neither opts->rows nor the data, and row r of an input not on
+   the number of rows: cases that differ in `rows` alone are the same computation in other
+   batches. */
 struct su_random_case *su_random_case_new(uint64_t seed, const struct su_random_opts *opts);
 void su_random_case_free(struct su_random_case *c);
 

@@ -30,7 +30,8 @@ void su_random_fill(uint64_t seed, uint64_t stream, enum su_dtype d, uint64_t el
     static const enum su_random_style styles[] = {SU_RANDOM_MILD, SU_RANDOM_MILD, SU_RANDOM_EDGY,
                                                   SU_RANDOM_EDGY, SU_RANDOM_EDGY, SU_RANDOM_EDGES,
                                                   SU_RANDOM_BITS};
-    /* the style belongs to the tensor, the values to the row: streams of one tensor differ in their low half only */
+    /* the style belongs to the tensor, the values to the row: streams of one tensor differ in
+       their low half only */
     struct su_random pick_style = su_random_of(seed, stream >> 32),
                      r = su_random_of(seed, stream ^ 0x5bd1e995u);
     enum su_random_style style =

@@ -4,7 +4,8 @@
 
 #include "graph/graph.h"
 
-/* A checked graph that holds every op at least once, every kind of record and every element type. Never NULL. */
+/* A checked graph that holds every op at least once, every kind of record and every element
+   type. Never NULL. */
 struct su_graph *su_test_all_ops(void);
 
 #endif

@@ -437,7 +437,8 @@ static void test_out_of_memory(void **state)
     su_graph_free(g);
 }
 
-/* sha256("splitup/leaf" || 5 as u64 || lengths and parts), worked out with a second implementation (Python hashlib). */
+/* sha256("splitup/leaf" || 5 as u64 || lengths and parts), worked out with a second
+   implementation (Python hashlib). */
 static void test_leaf_digest(void **state)
 {
     struct su_bytes parts[] = {{"abc", 3}, {"", 0}, {"de", 2}};

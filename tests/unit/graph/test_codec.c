@@ -110,7 +110,8 @@ static void test_known_bytes(void **state)
     assert_int_equal(su_graph_encode(g, &bytes, &e), SU_EINVAL);
     assert_string_equal(e.msg, "the graph is not checked (su_graph_check)");
     assert_int_equal(bytes.len, 0);
-    /* the state has no reader, so these bytes come from a graph that says it is checked but is not */
+    /* the state has no reader, so these bytes come from a graph that says it is checked but is
+       not */
     g->checked = true;
     assert_int_equal(su_graph_encode(g, &bytes, &e), SU_OK);
     assert_int_equal(bytes.len, sizeof known - 1);
@@ -204,8 +205,8 @@ static void test_files(void **state)
     su_graph_free(g);
 }
 
-/* The records that cost a reader most per byte: states, inputs and one-argument nodes. Their graphs stay below the bound of the
-   header; what is allocated is measured while they live. */
+/* The records that cost a reader most per byte: states, inputs and one-argument nodes. Their
+   graphs stay below the bound of the header; what is allocated is measured while they live. */
 static void test_memory_bound(void **state)
 {
     (void)state;

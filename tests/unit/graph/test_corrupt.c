@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Bytes that no writer made. Each file is spelled out field by field and spoilt in one place; its error must name what is wrong
-   and where. SU_WRITE_CORPUS=DIR writes them all as files, which is how the corpus of fuzz_graph came about. */
+/* Bytes that no writer made. Each file is spelled out field by field and spoilt in one place;
+   its error must name what is wrong and where. SU_WRITE_CORPUS=DIR writes them all as files,
+   which is how the corpus of fuzz_graph came about. */
 #include "all_ops.h"
 #include "graph/graph.h"
 #include "support/random.h"

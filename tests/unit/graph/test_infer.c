@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* One line per rule: a node in a small notation, and the type it gets or the error that names what is wrong.
+/* One line per rule: a node in a small notation, and the type it gets or the error that names what
+   is wrong.
      op argument... | attribute...
-   argument: r, f, w, s (input of domain rows or fixed, weight, state) or e (rows through select_emitted), ':', type, shape.
-   attribute: integer, float (with a point or 'p'), type name, or data=N for N zero bytes of const data. */
+   argument: r, f, w, s (input of domain rows or fixed, weight, state) or e (rows through
+   select_emitted), ':', type, shape.
+   attribute: integer, float (with a point or 'p'), type name, or data=N for N zero bytes of const
+   data. */
 #include "graph/graph.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* splitup-graph(5) lists every op and type with the number and the signature that the tables give it. */
+/* splitup-graph(5) lists every op and type with the number and the signature that the tables
+   give it. */
 #include "graph/graph.h"
 
 #include <setjmp.h>
