@@ -160,8 +160,10 @@ SU_CHECK enum su_code su_graph_add_output(struct su_graph *g, const char *name, 
    and g->checked. Bytes, plans and evaluation need it. SU_EINVAL names the record; SU_ENOMEM. */
 SU_CHECK enum su_code su_graph_check(struct su_graph *g, struct su_err *e);
 
-/* Multiply-adds of one row of a node (an elementwise or moved element counts as 1/8, rounded
-   up), of a whole graph. */
+/* Multiply-adds of one row of a node, and of all nodes of a graph (UINT64_MAX when that overflows).
+   An elementwise or moved element counts as 1/8, rounded up, in norms and softmax as 1/2; reshape,
+   const and select_emitted cost nothing; attention is taken to look at 1024 positions or its window,
+   if that is less. */
 uint64_t su_node_macs(const struct su_graph *g, uint32_t node);
 uint64_t su_graph_macs(const struct su_graph *g);
 
