@@ -166,6 +166,13 @@ struct vk_flight {
     uint32_t n_row, n_emit;
     uint64_t submit_ns;
 };
+#define VK_CHAIN_EXTERNALS 4u
+#define VK_CHAIN_NODES 16u
+struct vk_chain {
+    uint32_t last, kernel; /* kernel: vk_pipeline_key.kernel */
+    uint32_t external[VK_CHAIN_EXTERNALS], n_external; /* values read */
+    uint32_t node[VK_CHAIN_NODES], n_node;             /* ascending */
+};
 struct vk_stage {
     struct vk_exec *vx;
     const struct su_graph *graph;
@@ -173,7 +180,8 @@ struct vk_stage {
     struct su_layout *layout;
     uint64_t *weight_stride; /* per value: elements from row to row of axis 0 as uploaded (0 = not padded) */
     uint32_t *fused_into;    /* per node: the last node of its chain, or UINT32_MAX when it is computed on its own */
-    uint32_t *fused_kernel;  /* per last node of a chain: vk_pipeline_key.kernel */
+    struct vk_chain *chain;
+    uint32_t n_chain;
     struct vk_buffer fixed, arena;
     struct vk_dispatch *dispatch;
     uint32_t n_dispatch, cap_dispatch;

@@ -14,10 +14,9 @@ static enum su_code alloc_tables(struct vk_stage *s, struct su_err *e)
     const struct su_graph *g = s->graph;
     s->weight_stride = su_try_alloc(g->n_value, sizeof *s->weight_stride);
     s->fused_into = su_try_alloc((size_t)g->n_node + 1, sizeof *s->fused_into);
-    s->fused_kernel = su_try_alloc((size_t)g->n_node + 1, sizeof *s->fused_kernel);
     s->input_at = su_try_alloc((size_t)g->n_input + 1, sizeof *s->input_at);
     s->output_at = su_try_alloc((size_t)g->n_output + 1, sizeof *s->output_at);
-    if (!s->weight_stride || !s->fused_into || !s->fused_kernel || !s->input_at || !s->output_at)
+    if (!s->weight_stride || !s->fused_into || !s->input_at || !s->output_at)
         return su_fail(e, SU_ENOMEM, "stage", "tables of %u values", g->n_value);
     memset(s->fused_into, 0xff, g->n_node * sizeof *s->fused_into);
     return SU_OK;
@@ -100,7 +99,7 @@ static void stage_free(struct vk_stage *s)
     su_layout_free(s->layout);
     free(s->weight_stride);
     free(s->fused_into);
-    free(s->fused_kernel);
+    free(s->chain);
     free(s->input_at);
     free(s->output_at);
     free(s->dispatch);
