@@ -11,7 +11,8 @@
    A blob is visible once its row is committed, which happens after its files are complete and
    synced: a crash, kill -9 or full disk at any moment leaves it wholly there or not there at all.
    Any number of processes may use one folder at once; one struct su_store may be shared by threads.
-   Functions that do I/O block. */
+   Functions that do I/O block. Any of them may also fail with SU_EBUSY (another process held
+   store.db for 10 s) or SU_EFORMAT (store.db was damaged). */
 #ifndef SU_STORE_H
 #define SU_STORE_H
 

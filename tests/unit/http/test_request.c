@@ -352,9 +352,22 @@ static void test_garbage(void **state)
         }
         assert_null(r.body.data);
     }
-    snprintf(url, sizeof url, "https://127.0.0.1:%u/", raw_server_port(raw));
-    assert_int_equal(call("GET", url, "", NULL, &o, &r, &e), SU_ENET); /* no TLS there */
     raw_server_stop(raw);
+}
+
+static void test_no_tls_there(void **state)
+{
+    struct echo s = {0};
+    char base[64], url[64];
+    struct su_http_server *server = start(&s, base, sizeof base);
+    struct su_http_reply r;
+    struct su_err e = {0};
+
+    (void)state;
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/echo", su_http_server_port(server));
+    assert_int_equal(call("GET", url, "", NULL, &quick, &r, &e), SU_ENET);
+    assert_int_equal(atomic_load(&s.hits), 0);
+    su_http_server_stop(server);
 }
 
 /* Loopback never goes through a proxy, whatever the environment says. */
@@ -374,6 +387,40 @@ static void test_no_proxy_for_loopback(void **state)
     su_http_server_stop(server);
 }
 
+/* A server with a certificate that nobody vouches for, made and run by openssl where there is
+   one. */
+static void test_certificate_is_checked(void **state)
+{
+    char dir[200], command[900], url[64];
+    const char *base = getenv("TMPDIR");
+    struct su_http_reply r;
+    struct su_err e = {0};
+    struct raw_server *raw = raw_server_start(silent, NULL);
+    unsigned port = raw_server_port(raw); /* was free a moment ago, and will be again */
+
+    (void)state;
+    raw_server_stop(raw);
+    snprintf(dir, sizeof dir, "%s/su-tls-XXXXXX", base != NULL ? base : "/tmp");
+    assert_non_null(mkdtemp(dir));
+    snprintf(command, sizeof command,
+             "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj "
+             "/CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1 && "
+             "{ timeout 20 openssl s_server -quiet -accept 127.0.0.1:%u -key k -cert c -www "
+             ">/dev/null 2>&1 & echo $! >pid; } && sleep 0.5",
+             dir, port);
+    int made = system(command);
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/", port);
+    enum su_code c = call("GET", url, "", NULL, &quick, &r, &e);
+    snprintf(command, sizeof command, "cd %s && kill $(cat pid) 2>/dev/null; rm -rf %s", dir, dir);
+    int cleaned = system(command);
+    if (made != 0) {
+        skip();
+    }
+    assert_int_equal(cleaned, 0);
+    assert_int_equal(c, SU_ENET);
+    assert_non_null(strcasestr(e.msg, "certificate"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_deadline_and_stall),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_no_tls_there),
+        cmocka_unit_test(test_certificate_is_checked),
         cmocka_unit_test(test_no_proxy_for_loopback),
     };
 
