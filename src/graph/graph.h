@@ -194,6 +194,18 @@ struct su_row {
     uint32_t session, position;
     bool emit;
 };
+/* The states of one session of a sequence model: per state of the graph, f16 values (N8) of positions
+   0 .. length - 1. state_append writes position `length` of it, attention reads what stands there. */
+struct su_session;
+/* Room for ctx positions (1 .. 2^20) of every state of a checked graph, which must outlive the session. On failure *out
+   is NULL: SU_EINVAL, SU_EOVERFLOW, SU_ENOMEM. A graph without states gives a session too. */
+SU_CHECK enum su_code su_session_new(const struct su_graph *g, uint32_t ctx,
+                                     struct su_session **out, struct su_err *e);
+void su_session_free(struct su_session *s); /* NULL allowed */
+uint32_t su_session_length(const struct su_session *s);
+/* Forgets positions length and beyond. SU_EINVAL when length is above the present one. */
+SU_CHECK enum su_code su_session_truncate(struct su_session *s, uint32_t length, struct su_err *e);
+
 /* input[i] (g->input order): elements of row 0, row 1, …, 4 bytes each; FIXED inputs once.
    weight[i] (g->weight order): the bytes as stored (su_tensor_bytes). Inputs and weights of type
    F32, F16, BF16 pass fz and sat on the way in; BOOL inputs count as 1 unless 0. limit_bytes
@@ -205,6 +217,11 @@ struct su_eval_args {
     const void *const *weight;
     uint64_t limit_bytes;
     bool keep_all; /* keep interior values for su_eval_value, for finding the first differing op */
+    /* For a graph with states: row.session is an index here. Rows of one session stand in order of
+       position, the first at its length, each the next: SU_EINVAL otherwise, SU_ELIMIT beyond ctx.
+       After a failure no session has grown. May be NULL for a graph without states. */
+    struct su_session *const *session;
+    uint32_t n_session;
 };
 struct su_eval;
 /* SU_EUNSUPPORTED names the first op the interpreter lacks; SU_ELIMIT; SU_ENOMEM. Never fails on
