@@ -231,20 +231,19 @@ static enum su_code refuse(struct solver *s, struct su_err *e)
     for (uint32_t i = 0; i < o->n_target; i++) {
         limit = SU_MAX(limit, o->target[i]);
     }
-    struct su_plan_cost c;
-    struct su_plan_problem *p = problem_of(s);
-    uint32_t u = heaviest_unit(p, &c), node = p->unit_node[p->unit_start[u]];
-    char label[128], fixed[32], arena[32], state[32] = "", size[32], given[32];
-    su_plan_node_label(p, node, label, sizeof label);
-    bool shards = stands_for_shards(s, node);
-    if (c.session_bytes > 0) {
-        su_str_copy(state, sizeof state, " and its state");
-    }
-    bool activations = c.arena_bytes > limit;
     enum su_code rc = find_smallest(s, o->per_device ? 0 : limit, &smallest, e);
+    if (rc == SU_OK) {
+        /* What keeps the target from being any smaller, however finely the rest is sharded. */
+        rc = shard_for(s, smallest - 1, e);
+    }
     if (rc != SU_OK) {
         return rc;
     }
+    struct su_plan_cost c;
+    struct su_plan_problem *p = problem_of(s);
+    uint32_t u = heaviest_unit(p, &c), node = p->unit_node[p->unit_start[u]];
+    char label[128], fixed[32], arena[32], size[32], given[32];
+    su_plan_node_label(p, node, label, sizeof label);
     su_format_size(limit, given, sizeof given);
     su_format_size(smallest, size, sizeof size);
     if (c.vram_bytes > limit) {
@@ -252,10 +251,11 @@ static enum su_code refuse(struct solver *s, struct su_err *e)
             e, SU_ENOFIT, label,
             "needs %" PRIu64 " bytes alone%s (%s of weights, %s of values for %u row%s%s)%s; the "
             "target is %" PRIu64 " bytes, the smallest feasible target is %" PRIu64 " bytes (%s)",
-            c.vram_bytes, shards ? ", though sharded by rows" : "",
+            c.vram_bytes, stands_for_shards(s, node) ? ", though sharded by rows" : "",
             su_format_size(c.fixed_bytes, fixed, sizeof fixed),
             su_format_size(c.arena_bytes, arena, sizeof arena), o->t_max, o->t_max == 1 ? "" : "s",
-            state, activations ? ", and values cannot be sharded" : "", limit, smallest, size);
+            c.session_bytes > 0 ? " and its state" : "",
+            c.arena_bytes > limit ? ", and values cannot be sharded" : "", limit, smallest, size);
     }
     if (o->per_device) {
         return su_fail(e, SU_ENOFIT, "plan",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "draw_priv.h"
 #include "plan_priv.h"
 
 #include <inttypes.h>
@@ -58,26 +59,6 @@ static uint32_t neighbour_of(const struct explain *w, uint32_t u)
     return best == UINT32_MAX ? task - 1 : best;
 }
 
-/* "947", "3.03M": three digits or more. */
-static const char *count_text(uint64_t v, char out[32])
-{
-    const char *unit[] = {"", "k", "M", "G", "T", "P", "E"};
-    uint32_t i = 0;
-    uint64_t whole = v, rest = 0;
-    for (; whole >= 1000; i++) {
-        rest = whole % 1000;
-        whole /= 1000;
-    }
-    if (i == 0 || whole >= 100) {
-        snprintf(out, 32, "%" PRIu64 "%s", whole, unit[i]);
-    } else if (whole >= 10) {
-        snprintf(out, 32, "%" PRIu64 ".%" PRIu64 "%s", whole, rest / 100, unit[i]);
-    } else {
-        snprintf(out, 32, "%" PRIu64 ".%02" PRIu64 "%s", whole, rest / 10, unit[i]);
-    }
-    return out;
-}
-
 /* Why unit u is not in task `near`, into b. */
 static void explain_unit(struct explain *w, uint32_t u, uint32_t near, struct su_buf *b)
 {
@@ -106,7 +87,7 @@ static void explain_unit(struct explain *w, uint32_t u, uint32_t near, struct su
                       SU_PLAN_PORT_MAX);
     } else if (su_plan_work(w->p, with.macs) > su_plan_work(w->p, w->plan->peak_macs)) {
         su_buf_printf(b, "give it %s macs, above the %s of the largest task",
-                      count_text(with.macs, a), count_text(w->plan->peak_macs, c));
+                      su_plan_count_text(with.macs, a), su_plan_count_text(w->plan->peak_macs, c));
     } else if (with.cut_bytes + left.cut_bytes > joined.cut_bytes + now.cut_bytes) {
         uint64_t more = with.cut_bytes + left.cut_bytes - joined.cut_bytes - now.cut_bytes;
         su_buf_printf(b, "let %s/row more cross", su_format_size(more, a, sizeof a));
