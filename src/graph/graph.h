@@ -118,6 +118,30 @@ uint64_t su_value_row_bytes(const struct su_value *v);
    rows' sessions). */
 bool su_value_is_state(const struct su_value *v);
 
+/* ---- weights as files store them ------------------------------------------------------------- */
+
+uint32_t su_dtype_block_elements(enum su_dtype d); /* 1 for types without blocks */
+uint32_t su_dtype_block_bytes(enum su_dtype d);
+/* One block, taken apart. Element i is (d * scale[i / 16]) * q[i], with `offset` plus
+   e * min[i / 32]: the products are exact, the sum is rounded once. Where a format has no scales or
+   minima of its own, scale is 1 and min is 1 (with offset) or 0. d and e come from halves: exactly,
+   subnormals included (N1), but infinities count as +-65504 and NaN as +0 (N3); e of Q4_K and Q5_K
+   is the negative of what the file holds. */
+struct su_block {
+    float d, e;
+    bool offset;
+    int8_t q[256]; /* of blocks of 32 the first 32 */
+    int8_t scale[16]; /* per 16 elements */
+    uint8_t min[8]; /* per 32 elements */
+};
+/* Assumes a block type and su_dtype_block_bytes readable at bytes, of any alignment. Every block
+   has a meaning. Layouts: top of blocks.c. */
+void su_block_unpack(enum su_dtype d, const void *bytes, struct su_block *out);
+/* The n elements from bytes on as floats, before fz and sat: F32 as it is, F16 and BF16 exactly,
+   blocks as above (what the gguf package's dequantiser gives, to the bit). Assumes a storage type of
+   real numbers (F32, F16, BF16 or blocks) and n in whole blocks; any alignment of bytes. */
+void su_tensor_decode(enum su_dtype d, const void *bytes, uint64_t n, float *out);
+
 /* ---- building -------------------------------------------------------------------------------- */
 
 struct su_graph *su_graph_new(void);
