@@ -176,17 +176,9 @@ static enum su_code download(struct fetch *x, const char *url, const char *if_no
     return c;
 }
 
-static enum su_code publish_part(struct fetch *x, const uint8_t id[SU_STORE_ID_BYTES],
-                                 struct su_err *e)
+static enum su_code publish(struct fetch *x, const uint8_t id[SU_STORE_ID_BYTES], struct su_err *e)
 {
-    if (chmod(x->part, 0444) != 0) {
-        return su_fail_sys(e, errno, x->part, "cannot make read-only");
-    }
-    enum su_code c = su_store_publish(x->s, x->part, id, x->result.bytes, &x->have, e);
-    if (c != SU_OK) {
-        chmod(x->part, 0600); /* the next call resumes it */
-    }
-    return c;
+    return su_store_publish(x->s, x->part, id, x->result.bytes, &x->have, e);
 }
 
 /* Asks a peer for the leaf list; one that hashes to the id is as good as the id itself. */
@@ -280,7 +272,7 @@ static enum su_code from_peers(struct fetch *x, uint8_t *id, struct su_err *e)
             if (e != NULL && c != SU_OK) {
                 *e = why;
             }
-            return c == SU_OK ? publish_part(x, id, e) : c;
+            return c == SU_OK ? publish(x, id, e) : c;
         }
         if (c != SU_ENOENT) {
             last = why; /* more telling than "not found" */
@@ -319,7 +311,7 @@ static enum su_code from_url(struct fetch *x, const char *url, int64_t since_ms,
         memcpy(id, src.id, SU_STORE_ID_BYTES);
         src.fetched_ms = su_clock_wall_ms();
     } else {
-        c = publish_part(x, id, e);
+        c = publish(x, id, e);
         memcpy(src.id, id, SU_STORE_ID_BYTES);
         su_str_copy(src.etag, sizeof src.etag, x->result.etag);
         src.fetched_ms = su_clock_wall_ms();

@@ -84,7 +84,7 @@ static enum su_code writer_publish(struct su_store *s, struct writer *w, const u
         return su_fail(e, SU_EDIGEST, at, "content is sha256:%s, expected sha256:%s",
                        su_store_hex(root, got), su_store_hex(expect, want));
     }
-    if (fchmod(w->fd, 0444) != 0 || fsync(w->fd) != 0) {
+    if (fsync(w->fd) != 0) {
         return su_fail_sys(e, errno, w->path, "cannot sync");
     }
     c = su_store_publish(s, w->path, root, w->bytes, &w->leaves, e);
@@ -132,6 +132,9 @@ static enum su_code place_files(struct su_store *s, const char *file, const uint
     }
     if (rename(file, path) != 0) {
         return su_fail_sys(e, errno, file, "cannot move into the store");
+    }
+    if (chmod(path, 0444) != 0) {
+        return su_fail_sys(e, errno, path, "cannot make read-only");
     }
     return su_store_sync_dir(dir, e);
 }

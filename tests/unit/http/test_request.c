@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "http/http.h"
+#include "support/alloc.h"
 #include "support/rawhttp.h"
 
 #include <stdatomic.h>
@@ -387,6 +388,27 @@ static void test_no_proxy_for_loopback(void **state)
     su_http_server_stop(server);
 }
 
+static void test_short_of_memory(void **state)
+{
+    struct echo s = {0};
+    char base[64];
+    struct su_http_server *server = start(&s, base, sizeof base);
+    struct su_http_reply r;
+    struct su_err e = {0};
+
+    (void)state;
+    su_alloc_fail(60000, 99999); /* on a growing buffer's way to the 100 000 bytes of the answer */
+    enum su_code c = call("GET", base, "/big", NULL, &quick, &r, &e);
+    su_alloc_fail_none();
+    su_http_server_stop(server);
+    if (!su_alloc_watched()) {
+        su_http_reply_fini(&r);
+        skip();
+    }
+    assert_int_equal(c, SU_ENOMEM);
+    assert_null(r.body.data);
+}
+
 /* A server with a certificate that nobody vouches for, made and run by openssl where there is
    one. */
 static void test_certificate_is_checked(void **state)
@@ -424,17 +446,12 @@ static void test_certificate_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_bad_arguments),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_retries),
-        cmocka_unit_test(test_redirects),
-        cmocka_unit_test(test_deadline_and_stall),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_no_tls_there),
-        cmocka_unit_test(test_certificate_is_checked),
-        cmocka_unit_test(test_no_proxy_for_loopback),
+        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_limits),          cmocka_unit_test(test_retries),
+        cmocka_unit_test(test_redirects),       cmocka_unit_test(test_deadline_and_stall),
+        cmocka_unit_test(test_cancel),          cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_no_tls_there),    cmocka_unit_test(test_certificate_is_checked),
+        cmocka_unit_test(test_short_of_memory), cmocka_unit_test(test_no_proxy_for_loopback),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include "crypto/crypto.h"
 #include "fixture.h"
+#include "support/alloc.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -307,6 +308,25 @@ static void test_map_outlives(void **state)
     free(data);
 }
 
+static void test_short_of_memory(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t id[32], *leaves;
+    size_t n;
+    struct su_err e = {0};
+
+    if (!su_alloc_watched()) {
+        skip();
+    }
+    put_size(f, 6 * MIB, 12, id);
+    su_alloc_fail(6 * 32, 6 * 32); /* the list itself and nothing else */
+    enum su_code c = su_store_leaves(f->s, id, &leaves, &n, &e);
+    su_alloc_fail_none();
+    assert_int_equal(c, SU_ENOMEM);
+    assert_null(leaves);
+    assert_int_equal(n, 0);
+}
+
 static void test_open_failures(void **state)
 {
     struct fixture *f = *state;
@@ -360,6 +380,7 @@ int main(void)
         T(test_put_failures),          T(test_damage_is_found),
         T(test_truncated_and_missing), T(test_verify_hooks),
         T(test_map_outlives),          T(test_open_failures),
+        T(test_short_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
