@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli_priv.h"
 
-#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -46,11 +45,14 @@ const struct cli_verb *cli_verb_find(const char *name)
 static void look_at_terminal(struct cli *c)
 {
     struct winsize size;
-    c->tty = isatty(STDERR_FILENO) && !getenv("CI");
+    const char *term = getenv("TERM");
+    c->tty = isatty(STDERR_FILENO) && !getenv("CI") && term && strcmp(term, "dumb") != 0;
     c->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    c->width = 80;
+    c->width = c->err_width = 80;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
         c->width = size.ws_col;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+        c->err_width = size.ws_col;
 }
 
 static int report(const char *verb, const struct su_err *e)
@@ -61,35 +63,48 @@ static int report(const char *verb, const struct su_err *e)
     return su_code_exit(e->code);
 }
 
-/* The same words may stand in front of the verb or alone. */
-static int before_verb(int argc, char **argv)
+static enum su_code unknown_verb(const char *word, struct su_err *e)
 {
-    const char *word = argc > 1 ? argv[1] : NULL;
-    if (!word) {
-        cli_print_help(stderr);
-        return su_code_exit(SU_EUSAGE);
+    const char *near = NULL;
+    unsigned best = CLI_NEAR;
+    for (unsigned i = 0; i < cli_n_verbs; i++) {
+        unsigned d = cli_distance(word, cli_verbs[i]->name);
+        if (d < best && d < strlen(cli_verbs[i]->name)) {
+            best = d;
+            near = cli_verbs[i]->name;
+        }
     }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        cli_print_help(stdout);
-        return 0;
-    }
-    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-        printf("splitup %s (%s)\n", SU_VERSION, SU_NUMERICS_VERSION);
-        return 0;
-    }
-    struct su_err e = {0};
-    (void)su_fail(&e, SU_EUSAGE, word, "no such command; `splitup --help` lists them");
-    return report(NULL, &e);
+    if (near)
+        return su_fail(e, SU_EUSAGE, word, "no such command; did you mean %s?", near);
+    return su_fail(e, SU_EUSAGE, word, "no such command; `splitup --help` lists them");
 }
 
-/* Buffered output that could not be written is an error too, except towards a closed pipe. */
-static enum su_code flush_output(struct su_err *e)
+static bool is_help(const char *word)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* Assumes at least one word. */
+static enum su_code dispatch(struct cli *c, const struct cli_verb *verb, int argc, char **argv,
+                             struct su_err *e)
+{
+    if (!verb && is_help(argv[1])) {
+        cli_print_help(stdout);
         return SU_OK;
-    if (errno == EPIPE)
+    }
+    if (!verb && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
+        printf("splitup %s (%s)\n", SU_VERSION, SU_NUMERICS_VERSION);
         return SU_OK;
-    return su_fail_sys(e, errno, "standard output", "cannot be written");
+    }
+    if (!verb)
+        return unknown_verb(argv[1], e);
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (is_help(argv[i])) {
+            cli_print_verb_help(verb, stdout);
+            return SU_OK;
+        }
+    enum su_code rc = cli_parse(c, verb, argc - 2, argv + 2, e);
+    return rc == SU_OK ? verb->run(c, e) : rc;
 }
 
 int su_cli_main(int argc, char **argv)
@@ -97,28 +112,24 @@ int su_cli_main(int argc, char **argv)
     struct cli c = {0};
     struct su_err e = {0};
     setlocale(LC_CTYPE, "");
-    const struct cli_verb *verb = argc > 1 ? cli_verb_find(argv[1]) : NULL;
-    if (!verb)
-        return before_verb(argc, argv);
-    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            cli_print_verb_help(verb, stdout);
-            return 0;
-        }
+    if (argc < 2) {
+        cli_print_help(stderr);
+        return su_code_exit(SU_EUSAGE);
+    }
     look_at_terminal(&c);
     struct sigaction act = {.sa_handler = on_interrupt}, old_int, old_pipe,
                      ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &act, &old_int);
     sigaction(SIGPIPE, &ignore, &old_pipe);
-    enum su_code rc = cli_parse(&c, verb, argc - 2, argv + 2, &e);
+    const struct cli_verb *verb = cli_verb_find(argv[1]);
+    enum su_code rc = dispatch(&c, verb, argc, argv, &e);
     if (rc == SU_OK)
-        rc = verb->run(&c, &e);
-    if (rc == SU_OK)
-        rc = flush_output(&e);
+        rc = cli_flush(&e);
     else
         (void)fflush(stdout);
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGPIPE, &old_pipe, NULL);
     interrupted = 0;
-    return rc == SU_OK ? 0 : report(verb->name, &e);
+    bool quiet = cli_reader_left() && rc == SU_ECANCELLED;
+    return rc == SU_OK || quiet ? 0 : report(verb ? verb->name : NULL, &e);
 }

@@ -24,7 +24,7 @@ struct cli_verb {
     const char *name;
     const char *args; /* positional arguments as shown in the synopsis */
     const char *summary; /* one line, no full stop */
-    const char *detail; /* paragraphs for help and man page, separated by '\n' */
+    const char *detail; /* one paragraph, for help and man page */
     unsigned min_arg, max_arg;
     struct cli_option option[CLI_OPTION_MAX];
     enum su_code (*run)(struct cli *c, struct su_err *e);
@@ -38,21 +38,26 @@ struct cli {
     const struct cli_verb *verb;
     const char *arg[CLI_ARG_MAX];
     unsigned n_arg;
-    const char *value
-        [CLI_OPTION_MAX]; /* per option of the verb; "" for a flag that is set, NULL when not given */
+    /* per option of the verb: its value, "" for a flag that is set, NULL when not given */
+    const char *value[CLI_OPTION_MAX];
     bool tty; /* stderr is a terminal: progress lines are drawn */
     bool utf8; /* stdout takes UTF-8 */
-    unsigned width; /* columns of stdout, 80 when unknown */
+    unsigned width, err_width; /* columns of stdout and stderr, 80 when unknown */
 };
+/* Edits (letters put in, left out or exchanged) between two words; 99 when b is longer than 62.
+   Less than CLI_NEAR are a slip. */
+unsigned cli_distance(const char *a, const char *b);
+#define CLI_NEAR 4u
 /* Fills *c from the words after the verb. SU_EUSAGE names the word and what was meant. */
 SU_CHECK enum su_code cli_parse(struct cli *c, const struct cli_verb *verb, int argc, char **argv,
                                 struct su_err *e);
 const char *cli_get(const struct cli *c, const char *option); /* asserts that the verb has it */
 bool cli_has(const struct cli *c, const char *option);
 
-/* ---- output ------------------------------------------------------------------------------------------------ */
+/* ---- output ---------------------------------------------------------------------------------- */
 
-/* Rows of text cells in columns as wide as their widest cell; a column whose title begins with '>' is right-aligned. */
+/* Rows of text cells in columns as wide as their widest cell; a column whose title begins with
+   '>' is right-aligned. */
 struct cli_table {
     unsigned n_column;
     const char *const *title;
@@ -68,17 +73,25 @@ void cli_progress(const struct cli *c, const char *what, const struct su_progres
 void cli_progress_clear(const struct cli *c);
 /* Set by SIGINT. */
 bool cli_interrupted(void);
-/* Prints a finished JSON document and a newline. */
+/* Sends what was printed on its way. SU_ECANCELLED when the reader of a pipe has left: work whose
+   output nobody sees stops, and the command ends quietly. SU_EIO, SU_ENOSPC ... otherwise. */
+SU_CHECK enum su_code cli_flush(struct su_err *e);
+bool cli_reader_left(void); /* since the last call */
+/* Prints a finished JSON document and a newline, frees it, and flushes. */
 SU_CHECK enum su_code cli_print_json(struct su_buf *b, struct su_err *e);
-/* 28x28 digit as block art of two pixels a character, one line per call: text of line `row` (0..13). */
+/* 28x28 digit as block art of two pixels a character, one line per call: text of line `row`
+   (0..13). */
 void cli_digit_line(const float pixel[784], unsigned row, bool utf8, char *out, size_t cap);
 
+/* Words of text in lines of at most width columns; `column` is where the first line begins, the
+   others begin at indent. */
+void cli_print_wrapped(FILE *to, const char *text, unsigned width, int indent, int column);
 void cli_print_help(FILE *to);
 void cli_print_verb_help(const struct cli_verb *v, FILE *to);
 void cli_print_mdoc(FILE *to); /* the commands' section of splitup(1) */
 void cli_print_completion(FILE *to); /* for bash */
 
-/* ---- shared by verbs ---------------------------------------------------------------------------------------- */
+/* ---- shared by verbs ------------------------------------------------------------------------- */
 
 /* A model by name or folder, or the graph of a *.graph file (then model is NULL). */
 struct cli_model {
@@ -89,10 +102,13 @@ struct cli_model {
 };
 SU_CHECK enum su_code cli_model_open(const char *word, struct cli_model *out, struct su_err *e);
 void cli_model_close(struct cli_model *m);
-/* Parses --target-vram: one size, or a list with commas (per_device). Sizes are stored in target[cap]. SU_EINVAL for 0, SU_EUSAGE … */
+/* Parses --target-vram: one size, or a list with commas, into target[cap]; *n is how many.
+   SU_EINVAL: 0, or no size; SU_EOVERFLOW; SU_ELIMIT: more than cap. */
 SU_CHECK enum su_code cli_targets(const char *text, uint64_t *target, uint32_t cap, uint32_t *n,
                                   struct su_err *e);
-/* Opens the backend that --backend, --device and --threads name; without --backend: vulkan when a GPU is there, else cpu. */
+/* Opens the backend that --backend, --device and --threads name; without them: vulkan when a GPU
+   is there, else cpu. Errors: SU_EINVAL, SU_EUSAGE for options that exclude each other, and
+   those of su_exec_open. */
 SU_CHECK enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, struct su_err *e);
 
 #endif

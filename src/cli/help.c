@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Everything that is said about the verbs comes from their table: help, the man page's section, shell completion. */
+/* Everything that is said about the verbs comes from their table: help, the man page's section,
+   shell completion. */
 #include "cli_priv.h"
 
 #include <string.h>
@@ -7,23 +8,24 @@
 void cli_print_help(FILE *to)
 {
     fprintf(to,
-            "splitup %s: run AI models split into tasks whose results any device reproduces bit "
-            "for bit\n\n"
+            "splitup %s: run AI models split into tasks whose results\n"
+            "any device reproduces bit for bit\n\n"
             "usage: splitup COMMAND [WORDS] [--OPTION ...]\n\ncommands:\n",
             SU_VERSION);
     for (unsigned i = 0; i < cli_n_verbs; i++)
         fprintf(to, "  %-11s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
-    fprintf(to, "\n`splitup COMMAND --help` explains one; `splitup --version` prints the version. "
+    fprintf(to, "\n`splitup COMMAND --help` explains one; `splitup --version` prints the version.\n"
                 "Manual: man splitup\n");
 }
 
-/* Words of text in lines of at most 78 columns; `column` is where the first line begins, the others at indent. */
-static void print_wrapped(FILE *to, const char *text, int indent, int column)
+#define HELP_WIDTH 78u
+
+void cli_print_wrapped(FILE *to, const char *text, unsigned width, int indent, int column)
 {
     bool start = true;
     for (const char *at = text; *at;) {
         int n = (int)strcspn(at, " ");
-        if (!start && column + 1 + n > 78) {
+        if (!start && column + 1 + n > (int)width) {
             fprintf(to, "\n%*s", indent, "");
             column = indent;
             start = true;
@@ -42,31 +44,35 @@ void cli_print_verb_help(const struct cli_verb *v, FILE *to)
     fprintf(to, "usage: splitup %s%s%s%s\n\n", v->name, *v->args ? " " : "", v->args,
             options ? " [--OPTION ...]" : "");
     fprintf(to, "%s.\n\n", v->summary);
-    print_wrapped(to, v->detail, 0, 0);
+    cli_print_wrapped(to, v->detail, HELP_WIDTH, 0, 0);
     if (options)
         fprintf(to, "\noptions:\n");
     for (const struct cli_option *o = v->option; o->name; o++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        print_wrapped(to, o->help, 23, fprintf(to, "  %-20s ", left));
+        cli_print_wrapped(to, o->help, HELP_WIDTH, 23, fprintf(to, "  %-20s ", left));
     }
 }
 
-/* mdoc(7): a line may not begin with a control character, and a word of a macro line must not look like a macro. */
+/* mdoc(7): a line may not begin with a control character, a sentence begins a line, quotes come in
+   pairs, and the hyphens of an option stay hyphens. */
 static void mdoc_text(FILE *to, const char *text)
 {
-    bool start = true;
+    bool start = true, quoted = false;
     for (const char *at = text; *at; at++) {
         if (start && (*at == '.' || *at == '\''))
             fputs("\\&", to);
-        start = false;
-        if (*at == '\\')
+        start = *at == ' ' && at[-1] == '.' && at[1] >= 'A' && at[1] <= 'Z';
+        if (start) {
+            fputc('\n', to);
+        } else if (*at == '\\') {
             fputs("\\e", to);
-        else if (*at == ' ' && (at[-1] == '.' || at[-1] == ':')) {
-            fputc('\n', to); /* new sentence, new line */
-            start = true;
         } else if (*at == '`') {
-            fputs("\\(oq", to);
+            fputs(quoted ? "\\(cq" : "\\(oq", to);
+            quoted = !quoted;
+        } else if (*at == '-' && at[1] == '-') {
+            fputs("\\-\\-", to);
+            at++;
         } else {
             fputc(*at, to);
         }
@@ -115,7 +121,7 @@ void cli_print_completion(FILE *to)
                 "    -*) mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\") ;;\n"
                 "    *)\n        [ \"$COMP_CWORD\" -eq 1 ] || words=$(compgen -f -- \"$word\")\n"
                 "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\") ;;\n"
-                "    esac\n}\ncomplete -F _splitup splitup\n");
+                "    esac\n}\ncomplete -o filenames -F _splitup splitup\n");
 }
 
 static enum su_code run_help(struct cli *c, struct su_err *e)

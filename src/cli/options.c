@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Levenshtein distance of short words, for "did you mean". */
-static unsigned distance(const char *a, const char *b)
+/* Levenshtein (1966), one row at a time. */
+unsigned cli_distance(const char *a, const char *b)
 {
     unsigned row[64];
     size_t n = strlen(b);
@@ -27,9 +27,9 @@ static unsigned distance(const char *a, const char *b)
 static enum su_code unknown_option(const struct cli_verb *v, const char *word, struct su_err *e)
 {
     const char *near = NULL;
-    unsigned best = 4;
+    unsigned best = CLI_NEAR;
     for (const struct cli_option *o = v->option; o->name; o++) {
-        unsigned d = distance(word, o->name);
+        unsigned d = cli_distance(word, o->name);
         if (d < best) {
             best = d;
             near = o->name;
@@ -85,8 +85,8 @@ enum su_code cli_parse(struct cli *c, const struct cli_verb *verb, int argc, cha
         } else if (options && argv[i][0] == '-' && argv[i][1]) {
             return unknown_option(verb, argv[i], e);
         } else if (c->n_arg == SU_MIN(verb->max_arg, (unsigned)CLI_ARG_MAX)) {
-            return su_fail(e, SU_EUSAGE, argv[i], "one word too many; usage: splitup %s %s",
-                           verb->name, verb->args);
+            return su_fail(e, SU_EUSAGE, argv[i], "one word too many; usage: splitup %s%s%s",
+                           verb->name, *verb->args ? " " : "", verb->args);
         } else {
             c->arg[c->n_arg++] = argv[i];
         }

@@ -2,11 +2,15 @@
 #include "cli_priv.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COLUMN_MAX 12u
+
+static bool reader_left; /* stdout is a pipe that nobody reads any more */
 
 void cli_table_init(struct cli_table *t, const char *const *title, unsigned n_column)
 {
@@ -14,36 +18,47 @@ void cli_table_init(struct cli_table *t, const char *const *title, unsigned n_co
     memset(t, 0, sizeof *t);
     t->title = title;
     t->n_column = n_column;
-    su_buf_init(&t->cells, 16u << 20);
+    su_buf_init(&t->cells, 0);
 }
 
 void cli_table_cell(struct cli_table *t, const char *fmt, ...)
 {
-    char text[512];
+    char raw[512], text[512];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    vsnprintf(raw, sizeof raw, fmt, ap);
     va_end(ap);
+    su_str_sanitize(text, sizeof text, raw, strlen(raw));
     su_buf_put(&t->cells, text, strlen(text) + 1);
-    t->n_cell++;
+    t->n_cell += !t->cells.failed;
+}
+
+/* Characters of valid UTF-8. */
+static unsigned columns(const char *text)
+{
+    unsigned n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0u) != 0x80u;
+    return n;
 }
 
 static void print_cell(const char *text, unsigned width, bool right, bool last)
 {
+    int pad = (int)(width - columns(text));
     if (last && !right)
         printf("%s\n", text);
     else
-        printf("%*s%s", right ? (int)width : -(int)width, text, last ? "\n" : "  ");
+        printf("%*s%s%*s%s", right ? pad : 0, "", text, right ? 0 : pad, "", last ? "\n" : "  ");
 }
 
 void cli_table_print(struct cli_table *t)
 {
     unsigned width[COLUMN_MAX];
     for (unsigned i = 0; i < t->n_column; i++)
-        width[i] = (unsigned)strlen(t->title[i] + (t->title[i][0] == '>'));
+        width[i] = columns(t->title[i] + (t->title[i][0] == '>'));
     const char *cell = (const char *)t->cells.data;
     for (unsigned i = 0; i < t->n_cell; i++, cell += strlen(cell) + 1)
-        width[i % t->n_column] = SU_MAX(width[i % t->n_column], (unsigned)strlen(cell));
+        width[i % t->n_column] = SU_MAX(width[i % t->n_column], columns(cell));
     for (unsigned i = 0; i < t->n_column; i++) {
         bool right = t->title[i][0] == '>';
         print_cell(t->title[i] + right, width[i], right, i + 1 == t->n_column);
@@ -64,7 +79,11 @@ void cli_progress(const struct cli *c, const char *what, const struct su_progres
         return;
     char line[160];
     last_ns = now;
-    fprintf(stderr, "\r\033[K%s %s", what, su_progress_line(p, line, sizeof line));
+    su_progress_line(p, line, sizeof line);
+    /* A line that reaches the last column would wrap and could not be cleared again. */
+    char name[64];
+    su_str_sanitize(name, SU_MIN(c->err_width / 2, sizeof name), what, strlen(what));
+    fprintf(stderr, "\r\033[K%s %.*s", name, (int)(c->err_width - strlen(name) - 2), line);
     fflush(stderr);
 }
 
@@ -74,19 +93,48 @@ void cli_progress_clear(const struct cli *c)
         fprintf(stderr, "\r\033[K");
 }
 
+static bool pipe_is_broken(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+/* The write that failed may have been an earlier one, whose errno is gone. */
+enum su_code cli_flush(struct su_err *e)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return SU_OK;
+    if (errno == EPIPE || (errno == 0 && pipe_is_broken())) {
+        reader_left = true;
+        return su_fail(e, SU_ECANCELLED, "standard output", "its reader has closed it");
+    }
+    if (errno != 0)
+        return su_fail_sys(e, errno, "standard output", "cannot be written");
+    return su_fail(e, SU_EIO, "standard output", "could not be written in full; is there space?");
+}
+
+bool cli_reader_left(void)
+{
+    bool left = reader_left;
+    reader_left = false;
+    return left;
+}
+
 enum su_code cli_print_json(struct su_buf *b, struct su_err *e)
 {
     enum su_code rc = su_buf_check(b, "JSON output", e);
-    if (rc == SU_OK &&
-        (fwrite(b->data, 1, b->len, stdout) != b->len || putchar('\n') == EOF ||
-         fflush(stdout) != 0) &&
-        errno != EPIPE)
-        rc = su_fail_sys(e, errno, "standard output", "cannot be written");
+    if (rc == SU_OK) {
+        fwrite(b->data, 1, b->len, stdout);
+        putchar('\n');
+        rc = cli_flush(e);
+    }
     su_buf_fini(b);
     return rc;
 }
 
-/* Two pixels a character: upper and lower half blocks where the terminal has them, else a ramp over their mean. */
+/* Two pixels a character: upper and lower half blocks where the terminal has them, else a ramp
+   over their mean. */
 void cli_digit_line(const float pixel[784], unsigned row, bool utf8, char *out, size_t cap)
 {
     static const char *const half[4] = {" ", "\u2584", "\u2580",

@@ -41,6 +41,9 @@ enum su_code cli_targets(const char *text, uint64_t *target, uint32_t cap, uint3
         if (len >= sizeof word)
             return su_fail(e, SU_EINVAL, "--target-vram",
                            "a size of %zu characters; give one like 300KB or 12GB", len);
+        if (*n == cap && cap == 1)
+            return su_fail(e, SU_ELIMIT, "--target-vram",
+                           "a list of sizes; give one size, e.g. 300KB (lists are for plan)");
         if (*n == cap)
             return su_fail(e, SU_ELIMIT, "--target-vram", "more than %u devices; give fewer", cap);
         memcpy(word, at, len);
@@ -82,10 +85,13 @@ enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, struct su_
         return su_fail(e, SU_EINVAL, "--backend", "%s is unknown; give vulkan, cpu or reference",
                        backend);
     if (!backend)
-        o.backend = o.device ? SU_BACKEND_VULKAN : default_backend();
+        o.backend = o.device ? SU_BACKEND_VULKAN : threads ? SU_BACKEND_CPU : default_backend();
     if (o.device && o.backend != SU_BACKEND_VULKAN)
         return su_fail(e, SU_EUSAGE, "--device", "chooses a Vulkan device; leave --backend %s out",
                        su_backend_name(o.backend));
+    if (threads && o.backend != SU_BACKEND_CPU)
+        return su_fail(e, SU_EUSAGE, "--threads", "is for the cpu backend; leave %s out",
+                       backend ? "--backend" : "--device");
     if (threads) {
         uint64_t n = 0;
         enum su_code rc = su_parse_u64(threads, "--threads", 1, 1024, &n, e);

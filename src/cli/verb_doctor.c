@@ -61,6 +61,14 @@ static enum su_code check_one(const struct cli *c, enum su_backend backend, cons
     return rc == SU_ECANCELLED ? rc : SU_OK;
 }
 
+static bool any_usable(const struct report *r)
+{
+    for (size_t i = 0; i < r->n_device; i++)
+        if (r->device[i].usable)
+            return true;
+    return false;
+}
+
 static bool passed(const struct checkup *k)
 {
     return k->ran && k->suite->n_fail == 0 && k->suite->root_known_good;
@@ -73,8 +81,7 @@ static enum su_code examine(const struct cli *c, struct report *r, struct su_err
         r->n_device = 0;
     r->check = su_alloc((r->n_device + 1) * sizeof *r->check);
     if (skip) {
-        for (size_t i = 0; i < r->n_device; i++)
-            r->vulkan_ok |= r->device[i].usable;
+        r->vulkan_ok = any_usable(r);
         r->cpu_ok = true;
         return SU_OK;
     }
@@ -195,11 +202,10 @@ static void print_device(const struct su_device *d, size_t i)
            su_format_size(d->vram_bytes, a, sizeof a),
            su_format_size(d->max_buffer_range, b, sizeof b),
            su_format_size(d->max_allocation, c, sizeof c));
-    printf(
-        "  limits    %u invocations per workgroup, %u bytes of push constants, subgroups of %u\n",
-        d->max_workgroup_invocations, d->max_push_constants, d->subgroup_size);
-    printf("  features  round-to-even mode %s, zero/inf/NaN preserved %s, timestamps %s, int8 dot "
-           "product %s, timeline %s\n",
+    printf("  limits    workgroups of %u, push constants of %u B, subgroups of %u\n",
+           d->max_workgroup_invocations, d->max_push_constants, d->subgroup_size);
+    printf("  features  round-to-even mode %s, zero/inf/NaN preserved %s,\n"
+           "            timestamps %s, int8 dot product %s, timeline semaphores %s\n",
            yes(d->rte32), yes(d->preserve32), yes(d->timestamps), yes(d->dp4a), yes(d->timeline));
     if (d->usable)
         printf("  usable    yes\n");
@@ -210,16 +216,16 @@ static void print_device(const struct su_device *d, size_t i)
 static void print_check(const struct checkup *k)
 {
     char hex[2 * SU_SHA256_BYTES + 1], line[640];
-    printf("%s on %s: ", su_backend_name(k->backend), k->device);
+    printf("%s%s: ", k->backend == SU_BACKEND_VULKAN ? "vulkan on " : "", k->device);
     if (!k->ran) {
         su_err_line(&k->err, line, sizeof line);
         printf("did not run: %s\n", line);
         return;
     }
     su_hex_encode(k->suite->root, SU_SHA256_BYTES, hex, sizeof hex);
-    printf("%u of %u probes pass, %.1f s\n  root %s %s\n", k->suite->n_probe - k->suite->n_fail,
-           k->suite->n_probe, k->suite->ms * 1e-3, hex,
-           k->suite->root_known_good ? "= the known answer" : "DIFFERS from the known answer");
+    printf("%u of %u probes pass, %.1f s\n  root %s\n       %s\n",
+           k->suite->n_probe - k->suite->n_fail, k->suite->n_probe, k->suite->ms * 1e-3, hex,
+           k->suite->root_known_good ? "equals the known answer" : "DIFFERS from the known answer");
     for (uint32_t i = 0; i < k->suite->n_probe; i++)
         if (!k->suite->probe[i].pass)
             printf("  FAILED %s: %s\n", k->suite->probe[i].name, k->suite->probe[i].detail);
@@ -255,9 +261,13 @@ static enum su_code run(struct cli *c, struct su_err *e)
     else if (rc == SU_OK && r.n_device == 0)
         rc = su_fail(e, SU_ENODEV, "vulkan", "%s; `splitup run` still works on the cpu backend",
                      r.vulkan_err.msg);
+    else if (rc == SU_OK && !any_usable(&r))
+        rc = su_fail(e, SU_ENODEV, "vulkan",
+                     "no device is usable, for the reasons above; `splitup run` still works on the "
+                     "cpu backend");
     else if (rc == SU_OK && !r.vulkan_ok)
         rc = su_fail(e, SU_ECONFORM, "vulkan",
-                     "no device passes; see the reasons above. `splitup run` still works on the "
+                     "no device passes, for the reasons above; `splitup run` still works on the "
                      "cpu backend");
     for (size_t i = 0; i < r.n_check; i++)
         free(r.check[i].suite);
@@ -269,13 +279,13 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_doctor = {
     .name = "doctor",
     .args = "",
-    .summary = "Check this machine: devices, limits, and whether they compute the right bits",
+    .summary = "Check this machine's devices, and that they compute the right bits",
     .detail = "Lists each device with its features and limits, or the reason why it is unusable "
               "and the remedy, then runs the "
               "conformance suite on the cpu backend and on every usable device. The suite's root "
               "must equal the known answer. Exit "
-              "status 0 when at least one Vulkan device passes, 11 when there is none, 17 when "
-              "none passes.",
+              "status 0 when at least one Vulkan device passes, 11 when none is usable, 17 when "
+              "those that are do not pass.",
     .min_arg = 0,
     .max_arg = 0,
     .option = {{"--no-conformance", NULL, "list devices only"},

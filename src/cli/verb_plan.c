@@ -96,10 +96,10 @@ static enum su_code print_json(const struct su_plan *p, const char *name, struct
 }
 
 static enum su_code print_text(const struct cli *c, const struct su_plan *p, const char *name,
-                               struct su_err *e)
+                               bool per_device, struct su_err *e)
 {
-    static const char *const title[] = {">TASK",     ">VRAM",   ">WEIGHTS", ">ARENA",
-                                        ">MACS/ROW", ">IN/ROW", ">OUT/ROW", ">NODES"};
+    static const char *const title[] = {">TASK",   ">VRAM",    ">WEIGHTS", ">ARENA", ">MACS/ROW",
+                                        ">IN/ROW", ">OUT/ROW", ">NODES",   ">DEVICE"};
     struct cli_table t;
     struct su_buf b;
     char s[5][32];
@@ -109,10 +109,11 @@ static enum su_code print_text(const struct cli *c, const struct su_plan *p, con
         su_buf_fini(&b);
         return rc;
     }
-    printf("%s in %u task%s, each within %s", name, p->n_task, p->n_task == 1 ? "" : "s",
-           su_format_size(p->target_bytes, s[0], sizeof s[0]));
+    printf("%s in %u task%s, %swithin %s", name, p->n_task, p->n_task == 1 ? "" : "s",
+           p->n_task == 1 ? "" : "each ",
+           per_device ? "its device" : su_format_size(p->target_bytes, s[0], sizeof s[0]));
     printf("; %s per row cross cuts.\n\n", su_format_size(p->cut_bytes, s[0], sizeof s[0]));
-    cli_table_init(&t, title, SU_ARRAY_LEN(title));
+    cli_table_init(&t, title, SU_ARRAY_LEN(title) - !per_device);
     for (uint32_t i = 0; i < p->n_task; i++) {
         const struct su_plan_task *pt = &p->task[i];
         cli_table_cell(&t, "%u", i);
@@ -125,12 +126,14 @@ static enum su_code print_text(const struct cli *c, const struct su_plan *p, con
         cli_table_cell(&t, "%s", su_format_size(pt->bytes_in, s[3], sizeof s[3]));
         cli_table_cell(&t, "%s", su_format_size(pt->bytes_out, s[4], sizeof s[4]));
         cli_table_cell(&t, "%u", pt->graph->n_node);
+        if (per_device)
+            cli_table_cell(&t, "%u", pt->device);
     }
     cli_table_print(&t);
     printf("\n%.*s\n", (int)b.len, b.data ? (const char *)b.data : "");
     su_buf_fini(&b);
     for (uint32_t i = 0; i < p->n_task; i++)
-        printf("task %u: %s\n", i, p->task[i].why);
+        cli_print_wrapped(stdout, p->task[i].why, c->width - 1, 8, printf("task %-3u", i));
     return SU_OK;
 }
 
@@ -156,7 +159,8 @@ static enum su_code run(struct cli *c, struct su_err *e)
         return rc;
     rc = su_plan_build(m.graph, &o, &p, e);
     if (rc == SU_OK)
-        rc = cli_has(c, "--json") ? print_json(p, m.name, e) : print_text(c, p, m.name, e);
+        rc = cli_has(c, "--json") ? print_json(p, m.name, e)
+                                  : print_text(c, p, m.name, o.per_device, e);
     su_plan_free(p);
     cli_model_close(&m);
     return rc;

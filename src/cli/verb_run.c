@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PIXELS 784u
 #define CLASSES 10u
@@ -26,7 +27,7 @@ struct job {
     struct su_sha256 outputs;
 };
 
-/* ---- preparing -------------------------------------------------------------------------------------------- */
+/* ---- preparing ------------------------------------------------------------------------------- */
 
 static enum su_code check_model(const struct su_graph *g, const char *name, struct su_err *e)
 {
@@ -49,9 +50,10 @@ static enum su_code parse_range(const struct cli *c, struct job *j, struct su_er
     enum su_code rc = SU_OK;
     if (index && range)
         return su_fail(e, SU_EUSAGE, "--index", "cannot go with --range; give one of them");
+    if (count == 0)
+        return su_fail(e, SU_EINVAL, cli_get(c, "--input"),
+                       "holds 0 digits; give a file with at least one");
     if (!range) {
-        if (count == 0)
-            return su_fail(e, SU_EINVAL, cli_get(c, "--input"), "holds no digits");
         if (index)
             rc = su_parse_u64(index, "--index", 0, count - 1, &j->first, e);
         j->end = j->first + 1;
@@ -70,8 +72,9 @@ static enum su_code parse_range(const struct cli *c, struct job *j, struct su_er
     if (rc == SU_OK && colon[1])
         rc = su_parse_u64(colon + 1, "--range", 0, count, &j->end, e);
     if (rc == SU_OK && j->first >= j->end)
-        rc = su_fail(e, SU_EINVAL, "--range", "%llu:%llu is empty", (unsigned long long)j->first,
-                     (unsigned long long)j->end);
+        rc = su_fail(
+            e, SU_EINVAL, "--range", "%llu:%llu is empty; B must be above A and at most %llu",
+            (unsigned long long)j->first, (unsigned long long)j->end, (unsigned long long)count);
     return rc;
 }
 
@@ -129,7 +132,7 @@ static enum su_code prepare(struct job *j, struct su_err *e)
     return rc;
 }
 
-/* ---- printing --------------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static unsigned best_of(const float *p)
 {
@@ -288,9 +291,10 @@ static void print_summary(const struct job *j, const uint8_t outputs[SU_SHA256_B
     printf("\noutputs sha256 %s\n", hex);
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
-/* Each digit is an execution of its own: step 0, whatever the batch, so its hash never depends on its neighbours. */
+/* Each digit is an execution of its own: step 0, whatever the batch, so its hash never depends
+   on its neighbours. */
 static enum su_code run_batch(struct job *j, uint64_t at, uint32_t n, float *pixel,
                               struct su_row *row, struct su_err *e)
 {
@@ -357,6 +361,7 @@ static enum su_code run_all(struct job *j, struct su_err *e)
 static enum su_code run(struct cli *c, struct su_err *e)
 {
     struct job j = {.cli = c, .json = cli_has(c, "--json")};
+    c->tty = c->tty && !(j.json && isatty(STDOUT_FILENO)); /* the two would mix */
     enum su_code rc = prepare(&j, e);
     if (rc == SU_OK)
         rc = run_all(&j, e);
@@ -385,7 +390,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_run = {
     .name = "run",
     .args = "MODEL",
-    .summary = "Run a handwritten digit, or a range of them, through a model split into tasks",
+    .summary = "Run handwritten digits through a model that is split into tasks",
     .detail = "MODEL is a name that `splitup models` lists, or a folder. The model is cut into "
               "tasks that each fit --target-vram, "
               "and every task runs as a stage of its own. The printed hash depends on the model "

@@ -19,6 +19,11 @@ static enum su_code open_store(const struct cli *c, struct su_store **out, struc
     return su_store_open(given ? given : dir, NULL, out, e);
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 struct listing {
     struct cli_table table;
     struct su_json_writer *json;
@@ -77,7 +82,7 @@ static enum su_code store_ls(const struct cli *c, struct su_store *s, struct su_
     }
     char size[32];
     cli_table_print(&l.table);
-    printf("%llu blob%s, %s\n", (unsigned long long)l.blobs, l.blobs == 1 ? "" : "s",
+    printf("%llu blob%s, %s\n", (unsigned long long)l.blobs, plural(l.blobs),
            su_format_size(l.bytes, size, sizeof size));
     return SU_OK;
 }
@@ -110,11 +115,13 @@ static enum su_code store_gc(const struct cli *c, struct su_store *s, struct su_
         su_json_end_object(&w);
         return cli_print_json(&out, e);
     }
-    printf(
-        "removed %llu blobs (%s), %llu stale downloads, %llu stray files; kept %llu blobs (%s)\n",
-        (unsigned long long)r.removed_blobs, su_format_size(r.removed_bytes, a, sizeof a),
-        (unsigned long long)r.removed_parts, (unsigned long long)r.removed_orphans,
-        (unsigned long long)r.kept_blobs, su_format_size(r.kept_bytes, b, sizeof b));
+    printf("removed %llu blob%s (%s), %llu stale download%s, %llu stray file%s; kept %llu blob%s "
+           "(%s)\n",
+           (unsigned long long)r.removed_blobs, plural(r.removed_blobs),
+           su_format_size(r.removed_bytes, a, sizeof a), (unsigned long long)r.removed_parts,
+           plural(r.removed_parts), (unsigned long long)r.removed_orphans,
+           plural(r.removed_orphans), (unsigned long long)r.kept_blobs, plural(r.kept_blobs),
+           su_format_size(r.kept_bytes, b, sizeof b));
     return SU_OK;
 }
 
@@ -169,7 +176,7 @@ static enum su_code store_verify(struct cli *c, struct su_store *s, struct su_er
         enum su_code printed = cli_print_json(&out, e);
         return rc == SU_OK ? printed : rc;
     }
-    printf("%llu blobs checked, %llu damaged\n", (unsigned long long)checked,
+    printf("%llu blob%s checked, %llu damaged\n", (unsigned long long)checked, plural(checked),
            (unsigned long long)damaged);
     return rc;
 }
@@ -204,6 +211,11 @@ static enum su_code run_store(struct cli *c, struct su_err *e)
                        "is no store command; give ls, gc, verify, put or get");
     if (c->n_arg > 1 && which < 2)
         return su_fail(e, SU_EUSAGE, c->arg[1], "one word too many after store %s", c->arg[0]);
+    if (cli_has(c, "--budget") && which != 1)
+        return su_fail(e, SU_EUSAGE, "--budget", "is for store gc, not for store %s", c->arg[0]);
+    if (cli_has(c, "--json") && which > 2)
+        return su_fail(e, SU_EUSAGE, "--json", "store %s prints the id alone; leave it out",
+                       c->arg[0]);
     struct su_store *s = NULL;
     enum su_code rc = open_store(c, &s, e);
     if (rc != SU_OK)
@@ -243,7 +255,7 @@ const struct cli_verb cli_verb_store = {
     .run = run_store,
 };
 
-/* ---- models ------------------------------------------------------------------------------------------------ */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 static enum su_code run_models(struct cli *c, struct su_err *e)
 {
@@ -268,7 +280,7 @@ const struct cli_verb cli_verb_models = {
     .run = run_models,
 };
 
-/* ---- graph ------------------------------------------------------------------------------------------------- */
+/* ---- graph ----------------------------------------------------------------------------------- */
 
 static enum su_code run_graph(struct cli *c, struct su_err *e)
 {

@@ -12,6 +12,7 @@ struct su_digits {
     struct su_idx *idx, *labels;
     struct su_weights *weights;
     const struct su_tensor *tensor;
+    bool bytes_in_tensor; /* its values are whole numbers of 0 to 255 */
     uint64_t count;
 };
 
@@ -29,7 +30,8 @@ static enum su_code open_picture(const char *path, struct su_digits *d, struct s
     return rc;
 }
 
-/* train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz; false when the name has another shape. */
+/* train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz; false when the name has another
+   shape. */
 static bool labels_path(const char *images, char *out, size_t cap)
 {
     static const char from[] = "images-idx3", to[] = "labels-idx1";
@@ -41,6 +43,29 @@ static bool labels_path(const char *images, char *out, size_t cap)
     su_str_copy(out, cap, images);
     memcpy(out + (at - images), to, sizeof to - 1);
     return true;
+}
+
+/* A file of labels is a help, not a need: without one, or with a bad one, the digits still run. */
+static void open_labels(const char *images, struct su_digits *d)
+{
+    char path[4096], line[512];
+    struct su_err e;
+    if (!labels_path(images, path, sizeof path))
+        return;
+    enum su_code rc = su_idx_open(path, &d->labels, &e);
+    if (rc == SU_ENOENT)
+        return;
+    if (rc == SU_OK && !su_idx_labels(d->labels))
+        rc = su_fail(&e, SU_ETYPE, path, "holds images, not labels");
+    else if (rc == SU_OK && su_idx_count(d->labels) != d->count)
+        rc = su_fail(&e, SU_ETYPE, path, "holds %u labels for %llu images", su_idx_count(d->labels),
+                     (unsigned long long)d->count);
+    if (rc == SU_OK)
+        return;
+    su_idx_close(d->labels);
+    d->labels = NULL;
+    su_err_line(&e, line, sizeof line);
+    su_log(SU_LOG_WARN, "digits", "%s; running without labels", line);
 }
 
 static enum su_code open_idx(const char *path, struct su_digits *d, struct su_err *e)
@@ -55,14 +80,25 @@ static enum su_code open_idx(const char *path, struct su_digits *d, struct su_er
         return su_fail(e, SU_ETYPE, path, "images are %u x %u; this model takes 28 x 28",
                        su_idx_rows(d->idx), su_idx_cols(d->idx));
     d->count = su_idx_count(d->idx);
-    char labels[4096];
-    if (labels_path(path, labels, sizeof labels) && su_idx_open(labels, &d->labels, NULL) != SU_OK)
-        d->labels = NULL; /* a file of labels is a help, not a need */
-    if (d->labels && (!su_idx_labels(d->labels) || su_idx_count(d->labels) != d->count)) {
-        su_idx_close(d->labels);
-        d->labels = NULL;
-    }
+    open_labels(path, d);
     return SU_OK;
+}
+
+static float value_at(const struct su_tensor *t, uint64_t i)
+{
+    return su_f32_from_bits(su_le32(t->data + i * 4));
+}
+
+static bool holds_bytes(const struct su_tensor *t)
+{
+    bool above_one = false;
+    for (uint64_t i = 0; i < t->bytes / 4; i++) {
+        float v = value_at(t, i);
+        if (!(v >= 0.0f && v <= 255.0f) || v != (float)(uint32_t)v)
+            return false;
+        above_one |= v > 1.0f;
+    }
+    return above_one;
 }
 
 static enum su_code open_tensor(const char *path, struct su_digits *d, struct su_err *e)
@@ -71,8 +107,7 @@ static enum su_code open_tensor(const char *path, struct su_digits *d, struct su
     if (rc != SU_OK)
         return rc;
     if (su_weights_count(d->weights) != 1)
-        return su_fail(e, SU_ETYPE, path,
-                       "holds %u tensors; give a file with one of F32 [N,1,28,28]",
+        return su_fail(e, SU_ETYPE, path, "holds %u tensors; give a file with one, f32 [N,1,28,28]",
                        su_weights_count(d->weights));
     d->tensor = su_weights_at(d->weights, 0);
     const struct su_shape *s = &d->tensor->shape;
@@ -86,6 +121,7 @@ static enum su_code open_tensor(const char *path, struct su_digits *d, struct su
                        d->tensor->name, su_dtype_name(d->tensor->dtype),
                        su_shape_format(s, text, sizeof text));
     d->count = s->rank == 2 ? 1 : s->dim[0];
+    d->bytes_in_tensor = holds_bytes(d->tensor);
     return SU_OK;
 }
 
@@ -138,13 +174,17 @@ uint64_t su_digits_count(const struct su_digits *d)
 
 enum su_code su_digits_get(const struct su_digits *d, uint64_t i, float out[784], struct su_err *e)
 {
+    const float scale = su_f32_from_bits(0x3b808081u); /* 1/255 */
     uint8_t pixel[DIGIT_PIXELS];
     if (i >= d->count)
         return su_fail(e, SU_EINVAL, "index",
                        "%llu is beyond the last digit; the file holds %llu, counted from 0",
                        (unsigned long long)i, (unsigned long long)d->count);
     if (d->tensor) {
-        memcpy(out, d->tensor->data + i * DIGIT_PIXELS * sizeof *out, DIGIT_PIXELS * sizeof *out);
+        for (uint32_t p = 0; p < DIGIT_PIXELS; p++) {
+            float v = value_at(d->tensor, i * DIGIT_PIXELS + p);
+            out[p] = d->bytes_in_tensor ? v * scale : v;
+        }
         return SU_OK;
     }
     if (d->idx) {
@@ -154,7 +194,6 @@ enum su_code su_digits_get(const struct su_digits *d, uint64_t i, float out[784]
     } else {
         memcpy(pixel, d->picture, sizeof pixel);
     }
-    const float scale = su_f32_from_bits(0x3b808081u); /* 1/255 */
     for (uint32_t p = 0; p < DIGIT_PIXELS; p++)
         out[p] = (float)pixel[p] * scale;
     return SU_OK;

@@ -8,19 +8,17 @@ struct task_run {
     struct su_step_result result;
     uint64_t ticket;
     uint32_t waiting; /* inputs from tasks that have not finished */
-    uint32_t
-        readers; /* inputs of later tasks and results of the graph that still need the outputs */
-    bool submitted, done;
+    uint32_t readers; /* inputs of later tasks and results that still need the outputs */
+    bool submitted;
 };
 
 struct su_engine {
     const struct su_graph *graph;
     const struct su_plan *plan;
-    const struct su_weights *weights;
     struct su_stage **stage; /* per task */
 };
 
-/* ---- opening ---------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 struct source {
     const struct su_weight_span *span; /* graph->weight order */
@@ -37,19 +35,28 @@ static enum su_code read_span(void *ctx, uint32_t weight, uint64_t offset, void 
     return SU_OK;
 }
 
-static enum su_code load_task(struct su_engine *en, struct su_exec *x, uint32_t t, struct su_err *e)
+/* As su_wrap, but the code survives a NULL e. */
+static enum su_code in_task(enum su_code rc, uint32_t t, struct su_err *e)
+{
+    if (rc != SU_OK)
+        (void)su_wrap(e, "task %u", t);
+    return rc;
+}
+
+static enum su_code load_task(struct su_engine *en, struct su_exec *x,
+                              const struct su_weights *weights, uint32_t t, struct su_err *e)
 {
     const struct su_graph *g = en->plan->task[t].graph;
     struct su_weight_span *span = su_alloc((size_t)g->n_weight * sizeof *span);
     enum su_code rc = SU_OK;
     for (uint32_t i = 0; i < g->n_weight && rc == SU_OK; i++)
-        rc = su_weights_resolve(en->weights, g, g->weight[i], &span[i], e);
+        rc = su_weights_resolve(weights, g, g->weight[i], &span[i], e);
     struct source from = {span};
     struct su_weight_source src = {&from, read_span};
     if (rc == SU_OK)
         rc = su_stage_load(x, g, en->plan->t_max, &src, &en->stage[t], e);
     free(span);
-    return rc == SU_OK ? SU_OK : su_wrap(e, "task %u", t);
+    return in_task(rc, t, e);
 }
 
 enum su_code su_engine_open(struct su_exec *x, const struct su_graph *graph,
@@ -63,10 +70,9 @@ enum su_code su_engine_open(struct su_exec *x, const struct su_graph *graph,
     struct su_engine *en = su_alloc(sizeof *en);
     en->graph = graph;
     en->plan = plan;
-    en->weights = weights;
     en->stage = su_alloc(plan->n_task * sizeof *en->stage);
     for (uint32_t t = 0; t < plan->n_task && rc == SU_OK; t++)
-        rc = load_task(en, x, t, e);
+        rc = load_task(en, x, weights, t, e);
     if (rc != SU_OK) {
         su_engine_close(en);
         return rc;
@@ -90,7 +96,7 @@ uint64_t su_engine_task_bound_bytes(const struct su_engine *en, uint32_t task)
     return su_stage_bound_bytes(en->stage[task]);
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 struct run {
     struct su_engine *en;
@@ -114,8 +120,7 @@ static void count_edges(struct run *r)
             r->task[from].readers++;
         }
     for (uint32_t i = 0; i < p->n_result; i++)
-        if (p->result[i].from_task != SU_PLAN_EXTERNAL)
-            r->task[p->result[i].from_task].readers++;
+        r->task[p->result[i].from_task].readers++;
 }
 
 static void release_reader(struct run *r, uint32_t from)
@@ -124,7 +129,8 @@ static void release_reader(struct run *r, uint32_t from)
         su_step_result_fini(&r->task[from].result);
 }
 
-/* Submits every task whose inputs have arrived, so that independent branches are on the device together. */
+/* Submits every task whose inputs have arrived, so that independent branches are on the device
+   together. */
 static enum su_code submit_ready(struct run *r, struct su_err *e)
 {
     const struct su_plan *p = r->en->plan;
@@ -144,7 +150,7 @@ static enum su_code submit_ready(struct run *r, struct su_err *e)
         enum su_code rc = su_stage_submit(r->en->stage[t], &step, &tr->ticket, e);
         free(input);
         if (rc != SU_OK)
-            return su_wrap(e, "task %u", t);
+            return in_task(rc, t, e);
         tr->submitted = true;
         r->queue[r->n_queue++] = t;
         for (uint32_t i = 0; i < pt->graph->n_input; i++) /* submit has copied them */
@@ -161,8 +167,7 @@ static enum su_code wait_next(struct run *r, struct su_engine_result *out, struc
     enum su_code rc = su_stage_wait(r->en->stage[t], tr->ticket, false, &tr->result, e);
     r->next++;
     if (rc != SU_OK)
-        return su_wrap(e, "task %u", t);
-    tr->done = true;
+        return in_task(rc, t, e);
     out->task_ms[t] = tr->result.ms;
     out->saturations += tr->result.saturations;
     for (uint32_t c = t + 1; c < p->n_task; c++)
@@ -172,34 +177,24 @@ static enum su_code wait_next(struct run *r, struct su_engine_result *out, struc
     return SU_OK;
 }
 
-/* Moves the results of the graph out of the tasks that hold them. */
+/* Copies the results of the graph from the tasks that hold them: two results may be one output. */
 static enum su_code collect(struct run *r, struct su_engine_result *out, struct su_err *e)
 {
     const struct su_plan *p = r->en->plan;
     const struct su_graph *g = r->en->graph;
     for (uint32_t i = 0; i < p->n_result; i++) {
-        const struct su_value *v = &g->value[g->output[i].value];
-        const void *data;
-        if (p->result[i].from_task == SU_PLAN_EXTERNAL) {
-            data = r->input[p->result[i].from_output];
-            out->output_bytes[i] =
-                (size_t)su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : r->n_row);
-        } else {
-            const struct su_step_result *from = &r->task[p->result[i].from_task].result;
-            data = from->output[p->result[i].from_output];
-            out->output_bytes[i] = from->output_bytes[p->result[i].from_output];
-        }
-        out->output[i] = su_try_alloc(SU_MAX(out->output_bytes[i], 4u), 1);
+        const struct su_step_result *from = &r->task[p->result[i].from_task].result;
+        size_t bytes = from->output_bytes[p->result[i].from_output];
+        out->output[i] = su_try_alloc(SU_MAX(bytes, 4u), 1);
         if (!out->output[i])
-            return su_fail(e, SU_ENOMEM, g->output[i].name, "%zu bytes of results",
-                           out->output_bytes[i]);
-        memcpy(out->output[i], data, out->output_bytes[i]);
+            return su_fail(e, SU_ENOMEM, g->output[i].name, "%zu bytes of results", bytes);
+        memcpy(out->output[i], from->output[p->result[i].from_output], bytes);
+        out->output_bytes[i] = bytes;
         release_reader(r, p->result[i].from_task);
     }
     return SU_OK;
 }
 
-/* Leaf of row i: its slice of every output; a FIXED output counts in every row, an EMIT one where the row emits. */
 static void make_leaves(const struct run *r, struct su_engine_result *out)
 {
     const struct su_graph *g = r->en->graph;
@@ -226,9 +221,9 @@ static void run_fini(struct run *r)
 {
     while (r->next < r->n_queue) { /* after a failure: drain what is in flight */
         uint32_t t = r->queue[r->next++];
-        if (su_stage_wait(r->en->stage[t], r->task[t].ticket, false, &r->task[t].result, NULL) !=
-            SU_OK)
-            continue;
+        enum su_code rc =
+            su_stage_wait(r->en->stage[t], r->task[t].ticket, false, &r->task[t].result, NULL);
+        (void)rc; /* the first failure is the one that is told */
     }
     for (uint32_t t = 0; t < r->en->plan->n_task; t++)
         su_step_result_fini(&r->task[t].result);
@@ -243,6 +238,9 @@ enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint3
     const struct su_plan *p = en->plan;
     struct run run = {.en = en, .row = row, .n_row = n_row, .input = input};
     memset(r, 0, sizeof *r);
+    if (n_row < 1 || n_row > p->t_max)
+        return su_fail(e, SU_EINVAL, "rows", "%u in one run; this plan takes 1 to %u", n_row,
+                       p->t_max);
     run.task = su_alloc(p->n_task * sizeof *run.task);
     run.queue = su_alloc(p->n_task * sizeof *run.queue);
     r->n_output = p->n_result;

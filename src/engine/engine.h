@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* engine: the one runner. Loads the tasks of a plan as stages on one device and runs them in DAG order, independent branches at the same
-   time, interfaces checked; used by run, doctor, node, oracle, verify and the benchmarks. */
+/* engine: the one runner. Loads the tasks of a plan as stages on one device and runs them in DAG
+   order, independent branches at the same time; used by run, doctor, node, oracle, verify and the
+   benchmarks. Distinct engines may be used from different threads; one engine by one at a time. */
 #ifndef SU_ENGINE_H
 #define SU_ENGINE_H
 
@@ -13,41 +14,62 @@
 #include "weights/weights.h"
 
 struct su_engine;
-/* Loads every task of `plan` (built from `graph`, whose weights lie in `weights`) on `x` for dispatches of up to plan->t_max rows. Keeps x, graph,
-   plan and weights until su_engine_close. On failure *out is NULL; errors of su_plan_check and su_stage_load, with the task's index. */
-SU_CHECK enum su_code su_engine_open(struct su_exec *x, const struct su_graph *graph, const struct su_plan *plan,
-                                     const struct su_weights *weights, struct su_engine **out, struct su_err *e);
-void su_engine_close(struct su_engine *en);
-/* Device bytes bound by task i. */
+/* Loads every task of `plan` (built from `graph`, whose weights lie in `weights`) on `x` for
+   dispatches of up to plan->t_max rows. Interfaces are checked first (su_plan_check). Keeps x,
+   graph and plan until su_engine_close; weights are borrowed for the call. Blocks. On failure *out
+   is NULL: errors of su_plan_check, and those of su_weights_resolve (SU_ENOENT, SU_ETYPE) and
+   su_stage_load with the task's index in the message. */
+SU_CHECK enum su_code su_engine_open(struct su_exec *x, const struct su_graph *graph,
+                                     const struct su_plan *plan, const struct su_weights *weights,
+                                     struct su_engine **out, struct su_err *e);
+void su_engine_close(struct su_engine *en); /* NULL allowed */
+/* Device bytes bound by task i. Assumes task < plan->n_task. */
 uint64_t su_engine_task_bound_bytes(const struct su_engine *en, uint32_t task);
 
 struct su_engine_result {
-    void **output;        /* outputs of the whole graph, rows first */
+    void **output; /* outputs of the whole graph, rows first */
     size_t *output_bytes;
     uint32_t n_output;
-    double *task_ms;      /* per task, on the device */
+    double *task_ms; /* per task, on the device */
     uint32_t n_task;
-    uint8_t (*leaf)[SU_SHA256_BYTES]; /* per row: su_leaf_digest(row's position, that row's outputs) */
+    uint8_t (*leaf)[SU_SHA256_BYTES]; /* per row: su_leaf_digest(row's position, its outputs) */
     uint32_t n_leaf;
-    uint64_t saturations;
+    uint64_t saturations; /* of all tasks; diagnostics only */
 };
-/* Runs n_row rows (1..plan->t_max) through all tasks; input in graph->input order. With leaves false leaf stays NULL.
-   *r is owned by the caller (su_engine_result_fini). Blocks. */
-SU_CHECK enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint32_t n_row, const void *const *input,
-                                    bool leaves, struct su_engine_result *r, struct su_err *e);
-void su_engine_result_fini(struct su_engine_result *r);
+/* Runs n_row rows through all tasks; input as in struct su_eval_args, in graph->input order. A
+   task is submitted as soon as all it reads has been waited for, and every task that can be
+   submitted is, before the next wait. A leaf covers the row's slice of each output in their
+   order: of a FIXED output the whole, of an EMIT output nothing where the row does not emit.
+   With leaves false leaf stays NULL. On success *r is owned by the caller
+   (su_engine_result_fini). On failure *r is empty, nothing is left in flight, and the engine can
+   run again: SU_EINVAL: n_row is 0 or beyond plan->t_max; SU_ENOMEM; errors of su_stage_submit
+   and su_stage_wait with the task's index. Blocks. */
+SU_CHECK enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint32_t n_row,
+                                    const void *const *input, bool leaves,
+                                    struct su_engine_result *r, struct su_err *e);
+void su_engine_result_fini(struct su_engine_result *r); /* an empty result is allowed */
 
-/* ---- running a list of digits ------------------------------------------------------------------------------- */
+/* ---- running a list of digits ---------------------------------------------------------------- */
 
-/* Where the rows of a run come from: a picture, an IDX file or a safetensors file, opened by su_digits_open. */
+/* Where the rows of a run come from: a picture, an IDX file or a safetensors file. Immutable once
+   open, so any number of threads may read it. */
 struct su_digits;
-/* Sniffs the file: PNG, PGM (any size, prepared by su_image_to_digit), IDX images plain or gzipped, safetensors with one tensor [N,1,28,28],
-   [N,28,28], [1,28,28] or [28,28] (F32 in 0..1 or U8-valued F32). Labels of an IDX file are found beside it (images-idx3 -> labels-idx1). */
+/* Sniffs the file: PNG, PGM (any size, prepared by su_image_to_digit); IDX images of 28 x 28,
+   plain or gzipped; safetensors with one F32 tensor [N,1,28,28], [N,28,28] or [28,28]. A tensor
+   of whole numbers from 0 to 255, some above 1, holds bytes and is scaled like the others; any
+   other is taken as it is. Labels of an IDX file are found beside it (images-idx3 in its name ->
+   labels-idx1); ones that are there but do not fit are logged as a warning and left out. On
+   success *out is owned by the caller (su_digits_close). On failure *out is NULL: SU_EFORMAT: a
+   file of no such kind; SU_ETYPE: labels in place of images, or another shape, type or number of
+   tensors; and errors of su_media_kind, su_image_load, su_image_to_digit, su_idx_open and
+   su_weights_open. Blocks. */
 SU_CHECK enum su_code su_digits_open(const char *path, struct su_digits **out, struct su_err *e);
-void su_digits_close(struct su_digits *d);
+void su_digits_close(struct su_digits *d); /* NULL allowed */
 uint64_t su_digits_count(const struct su_digits *d);
-/* 784 values byte·(1/255) of digit i into out. SU_EINVAL beyond count. */
-SU_CHECK enum su_code su_digits_get(const struct su_digits *d, uint64_t i, float out[784], struct su_err *e);
+/* The 784 values of digit i: byte * (1/255), or as they stand in the tensor. SU_EINVAL beyond
+   count. */
+SU_CHECK enum su_code su_digits_get(const struct su_digits *d, uint64_t i, float out[784],
+                                    struct su_err *e);
 int su_digits_label(const struct su_digits *d, uint64_t i); /* -1 when unknown */
 
 #endif
