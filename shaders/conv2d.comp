@@ -114,4 +114,5 @@ void main()
             }
         }
     }
+    count_saturations();
 }

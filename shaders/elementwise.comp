@@ -40,4 +40,5 @@ void main()
     else if (OP >= SU_EW_ONE)
         a = ew_apply_one(OP, a);
     out0[operand_at(p.to, x)] = a;
+    count_saturations();
 }

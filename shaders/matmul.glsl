@@ -105,4 +105,5 @@ void main()
                 out0[y_at + m * p.n + n] = p.last != 0u ? fix_result(total[i * TN + j]) : num_u(total[i * TN + j]);
         }
     }
+    count_saturations();
 }

@@ -124,4 +124,5 @@ void main()
                 out0[to + j] = fix_result(v);
         }
     }
+    count_saturations();
 }

@@ -52,4 +52,5 @@ void main()
         best = fix_result(lanes_tree(lane) * num_recip(num_from_u32(count)));
     }
     out0[p.y_offset + e] = best;
+    count_saturations();
 }

@@ -108,4 +108,5 @@ void main()
         return;
     uint from = p.x_offset + row * p.x_row + i0 * p.s0 + i1 * p.s1 + i2 * p.s2;
     out0[p.y_offset + e] = OP == 0u ? reduce_sum(from) : OP == 5u ? reduce_product(from) : reduce_any_order(from);
+    count_saturations();
 }

@@ -46,4 +46,5 @@ void main()
     }
     if (OP >= 2u)
         out0[p.y_offset + e] = best;
+    count_saturations();
 }

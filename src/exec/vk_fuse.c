@@ -196,7 +196,7 @@ static void write_kernel(const struct finder *f, const struct vk_chain *c, struc
         }
         su_buf_str(b, ");\n");
     }
-    su_buf_printf(b, "    out0[p.to + lane_index()] = v%u;\n}\n", c->n_node - 1);
+    su_buf_printf(b, "    out0[p.to + lane_index()] = v%u;\n    count_saturations();\n}\n", c->n_node - 1);
 }
 
 /* ---- finding ------------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Build step: spvtool OUT.c FILE.spv|FILE.glsl|FILE.h ...: checks and patches each SPIR-V module and writes all of them, and the texts
    that kernels generated at run time include, as C arrays. A module that breaks a rule breaks the build. */
-#include "../spirv.h"
+#include "spirv.h"
 
 #include <stdlib.h>
 #include <string.h>
