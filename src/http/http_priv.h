@@ -33,8 +33,6 @@ struct su_http_job {
     struct su_err body_err;
 };
 
-/* How an attempt ended: SU_OK (a whole response; ask su_http_status), or a code with *e filled.
-   *transient says whether another attempt makes sense. */
 enum su_code su_http_job_init(struct su_http_job *j, const char *url,
                               const struct su_http_opts *opts, uint32_t default_deadline_ms,
                               struct su_err *e);
@@ -43,6 +41,8 @@ void su_http_job_fini(struct su_http_job *j);
 enum su_code su_http_attempt_new(struct su_http_job *j, struct su_err *e);
 enum su_code su_http_attempt_header(struct su_http_job *j, const char *name, const char *value,
                                     struct su_err *e);
+/* How the attempt ended: SU_OK is a whole response (ask su_http_status), otherwise *e is filled and
+   *transient says whether another attempt makes sense. */
 enum su_code su_http_attempt_run(struct su_http_job *j, bool *transient, struct su_err *e);
 int su_http_status(const struct su_http_job *j);
 bool su_http_status_transient(int status);
