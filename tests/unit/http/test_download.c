@@ -277,7 +277,7 @@ static void test_sink(void **state)
     assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_EDIGEST);
 }
 
-/* ---- servers that misbehave --------------------------------------------------------------------- */
+/* ---- servers that misbehave ---------------------------------------------------------------- */
 
 struct bad {
     struct fixture *f;

@@ -57,7 +57,8 @@ static void test_short_of_memory(void **state)
     su_image_fini(&im);
     su_buf_fini(&b);
 
-    /* The rows or the alpha plane only: 100 x 200 gray pixels fit, 400 x 200 bytes of RGBA do not. */
+    /* The rows or the alpha plane only: 100 x 200 gray pixels fit, 400 x 200 bytes of RGBA do
+       not. */
     s = (struct png_spec){.w = 100, .h = 200, .depth = 8, .type = 6, .sample = ramp};
     s.interlaced = true;
     make_png(&s, &b);

@@ -335,7 +335,7 @@ static void test_serve(void **state)
                   0);
 }
 
-/* ---- peers and servers that misbehave ----------------------------------------------------------- */
+/* ---- peers and servers that misbehave ------------------------------------------------------ */
 
 struct liar {
     struct world *w;
@@ -456,7 +456,7 @@ static void test_slow_server(void **state)
     raw_server_stop(raw);
 }
 
-/* ---- several processes -------------------------------------------------------------------------- */
+/* ---- several processes --------------------------------------------------------------------- */
 
 struct child {
     pid_t pid;
@@ -479,7 +479,8 @@ static struct child start_child(const char *dir)
 
         close(fd[1]);
         while (n < sizeof uri - 1 && read(fd[0], uri + n, 1) == 1 && uri[n] != '\n') {
-            n++; /* other children hold the writing end too, so there is no end of file to wait for */
+            /* other children hold the writing end too, so there is no end of file to wait for */
+            n++;
         }
         uri[n] = 0;
         if (su_store_open(dir, NULL, &s, NULL) != SU_OK) {
