@@ -104,6 +104,7 @@ static void chunk_run(struct cpu_dispatch *d, uint32_t chunk, uint32_t arena, st
                         .jobs = jobs,
                         .arena = cs->arena + (size_t)arena * cs->layout->arena_bytes,
                         .scratch = cs->scratch + (size_t)arena * cs->scratch_floats,
+                        .work = cs->work + (size_t)arena * cs->work_floats,
                         .row = f->row + first,
                         .n_row = SU_MIN(cs->chunk_rows, f->n_row - first)};
     for (uint32_t i = 0; i < first; i++)
@@ -228,7 +229,6 @@ static void cpu_unload(struct su_stage *s)
     const struct su_graph *g = s->graph;
     for (uint32_t n = 0; cs->node && n < g->n_node; n++) {
         free(cs->node[n].packed);
-        free(cs->node[n].m_off);
         free(cs->node[n].k_off);
     }
     for (uint32_t v = 0; cs->fixed && v < g->n_value; v++)
@@ -240,6 +240,7 @@ static void cpu_unload(struct su_stage *s)
     free(cs->flight);
     free(cs->arena);
     free(cs->scratch);
+    free(cs->work);
     su_layout_free(cs->layout);
     free(cs);
     s->impl = NULL;
@@ -347,7 +348,7 @@ static enum su_code load_weights(struct su_stage *s, const struct su_weight_sour
         }
         for (uint32_t n = 0; n < g->n_node && rc == SU_OK; n++)
             if (g->node[n].n_arg > 1 && g->node[n].arg[1] == id)
-                rc = cpu_gemm_prepare(s, n, data, cx->kernels->panel, &cs->fixed_bytes, e);
+                rc = cpu_gemm_prepare(s, n, data, cx->kernels, &cs->fixed_bytes, e);
         free(data);
         cs->fixed[id] = NULL;
         if (rc != SU_OK)
@@ -359,6 +360,7 @@ static enum su_code load_weights(struct su_stage *s, const struct su_weight_sour
 static enum su_code load_constants(struct su_stage *s, struct su_err *e)
 {
     struct cpu_stage *cs = s->impl;
+    const struct cpu_exec *cx = s->exec->impl;
     const struct su_graph *g = s->graph;
     for (uint32_t n = 0; n < g->n_node; n++) {
         const struct su_node *node = &g->node[n];
@@ -370,7 +372,7 @@ static enum su_code load_constants(struct su_stage *s, struct su_err *e)
             cs->fixed[node->first_out] = data;
             cs->fixed_bytes += node->data_bytes;
         } else if (node->op == SU_OP_CONV2D && !cs->node[n].k_off) {
-            enum su_code rc = cpu_gemm_prepare(s, n, NULL, 1, &cs->fixed_bytes, e);
+            enum su_code rc = cpu_gemm_prepare(s, n, NULL, cx->kernels, &cs->fixed_bytes, e);
             if (rc != SU_OK)
                 return rc;
         }
@@ -427,7 +429,10 @@ static enum su_code cpu_load(struct su_stage *s, const struct su_weight_source *
         cs->arena = su_try_alloc_aligned(cs->n_arena, (size_t)cs->layout->arena_bytes);
         cs->scratch =
             su_try_alloc_aligned(cs->n_arena, SU_MAX(cs->scratch_floats, 1u) * sizeof(float));
-        if (!cs->arena || !cs->scratch)
+        const struct cpu_exec *cx = s->exec->impl;
+        cs->work = su_try_alloc_aligned(su_jobs_threads(cx->jobs),
+                                        SU_MAX(cs->work_floats, 1u) * sizeof(float));
+        if (!cs->arena || !cs->scratch || !cs->work)
             rc = su_fail(e, SU_ENOMEM, "cpu stage", "arena of %llu bytes for %u threads",
                          (unsigned long long)cs->layout->arena_bytes, cs->n_arena);
     }

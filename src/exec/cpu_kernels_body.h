@@ -16,69 +16,135 @@
 
 #define SEGMENT 256u /* of N5 */
 
-typedef float vec __attribute__((vector_size(CPU_VEC_BYTES)));
-typedef float vec_unaligned __attribute__((vector_size(CPU_VEC_BYTES), aligned(4)));
+#define VECTOR(NAME, BYTES)                                                                        \
+    typedef float NAME __attribute__((vector_size(BYTES)));                                        \
+    typedef float NAME##_unaligned __attribute__((vector_size(BYTES), aligned(4), may_alias));
+VECTOR(vec, CPU_VEC_BYTES)
+VECTOR(vec2, 8)
 #define VEC_LANES (CPU_VEC_BYTES / 4)
 #define PANEL (2 * VEC_LANES)
+#if VEC_LANES > 4
+VECTOR(vec4, 16)
+#endif
+#if VEC_LANES > 8
+VECTOR(vec8, 32)
+#endif
+typedef float float_unaligned;
 
-static inline vec vec_load(const float *p)
-{
-    return (vec)(*(const vec_unaligned *)p);
-}
+/* A tile of one product: MR broadcast operands times NV vectors, over k of one segment. Step i reads b[i·ldb ..] and the vectors
+   at v + (off ? off[i] : i·NV·lanes). out[m·ldo ..] gets the segment's partial sum, added to what is there when `add`. */
+#define TILE_ARGS                                                                                  \
+    const float *b, size_t ldb, const float *v, const uint32_t *off, uint32_t k, float *out,       \
+        size_t ldo, bool add
+typedef void tile_function(TILE_ARGS);
 
-/* Tile of MR rows by NV vectors. ap[m] is row m of A; results land in out[m][NV·VEC_LANES]. */
-#define TILE_FUNCTION(NAME, MR, NV)                                                                \
-    static void NAME(const float *w, uint32_t k, const float *const *ap, const uint32_t *k_off,    \
-                     float *out)                                                                   \
-    {                                                                                              \
-        vec total[MR][NV];                                                                         \
-        memset(total, 0, sizeof total);                                                            \
-        for (uint32_t k0 = 0; k0 < k; k0 += SEGMENT) {                                             \
-            uint32_t k1 = k - k0 < SEGMENT ? k : k0 + SEGMENT;                                     \
-            vec acc[MR][NV];                                                                       \
-            _Pragma("GCC unroll 8") for (int m = 0; m < MR; m++)                                   \
-                _Pragma("GCC unroll 2") for (int v = 0; v < NV; v++) acc[m][v] = (vec){0};         \
-            for (uint32_t i = k0; i < k1; i++) {                                                   \
-                size_t at = k_off ? k_off[i] : i;                                                  \
-                vec wv[NV];                                                                        \
-                _Pragma("GCC unroll 2") for (int v = 0; v < NV; v++) wv[v] =                       \
-                    vec_load(w + (size_t)i * (NV * VEC_LANES) + (size_t)v * VEC_LANES);            \
-                _Pragma("GCC unroll 8") for (int m = 0; m < MR; m++)                               \
-                {                                                                                  \
-                    float x = ap[m][at];                                                           \
-                    _Pragma("GCC unroll 2") for (int v = 0; v < NV; v++) acc[m][v] += wv[v] * x;   \
-                }                                                                                  \
-            }                                                                                      \
-            _Pragma("GCC unroll 8") for (int m = 0; m < MR; m++)                                   \
-                _Pragma("GCC unroll 2") for (int v = 0; v < NV; v++) total[m][v] += acc[m][v];     \
+#define TILE_LOOP(MR, NV, V, AT)                                                                   \
+    for (uint32_t i = 0; i < k; i++) {                                                             \
+        const float *p = v + (AT);                                                                 \
+        V wv[NV];                                                                                  \
+        _Pragma("GCC unroll 2") for (int j = 0; j < NV; j++) wv[j] =                               \
+            *(const V##_unaligned *)(const void *)(p + (size_t)j * (sizeof(V) / 4));               \
+        _Pragma("GCC unroll 12") for (int m = 0; m < MR; m++)                                      \
+        {                                                                                          \
+            float x = b[m];                                                                        \
+            _Pragma("GCC unroll 2") for (int j = 0; j < NV; j++) acc[m][j] += wv[j] * x;           \
         }                                                                                          \
-        memcpy(out, total, sizeof total);                                                          \
+        b += ldb;                                                                                  \
     }
 
-TILE_FUNCTION(tile_many_2, CPU_TILE, 2)
-TILE_FUNCTION(tile_one_2, 1, 2)
-TILE_FUNCTION(tile_many_1, CPU_TILE, 1)
-TILE_FUNCTION(tile_one_1, 1, 1)
+#define TILE_FUNCTION(NAME, MR, NV, V)                                                             \
+    static void NAME(TILE_ARGS)                                                                    \
+    {                                                                                              \
+        V acc[MR][NV];                                                                             \
+        _Pragma("GCC unroll 12") for (int m = 0; m < MR; m++)                                      \
+            _Pragma("GCC unroll 2") for (int j = 0; j < NV; j++) acc[m][j] = (V){0};               \
+        if (off)                                                                                   \
+            TILE_LOOP(MR, NV, V, off[i])                                                           \
+        else                                                                                       \
+            TILE_LOOP(MR, NV, V, (size_t)i *(NV * sizeof(V) / 4))                                  \
+        _Pragma("GCC unroll 12") for (int m = 0; m < MR; m++)                                      \
+            _Pragma("GCC unroll 2") for (int j = 0; j < NV; j++)                                   \
+        {                                                                                          \
+            V##_unaligned *y =                                                                     \
+                (V##_unaligned *)(void *)(out + (size_t)m * ldo + (size_t)j * (sizeof(V) / 4));    \
+            *y = add ? (V)*y + acc[m][j] : acc[m][j];                                              \
+        }                                                                                          \
+    }
 
-/* Panels narrower than a vector: width p rows of W, one row of A. */
-static void tile_narrow(const float *w, uint32_t p, uint32_t k, const float *ap,
-                        const uint32_t *k_off, float *out)
+/* Full panels and single vectors: every count of rows up to CPU_TILE, so that rows can be dealt out evenly. */
+#define TILE_ROWS(MR) TILE_FUNCTION(tile_2_##MR, MR, 2, vec) TILE_FUNCTION(tile_1_##MR, MR, 1, vec)
+TILE_ROWS(1)
+TILE_ROWS(2)
+TILE_ROWS(3)
+TILE_ROWS(4)
+#if CPU_TILE > 4
+TILE_ROWS(5)
+TILE_ROWS(6)
+#endif
+#if CPU_TILE > 6
+TILE_ROWS(7)
+TILE_ROWS(8)
+TILE_ROWS(9)
+TILE_ROWS(10)
+TILE_ROWS(11)
+TILE_ROWS(12)
+#endif
+static tile_function *const tile_wide[2][CPU_TILE] = {
+    {tile_1_1, tile_1_2, tile_1_3, tile_1_4,
+#if CPU_TILE > 4
+     tile_1_5, tile_1_6,
+#endif
+#if CPU_TILE > 6
+     tile_1_7, tile_1_8, tile_1_9, tile_1_10, tile_1_11, tile_1_12
+#endif
+    },
+    {tile_2_1, tile_2_2, tile_2_3, tile_2_4,
+#if CPU_TILE > 4
+     tile_2_5, tile_2_6,
+#endif
+#if CPU_TILE > 6
+     tile_2_7, tile_2_8, tile_2_9, tile_2_10, tile_2_11, tile_2_12
+#endif
+    },
+};
+
+/* Panels narrower than a vector: four rows or one at a time. */
+TILE_FUNCTION(tile_w1_4, 4, 1, float)
+TILE_FUNCTION(tile_w1_1, 1, 1, float)
+TILE_FUNCTION(tile_w2_4, 4, 1, vec2)
+TILE_FUNCTION(tile_w2_1, 1, 1, vec2)
+#if VEC_LANES > 4
+TILE_FUNCTION(tile_w4_4, 4, 1, vec4)
+TILE_FUNCTION(tile_w4_1, 1, 1, vec4)
+#endif
+#if VEC_LANES > 8
+TILE_FUNCTION(tile_w8_4, 4, 1, vec8)
+TILE_FUNCTION(tile_w8_1, 1, 1, vec8)
+#endif
+static tile_function *const tile_slim[4][2] = {
+    {tile_w1_1, tile_w1_4},
+    {tile_w2_1, tile_w2_4},
+#if VEC_LANES > 4
+    {tile_w4_1, tile_w4_4},
+#endif
+#if VEC_LANES > 8
+    {tile_w8_1, tile_w8_4},
+#endif
+};
+
+/* mr rows by a panel of width p. */
+static void tile_run(uint32_t mr, uint32_t p, TILE_ARGS)
 {
-    float total[VEC_LANES] = {0};
-    for (uint32_t k0 = 0; k0 < k; k0 += SEGMENT) {
-        uint32_t k1 = k - k0 < SEGMENT ? k : k0 + SEGMENT;
-        float acc[VEC_LANES] = {0};
-        for (uint32_t i = k0; i < k1; i++) {
-            float x = ap[k_off ? k_off[i] : i];
-            for (uint32_t j = 0; j < p; j++) {
-                float product = w[(size_t)i * p + j] * x;
-                acc[j] += product;
-            }
-        }
-        for (uint32_t j = 0; j < p; j++)
-            total[j] += acc[j];
+    if (p >= VEC_LANES) {
+        tile_wide[p > VEC_LANES][mr - 1](b, ldb, v, off, k, out, ldo, add);
+        return;
     }
-    memcpy(out, total, p * sizeof *out);
+    tile_function *const *f = tile_slim[p >= 8 ? 3 : p / 2];
+    for (uint32_t m = 0; m < mr;) {
+        uint32_t four = mr - m >= 4;
+        f[four](b + m, ldb, v, off, k, out + m * ldo, ldo, add);
+        m += four ? 4 : 1;
+    }
 }
 
 /* fz and sat over a block, in place. */
@@ -93,60 +159,113 @@ static void cpu_fix_block(float *x, size_t n, uint64_t *sat)
     *sat += count;
 }
 
-static void gemm_store(struct cpu_gemm *g, float *tile, uint32_t m0, uint32_t mr, uint32_t n0,
-                       uint32_t p)
+/* One row: the row itself is the broadcast operand, and every panel is walked through once. */
+static void gemv(struct cpu_gemm *g)
 {
-    cpu_fix_block(tile, (size_t)mr * p, &g->saturations);
-    for (uint32_t m = 0; m < mr; m++) {
-        float *y = g->y + (size_t)(m0 + m) * g->y_m + (size_t)n0 * g->y_n;
-        if (g->y_n == 1)
-            memcpy(y, tile + (size_t)m * p, p * sizeof *y);
-        else
-            for (uint32_t j = 0; j < p; j++)
-                y[(size_t)j * g->y_n] = tile[(size_t)m * p + j];
-    }
-}
-
-static const float *gemm_row(const struct cpu_gemm *g, uint32_t m)
-{
-    return g->a + (g->m_off ? g->m_off[m] : (size_t)m * g->a_m);
-}
-
-static void gemm_panel(struct cpu_gemm *g, const float *w, uint32_t n0, uint32_t p)
-{
-    float tile[CPU_TILE * PANEL];
-    uint32_t m = 0;
-    if (p >= VEC_LANES) {
-        for (; m + CPU_TILE <= g->m; m += CPU_TILE) {
-            const float *ap[CPU_TILE];
-            for (uint32_t j = 0; j < CPU_TILE; j++)
-                ap[j] = gemm_row(g, m + j);
-            if (p == PANEL)
-                tile_many_2(w, g->k, ap, g->k_off, tile);
-            else
-                tile_many_1(w, g->k, ap, g->k_off, tile);
-            gemm_store(g, tile, m, CPU_TILE, n0, p);
-        }
-    }
-    for (; m < g->m; m++) {
-        const float *ap = gemm_row(g, m);
-        if (p == PANEL)
-            tile_one_2(w, g->k, &ap, g->k_off, tile);
-        else if (p == VEC_LANES)
-            tile_one_1(w, g->k, &ap, g->k_off, tile);
-        else
-            tile_narrow(w, p, g->k, ap, g->k_off, tile);
-        gemm_store(g, tile, m, 1, n0, p);
-    }
-}
-
-static void CPU_FN(gemm)(struct cpu_gemm *g)
-{
+    float *y = g->y;
     uint32_t p = PANEL;
     for (uint32_t n = g->n_begin; n < g->n_end; n += p) {
         while (p > g->n - n)
             p /= 2;
-        gemm_panel(g, g->w + (size_t)n * g->k, n, p);
+        const float *w = g->w + (size_t)n * g->k;
+        for (uint32_t k0 = 0; k0 < g->k; k0 += SEGMENT)
+            tile_run(1, p, g->a + k0, 1, w + (size_t)k0 * p, NULL, SU_MIN(g->k - k0, SEGMENT),
+                     y + n, p, k0 > 0);
+        cpu_fix_block(y + n, p, &g->saturations);
+    }
+}
+
+/* Rows [m0, m0 + m) of A, one segment of them, as tiles of [k][rows of the tile]. Tile t begins at row m·t / tiles. */
+static void gemm_pack(const struct cpu_gemm *g, uint32_t m0, uint32_t m, uint32_t tiles,
+                      uint32_t k0, uint32_t k)
+{
+    float *out = g->work;
+    for (uint32_t t = 0; t < tiles; t++) {
+        uint32_t first = m * t / tiles, mr = m * (t + 1) / tiles - first;
+        for (uint32_t r = 0; r < mr; r++) {
+            const float *a = g->a + (size_t)(m0 + first + r) * g->a_m + k0;
+            for (uint32_t i = 0; i < k; i++)
+                out[(size_t)i * mr + r] = a[i];
+        }
+        out += (size_t)mr * k;
+    }
+}
+
+/* One block of rows: per segment, A is packed, then each panel of that segment, small enough for the first cache, meets all
+   tiles of A. The totals of N5 are kept in y. */
+static void gemm_block(struct cpu_gemm *g, uint32_t m0, uint32_t m)
+{
+    uint32_t tiles = (m + CPU_TILE - 1) / CPU_TILE;
+    for (uint32_t k0 = 0; k0 < g->k; k0 += SEGMENT) {
+        uint32_t k = SU_MIN(g->k - k0, SEGMENT), p = PANEL;
+        gemm_pack(g, m0, m, tiles, k0, k);
+        for (uint32_t n = g->n_begin; n < g->n_end; n += p) {
+            while (p > g->n - n)
+                p /= 2;
+            const float *w = g->w + (size_t)n * g->k + (size_t)k0 * p, *b = g->work;
+            for (uint32_t t = 0; t < tiles; t++) {
+                uint32_t first = m * t / tiles, mr = m * (t + 1) / tiles - first;
+                float *y = g->y + (size_t)(m0 + first) * g->y_m + n;
+                tile_run(mr, p, b, mr, w, NULL, k, y, g->y_m, k0 > 0);
+                b += (size_t)mr * k;
+            }
+        }
+    }
+    for (uint32_t r = 0; r < m; r++)
+        cpu_fix_block(g->y + (size_t)(m0 + r) * g->y_m + g->n_begin, g->n_end - g->n_begin,
+                      &g->saturations);
+}
+
+static void CPU_FN(gemm)(struct cpu_gemm *g)
+{
+    if (g->m == 1) {
+        gemv(g);
+        return;
+    }
+    uint32_t blocks = (g->m + CPU_GEMM_ROWS - 1) / CPU_GEMM_ROWS;
+    for (uint32_t i = 0; i < blocks; i++) {
+        uint32_t m0 = (uint32_t)((uint64_t)g->m * i / blocks);
+        gemm_block(g, m0, (uint32_t)((uint64_t)g->m * (i + 1) / blocks) - m0);
+    }
+}
+
+/* Rows of `ow` out of a plane with rows `pw` apart. Whole vectors are moved: what they write too much is overwritten by the
+   next row, so only the last one is cut to size. */
+static void conv_compact(const float *plane, uint32_t rows, uint32_t ow, uint32_t pw, float *y)
+{
+    for (uint32_t r = 0; r + 1 < rows; r++, plane += pw, y += ow)
+        if (ow >= VEC_LANES)
+            memcpy(y, plane, ow * sizeof *y);
+        else if (r + 1 + VEC_LANES / ow < rows)
+            memcpy(y, plane, VEC_LANES * sizeof *y);
+        else
+            memcpy(y, plane, ow * sizeof *y);
+    memcpy(y, plane, ow * sizeof *y);
+}
+
+/* Vectors run over the output pixels of a few rows of the image, the gaps between its rows included; what falls into the gaps is
+   dropped. Tile by tile of outputs: [k][outputs of the tile] of weights against the image. */
+static void CPU_FN(conv)(struct cpu_conv *c)
+{
+    for (uint32_t row = 0; row < c->oh; row += c->block_rows) {
+        uint32_t rows = SU_MIN(c->oh - row, c->block_rows), length = (rows - 1) * c->pw + c->ow;
+        size_t ld = su_align_up(length, PANEL);
+        const float *image = c->image + (size_t)row * c->pw;
+        for (uint32_t t = c->tile_begin; t < c->tile_end; t++) {
+            uint32_t first = c->n * t / c->tiles, mr = c->n * (t + 1) / c->tiles - first;
+            const float *w = c->w + (size_t)first * c->k;
+            for (uint32_t at = 0; at < length; at += PANEL) {
+                uint32_t p = length - at > VEC_LANES ? PANEL : VEC_LANES;
+                for (uint32_t k0 = 0; k0 < c->k; k0 += SEGMENT)
+                    tile_run(mr, p, w + (size_t)k0 * mr, mr, image + at, c->k_off + k0,
+                             SU_MIN(c->k - k0, SEGMENT), c->work + at, ld, k0 > 0);
+            }
+            for (uint32_t m = 0; m < mr; m++) {
+                float *y = c->y + ((size_t)(first + m) * c->oh + row) * c->ow;
+                conv_compact(c->work + m * ld, rows, c->ow, c->pw, y);
+                cpu_fix_block(y, (size_t)rows * c->ow, &c->saturations);
+            }
+        }
     }
 }
 
@@ -548,7 +667,9 @@ static void CPU_FN(fix)(float *x, size_t n, uint64_t *sat)
 const struct cpu_kernels CPU_FN(cpu_kernels) = {
     .name = CPU_STR(CPU_ISA),
     .panel = PANEL,
+    .tile = CPU_TILE,
     .gemm = CPU_FN(gemm),
+    .conv = CPU_FN(conv),
     .map = CPU_FN(map),
     .fix = CPU_FN(fix),
     .sum = CPU_FN(sum),

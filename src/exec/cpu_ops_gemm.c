@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* matmul and conv2d of the cpu backend. conv2d reads its image through offset tables: row m is an output pixel, column k an offset into the
-   image, so both ops share one kernel. */
+/* matmul and conv2d of the cpu backend, on tiles of one kind: vectors of packed weights times values of A for matmul, vectors of pixels
+   times packed weights for conv2d. */
 #include "cpu_priv.h"
 
 #include <stdlib.h>
@@ -20,17 +20,31 @@ void cpu_pack(const float *w, uint32_t n, uint32_t k, uint32_t panel, float *out
     }
 }
 
+void cpu_pack_tiles(const float *w, uint32_t n, uint32_t k, uint32_t tile, float *out)
+{
+    uint32_t tiles = (n + tile - 1) / tile;
+    for (uint32_t t = 0; t < tiles; t++) {
+        uint32_t begin = n * t / tiles, end = n * (t + 1) / tiles;
+        for (uint32_t i = 0; i < k; i++)
+            for (uint32_t j = begin; j < end; j++)
+                *out++ = w[(size_t)j * k + i];
+    }
+}
+
+/* The padded image. With strides it is dealt out to stride_h × stride_w planes per channel, so that neighbouring outputs always
+   read neighbouring elements. Without, the left padding of a row doubles as the right one of the row before. */
 struct conv_shape {
-    uint32_t c, h, w, n, cg, ng, kh, kw, oh, ow, groups;
-    const int32_t *attr;
-    uint32_t ph, pw; /* padded image */
-    uint32_t k;
+    uint32_t c, h, w, n, cg, ng, kh, kw, oh, ow, groups, k;
+    uint32_t stride_h, stride_w, top, left, dilation_h, dilation_w;
+    uint32_t pw; /* row of a plane */
+    size_t plane;
 };
 
 static struct conv_shape conv_of(const struct su_graph *g, const struct su_node *nd)
 {
     const struct su_shape *x = &g->value[nd->arg[0]].shape, *w = &g->value[nd->arg[1]].shape;
     const struct su_shape *y = &g->value[nd->first_out].shape;
+    const int32_t *at = nd->attr;
     struct conv_shape c = {
         .c = x->dim[x->rank - 3], .h = x->dim[x->rank - 2], .w = x->dim[x->rank - 1]};
     c.n = w->dim[0];
@@ -39,59 +53,92 @@ static struct conv_shape conv_of(const struct su_graph *g, const struct su_node 
     c.kw = w->dim[3];
     c.oh = y->dim[y->rank - 2];
     c.ow = y->dim[y->rank - 1];
-    c.attr = nd->attr;
-    c.groups = (uint32_t)nd->attr[8];
+    c.groups = (uint32_t)at[8];
     c.ng = c.n / c.groups;
-    c.ph = c.h + (uint32_t)(nd->attr[2] + nd->attr[4]);
-    c.pw = c.w + (uint32_t)(nd->attr[3] + nd->attr[5]);
     c.k = c.cg * c.kh * c.kw;
+    c.stride_h = (uint32_t)at[0];
+    c.stride_w = (uint32_t)at[1];
+    c.top = (uint32_t)at[2];
+    c.left = (uint32_t)at[3];
+    c.dilation_h = (uint32_t)at[6];
+    c.dilation_w = (uint32_t)at[7];
+    uint32_t right = (uint32_t)at[5], gap = SU_MAX(c.left, right);
+    uint32_t rows = c.h + c.top + (uint32_t)at[4], width = c.w + c.left + right;
+    c.pw = c.stride_w == 1 ? c.w + gap : (width + c.stride_w - 1) / c.stride_w;
+    c.plane = (size_t)((rows + c.stride_h - 1) / c.stride_h) * c.pw + gap;
     return c;
 }
 
-static enum su_code conv_tables(struct su_stage *s, uint32_t node, struct su_err *e)
+/* Where element (row, column) of padded channel ch lies. */
+static size_t conv_at(const struct conv_shape *c, uint32_t ch, uint32_t row, uint32_t column)
+{
+    size_t plane = ((size_t)ch * c->stride_h + row % c->stride_h) * c->stride_w;
+    return (plane + column % c->stride_w) * c->plane + (size_t)(row / c->stride_h) * c->pw +
+           column / c->stride_w;
+}
+
+static size_t conv_image_floats(const struct conv_shape *c)
+{
+    return c->plane * c->c * c->stride_h * c->stride_w + CPU_CONV_SLACK;
+}
+
+/* Rows of outputs that a tile computes before they are put together: about a thousand elements. */
+static uint32_t conv_block_rows(const struct conv_shape *c)
+{
+    return SU_MIN(SU_MAX(1024u / c->pw, 1u), c->oh);
+}
+
+static enum su_code conv_tables(struct su_stage *s, uint32_t node, const struct cpu_kernels *k,
+                                struct su_err *e)
 {
     struct cpu_stage *cs = s->impl;
     struct cpu_node *cn = &cs->node[node];
     struct conv_shape c = conv_of(s->graph, &s->graph->node[node]);
-    bool padded = c.ph != c.h || c.pw != c.w;
-    cn->pad_h = padded ? c.ph : 0;
-    cn->pad_w = c.pw;
-    cn->m_off = su_try_alloc((size_t)c.oh * c.ow, sizeof *cn->m_off);
+    size_t image = conv_image_floats(&c);
+    if (image > UINT32_MAX)
+        return su_fail(e, SU_ELIMIT, "conv2d", "padded image of %zu elements", image);
     cn->k_off = su_try_alloc(c.k, sizeof *cn->k_off);
-    if (!cn->m_off || !cn->k_off)
-        return su_fail(e, SU_ENOMEM, "conv2d", "tables for %u x %u outputs", c.oh, c.ow);
-    for (uint32_t i = 0; i < c.oh * c.ow; i++)
-        cn->m_off[i] = i / c.ow * (uint32_t)c.attr[0] * c.pw + i % c.ow * (uint32_t)c.attr[1];
-    for (uint32_t i = 0; i < c.k; i++) {
-        uint32_t ch = i / (c.kh * c.kw), y = i / c.kw % c.kh, x = i % c.kw;
-        cn->k_off[i] = ch * c.ph * c.pw + y * (uint32_t)c.attr[6] * c.pw + x * (uint32_t)c.attr[7];
-    }
-    if (padded)
-        cs->scratch_floats = SU_MAX(cs->scratch_floats, (size_t)c.c * c.ph * c.pw);
+    if (!cn->k_off)
+        return su_fail(e, SU_ENOMEM, "conv2d", "offsets of %u weights", c.k);
+    for (uint32_t i = 0; i < c.k; i++)
+        cn->k_off[i] = (uint32_t)conv_at(&c, i / (c.kh * c.kw), i / c.kw % c.kh * c.dilation_h,
+                                         i % c.kw * c.dilation_w);
+    cs->scratch_floats = SU_MAX(cs->scratch_floats, image);
+    size_t line = (size_t)conv_block_rows(&c) * c.pw + 2 * k->panel;
+    cs->work_floats = SU_MAX(cs->work_floats, k->tile * line);
     return SU_OK;
 }
 
-enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w, uint32_t panel,
-                              uint64_t *bytes, struct su_err *e)
+enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
+                              const struct cpu_kernels *k, uint64_t *bytes, struct su_err *e)
 {
     struct cpu_stage *cs = s->impl;
     const struct su_node *nd = &s->graph->node[node];
     const struct su_shape *ws = &s->graph->value[nd->arg[1]].shape;
-    if (nd->op == SU_OP_CONV2D) {
-        enum su_code rc = conv_tables(s, node, e);
+    bool conv = nd->op == SU_OP_CONV2D;
+    if (conv) {
+        enum su_code rc = conv_tables(s, node, k, e);
         if (rc != SU_OK)
             return rc;
+    } else {
+        cs->work_floats = SU_MAX(cs->work_floats, CPU_GEMM_WORK_FLOATS);
     }
     if (!w)
         return SU_OK;
-    uint32_t groups = nd->op == SU_OP_CONV2D ? (uint32_t)nd->attr[8] : 1;
+    uint32_t groups = conv ? (uint32_t)nd->attr[8] : 1;
     uint32_t n = ws->dim[0] / groups;
-    size_t total = (size_t)su_shape_elements(ws), k = total / ws->dim[0];
+    size_t total = (size_t)su_shape_elements(ws), each = total / ws->dim[0];
     float *packed = su_try_alloc_aligned(total, sizeof *packed);
     if (!packed)
         return su_fail(e, SU_ENOMEM, su_op_name(nd->op), "%zu packed weights", total);
-    for (uint32_t i = 0; i < groups; i++)
-        cpu_pack(w + (size_t)i * n * k, n, (uint32_t)k, panel, packed + (size_t)i * n * k);
+    for (uint32_t i = 0; i < groups; i++) {
+        const float *from = w + (size_t)i * n * each;
+        float *to = packed + (size_t)i * n * each;
+        if (conv)
+            cpu_pack_tiles(from, n, (uint32_t)each, k->tile, to);
+        else
+            cpu_pack(from, n, (uint32_t)each, k->panel, to);
+    }
     cs->node[node].packed = packed;
     *bytes += total * 4;
     return SU_OK;
@@ -99,38 +146,51 @@ enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
 
 /* ---- running ---------------------------------------------------------------------------------------------- */
 
+/* One product, its outputs shared among the threads when this chunk has them to itself. */
 struct split {
-    const struct cpu_run *run;
-    const struct cpu_gemm *gemm;
-    uint32_t panel, parts;
+    struct cpu_run *run;
+    const struct cpu_gemm *gemm; /* one of the two */
+    const struct cpu_conv *conv;
+    uint32_t units, parts; /* panels or tiles */
     uint64_t saturations;
 };
 
 static void split_part(void *ctx, size_t i)
 {
     struct split *s = ctx;
-    struct cpu_gemm g = *s->gemm;
-    uint32_t panels = (g.n + s->panel - 1) / s->panel;
-    g.n_begin = (uint32_t)(panels * i / s->parts) * s->panel;
-    g.n_end = SU_MIN((uint32_t)(panels * (i + 1) / s->parts) * s->panel, g.n);
-    g.saturations = 0;
-    if (g.n_begin < g.n_end)
-        s->run->k->gemm(&g);
-    __atomic_fetch_add(&s->saturations, g.saturations, __ATOMIC_RELAXED);
+    const struct cpu_kernels *k = s->run->k;
+    uint32_t begin = (uint32_t)(s->units * i / s->parts),
+             end = (uint32_t)(s->units * (i + 1) / s->parts);
+    float *work = s->run->work + (s->parts > 1 ? i * s->run->cs->work_floats : 0);
+    uint64_t saturations = 0;
+    if (s->gemm) {
+        struct cpu_gemm g = *s->gemm;
+        g.n_begin = begin * k->panel;
+        g.n_end = SU_MIN(end * k->panel, g.n);
+        g.work = work;
+        k->gemm(&g);
+        saturations = g.saturations;
+    } else {
+        struct cpu_conv c = *s->conv;
+        c.tile_begin = begin;
+        c.tile_end = end;
+        c.work = work;
+        k->conv(&c);
+        saturations = c.saturations;
+    }
+    __atomic_fetch_add(&s->saturations, saturations, __ATOMIC_RELAXED);
 }
 
-/* One product, its outputs shared among the threads when this chunk has them to itself. */
-static void gemm_run(struct cpu_run *r, struct cpu_gemm *g)
+static void split_run(struct split *s, uint64_t macs)
 {
-    uint32_t panels = (g->n + r->k->panel - 1) / r->k->panel;
-    struct split s = {.run = r, .gemm = g, .panel = r->k->panel, .parts = 1};
-    if (r->jobs && (uint64_t)g->n * g->m * g->k >= SPLIT_MACS)
-        s.parts = SU_MIN(panels, su_jobs_threads(r->jobs));
-    if (s.parts > 1)
-        su_jobs_run(r->jobs, s.parts, split_part, &s);
+    s->parts = 1;
+    if (s->run->jobs && macs >= SPLIT_MACS)
+        s->parts = SU_MIN(s->units, su_jobs_threads(s->run->jobs));
+    if (s->parts > 1)
+        su_jobs_run(s->run->jobs, s->parts, split_part, s);
     else
-        split_part(&s, 0);
-    r->saturations += s.saturations;
+        split_part(s, 0);
+    s->run->saturations += s->saturations;
 }
 
 /* Rows of B that are no packed weight: four dots at a time, straight from where they lie. */
@@ -175,8 +235,8 @@ static void run_matmul(struct cpu_run *r, uint32_t node)
         gm.a_m = k;
         gm.y = y;
         gm.y_m = n;
-        gm.y_n = 1;
-        gemm_run(r, &gm);
+        struct split s = {.run = r, .gemm = &gm, .units = (n + r->k->panel - 1) / r->k->panel};
+        split_run(&s, (uint64_t)n * k * gm.m);
         return;
     }
     const float *b = cpu_value(r, nd->arg[1]);
@@ -190,18 +250,26 @@ static void run_matmul(struct cpu_run *r, uint32_t node)
         }
 }
 
-static const float *conv_image(struct cpu_run *r, const struct cpu_node *cn,
-                               const struct conv_shape *c, const float *x)
+static void conv_image(struct cpu_run *r, const struct conv_shape *c, const float *x)
 {
-    if (cn->pad_h == 0)
-        return x;
-    memset(r->scratch, 0, (size_t)c->c * c->ph * c->pw * sizeof *r->scratch);
+    memset(r->scratch, 0, conv_image_floats(c) * sizeof *r->scratch);
     for (uint32_t ch = 0; ch < c->c; ch++)
-        for (uint32_t i = 0; i < c->h; i++)
-            memcpy(r->scratch + ((size_t)ch * c->ph + i + (uint32_t)c->attr[2]) * c->pw +
-                       (uint32_t)c->attr[3],
-                   x + ((size_t)ch * c->h + i) * c->w, c->w * sizeof *x);
-    return r->scratch;
+        for (uint32_t i = 0; i < c->h; i++, x += c->w)
+            if (c->stride_w == 1)
+                memcpy(r->scratch + conv_at(c, ch, i + c->top, c->left), x, c->w * sizeof *x);
+            else
+                for (uint32_t j = 0; j < c->w; j++)
+                    r->scratch[conv_at(c, ch, i + c->top, j + c->left)] = x[j];
+}
+
+/* Weights that were computed: [n][k], used where they lie. */
+static void conv_unpacked(struct cpu_run *r, const struct conv_shape *c, const struct cpu_node *cn,
+                          const float *image, const float *w, float *y)
+{
+    size_t pixels = (size_t)c->oh * c->ow;
+    for (uint32_t i = 0; i < c->oh; i++)
+        for (uint32_t j = 0; j < c->ow; j++)
+            dots(r, image + (size_t)i * c->pw + j, 0, cn->k_off, w, c->ng, c->k, y++, pixels);
 }
 
 static void run_conv(struct cpu_run *r, uint32_t node)
@@ -218,29 +286,26 @@ static void run_conv(struct cpu_run *r, uint32_t node)
     float *y = cpu_value(r, nd->first_out);
     size_t x_step = cpu_row_step(r, nd->arg[0]),
            w_step = wv->domain == SU_FIXED ? 0 : cpu_row_step(r, nd->arg[1]);
-    for (size_t i = 0; i < rows * per_row; i++, y += pixels * c.n) {
+    struct cpu_conv cv = {.n = c.ng, .k = c.k, .tiles = (c.ng + r->k->tile - 1) / r->k->tile};
+    cv.k_off = cn->k_off;
+    cv.oh = c.oh;
+    cv.ow = c.ow;
+    cv.pw = c.pw;
+    cv.block_rows = conv_block_rows(&c);
+    for (size_t i = 0; i < rows * per_row; i++) {
         size_t row = i / per_row;
-        const float *img = conv_image(r, cn, &c, x + row * x_step + i % per_row * image);
-        for (uint32_t q = 0; q < c.groups; q++) {
-            const float *a = img + (size_t)q * c.cg * c.ph * c.pw;
-            float *out = y + (size_t)q * c.ng * pixels;
-            if (cn->packed) {
-                struct cpu_gemm gm = {.w = cn->packed + (size_t)q * c.ng * c.k,
-                                      .n = c.ng,
-                                      .k = c.k,
-                                      .m = (uint32_t)pixels};
-                gm.a = a;
-                gm.m_off = cn->m_off;
-                gm.k_off = cn->k_off;
-                gm.y = out;
-                gm.y_m = 1;
-                gm.y_n = pixels;
-                gemm_run(r, &gm);
+        conv_image(r, &c, x + row * x_step + i % per_row * image);
+        for (uint32_t q = 0; q < c.groups; q++, y += pixels * c.ng) {
+            const float *a = r->scratch + conv_at(&c, q * c.cg, 0, 0);
+            if (!cn->packed) {
+                conv_unpacked(r, &c, cn, a, w + row * w_step + (size_t)q * c.ng * c.k, y);
                 continue;
             }
-            for (size_t p = 0; p < pixels; p++)
-                dots(r, a + cn->m_off[p], 0, cn->k_off, w + row * w_step + (size_t)q * c.ng * c.k,
-                     c.ng, c.k, out + p, pixels);
+            cv.w = cn->packed + (size_t)q * c.ng * c.k;
+            cv.image = a;
+            cv.y = y;
+            struct split s = {.run = r, .conv = &cv, .units = cv.tiles};
+            split_run(&s, (uint64_t)c.ng * c.k * pixels);
         }
     }
 }

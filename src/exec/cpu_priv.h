@@ -9,23 +9,42 @@
 
 #include "exec_priv.h"
 
-/* y[m·y_m + n·y_n] = N5 dot of row m of A with row n of W, for n in [n_begin, n_end). Element k of row m is
-   a[(m_off ? m_off[m] : m·a_m) + (k_off ? k_off[k] : k)]. w is packed by cpu_pack. n_begin is a multiple of the panel width. */
+/* Rows of A that are packed at a time, and what a thread needs to work on them. */
+#define CPU_GEMM_ROWS 96u
+#define CPU_GEMM_WORK_FLOATS (CPU_GEMM_ROWS * 256u)
+/* Elements that conv may read beyond the padded image. */
+#define CPU_CONV_SLACK 32u
+
+/* y[m·y_m + n] = N5 dot of row m of A (a[m·a_m ..]) with row n of W, for n in [n_begin, n_end). w is packed by cpu_pack;
+   n_begin is a multiple of the panel's width. work: CPU_GEMM_WORK_FLOATS. */
 struct cpu_gemm {
     const float *w;
     uint32_t n, k, m;
     uint32_t n_begin, n_end;
     const float *a;
     size_t a_m;
-    const uint32_t *m_off, *k_off;
     float *y;
-    size_t y_m, y_n;
+    size_t y_m;
+    float *work;
+    uint64_t saturations;
+};
+/* y[n][oh][ow] = N5 dots of the windows of one padded image with the rows of W in tiles [tile_begin, tile_end) of `tiles`. The window
+   of output (i, j) holds image[i·pw + j + k_off[..]]. w is packed by cpu_pack_tiles. work: cpu_conv_work_floats. */
+struct cpu_conv {
+    const float *w;
+    uint32_t n, k, tiles, tile_begin, tile_end;
+    const float *image;
+    const uint32_t *k_off;
+    uint32_t oh, ow, pw, block_rows;
+    float *y, *work;
     uint64_t saturations;
 };
 struct cpu_kernels {
     const char *name;
     uint32_t panel; /* widest panel of packed weights, in outputs */
+    uint32_t tile; /* most rows of a tile */
     void (*gemm)(struct cpu_gemm *g);
+    void (*conv)(struct cpu_conv *c);
     /* y[i] = op(a[i·sa], b[i·sb], c[i·sc]) for i in [0, n), strides 0 or 1; every operand and result is 4 bytes wide. `attr` is the node's first
        attribute. Adds results changed by sat to *sat. */
     void (*map)(enum su_op op, enum su_dtype in, enum su_dtype out, int32_t attr,
@@ -47,11 +66,13 @@ const struct cpu_kernels *cpu_kernels_pick(void);
    k groups of p values. Same number of elements as W. */
 void cpu_pack(const float *w, uint32_t n, uint32_t k, uint32_t panel, float *out);
 
+/* The same for conv2d: tiles of at most `tile` rows, as even as can be, each [k][rows of the tile]. */
+void cpu_pack_tiles(const float *w, uint32_t n, uint32_t k, uint32_t tile, float *out);
+
 /* What one node needs at run time, made once at load. */
 struct cpu_node {
-    float *packed; /* matmul, conv2d with a weight operand: panels, one block per group */
-    uint32_t *m_off, *k_off; /* conv2d: offsets of output pixels and of k in the padded image */
-    uint32_t pad_h, pad_w; /* conv2d: padded image, 0 when the image is read in place */
+    float *packed; /* matmul, conv2d with a weight operand; one block per group */
+    uint32_t *k_off; /* conv2d: offsets of k in the padded image */
 };
 struct cpu_stage {
     struct cpu_node *node;
@@ -64,6 +85,8 @@ struct cpu_stage {
     uint32_t n_arena;
     float *scratch; /* per arena: the padded image of one conv2d row */
     size_t scratch_floats;
+    float *work; /* per thread: see cpu_gemm and cpu_conv */
+    size_t work_floats;
     struct cpu_flight *flight; /* SU_STAGE_IN_FLIGHT */
 };
 /* One chunk on its way through the graph. */
@@ -73,7 +96,7 @@ struct cpu_run {
     const struct cpu_kernels *k;
     struct su_jobs *jobs; /* not NULL: this is the only chunk, ops may split their outputs */
     uint8_t *arena;
-    float *scratch;
+    float *scratch, *work;
     const struct su_row *row;
     uint32_t n_row, n_emit;
     uint64_t saturations;
@@ -92,8 +115,9 @@ void cpu_op_gather(struct cpu_run *r, uint32_t node);
 void cpu_op_gemm(struct cpu_run *r, uint32_t node);
 void cpu_op_pool(struct cpu_run *r, uint32_t node);
 void cpu_op_norm(struct cpu_run *r, uint32_t node);
-/* Packs weights and makes tables for matmul and conv2d nodes; *bytes grows by what was allocated for weights. */
-enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w, uint32_t panel,
-                              uint64_t *bytes, struct su_err *e);
+/* Makes the tables of a matmul or conv2d node and packs its weights (w NULL: they are computed); *bytes grows by what was
+   allocated for weights. */
+enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
+                              const struct cpu_kernels *k, uint64_t *bytes, struct su_err *e);
 
 #endif

@@ -263,6 +263,13 @@ static double median_of(double *v, unsigned n)
     return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
+/* Of what the machine can do, the best counts. */
+static double most_of(double *v, unsigned n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return v[n - 1];
+}
+
 static void contender_free(struct contender *c)
 {
     su_stage_free(c->stage);
@@ -405,7 +412,7 @@ static double read_at(struct bench *b, double bytes)
     if (m) {
         for (unsigned i = 0; i < MACHINE_REPS + 1; i++)
             v[i] = machine_read_gbs(m);
-        gbs = median_of(v + 1, MACHINE_REPS);
+        gbs = most_of(v + 1, MACHINE_REPS);
     }
     machine_speed_free(m);
     return gbs;
@@ -483,9 +490,9 @@ static bool machine_measure(struct bench *b, struct su_err *e)
         read[i] = machine_read_gbs(m);
         triad[i] = machine_triad_gbs(m);
     }
-    b->peak_gflops = median_of(peak, MACHINE_REPS);
-    b->read_gbs = median_of(read, MACHINE_REPS);
-    b->triad_gbs = median_of(triad, MACHINE_REPS);
+    b->peak_gflops = most_of(peak, MACHINE_REPS);
+    b->read_gbs = most_of(read, MACHINE_REPS);
+    b->triad_gbs = most_of(triad, MACHINE_REPS);
     machine_speed_free(m);
     return true;
 }
