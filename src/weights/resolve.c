@@ -59,10 +59,17 @@ enum su_code su_weights_resolve(const struct su_weights *w, const struct su_grap
     uint64_t have = view.rank ? view.dim[0] : 1;
     if (v->first_row > have || rows > have - v->first_row)
         return mismatch(w, v, t, "rows beyond the tensor", e);
+    /* The rows before these, so that whole blocks are skipped also where rows are elements. */
+    struct su_shape before = v->shape;
+    if (before.rank)
+        before.dim[0] = (uint32_t)v->first_row;
     enum su_code c = su_tensor_bytes(v->dtype, &v->shape, &out->bytes, e);
-    if (c)
+    if (!c && v->first_row > 0)
+        c = su_tensor_bytes(v->dtype, &before, &out->offset, e);
+    if (c) {
+        *out = (struct su_weight_span){0};
         return su_wrap(e, "weight %s", v->name);
-    out->offset = v->first_row * (out->bytes / rows);
+    }
     out->tensor = t;
     return SU_OK;
 }

@@ -2,7 +2,6 @@
 #include "weights_priv.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LENGTH_BYTES 8u
@@ -234,60 +233,19 @@ static enum su_code read_header(struct walk *w)
     return SU_OK;
 }
 
-static int by_offset(const void *a, const void *b)
-{
-    const struct su_tensor *x = a, *y = b;
-
-    if (x->offset != y->offset)
-        return x->offset < y->offset ? -1 : 1;
-    return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct su_tensor *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
-}
-
-/* The tensors must cover the data without gap or overlap. */
-static enum su_code check_cover(const struct su_weights *w, uint64_t start, struct su_err *e)
-{
-    uint64_t next = start;
-
-    for (uint32_t i = 0; i < w->n_tensor; i++) {
-        const struct su_tensor *t = &w->tensor[i];
-        if (t->offset < next)
-            return su_fail(e, SU_EFORMAT, w->at, "tensors '%s' and '%s' overlap at offset %" PRIu64,
-                           w->tensor[i - 1].name, t->name, t->offset);
-        if (t->offset > next)
-            return su_fail(e, SU_EFORMAT, w->at,
-                           "%" PRIu64 " bytes at offset %" PRIu64
-                           ", before tensor '%s', belong to no tensor",
-                           t->offset - next, next, t->name);
-        next += t->bytes;
-    }
-    if (next != w->len)
-        return su_fail(e, SU_EFORMAT, w->at,
-                       "%" PRIu64 " bytes at offset %" PRIu64 ", after the last tensor, belong to "
-                       "no tensor",
-                       w->len - next, next);
-    return SU_OK;
-}
-
 /* Length of the header, checked against the file. */
 static enum su_code read_length(const struct su_weights *w, uint64_t *header, struct su_err *e)
 {
     if (w->len < LENGTH_BYTES)
         return su_fail(e, SU_ETRUNC, w->at,
                        "%" PRIu64 " bytes; a safetensors file begins with a header length of %u "
-                       "bytes at offset 0",
+                       "bytes at offset 0, a GGUF file is longer",
                        w->len, LENGTH_BYTES);
     *header = su_le64(w->data);
     if (*header > SU_WEIGHTS_HEADER_BYTES_MAX)
         return su_fail(e, SU_ELIMIT, w->at,
                        "header length %" PRIu64 " at offset 0 exceeds the limit of %u bytes; is "
-                       "this a safetensors file?",
+                       "this a safetensors or GGUF file?",
                        *header, SU_WEIGHTS_HEADER_BYTES_MAX);
     if (*header > w->len - LENGTH_BYTES)
         return su_fail(e, SU_ETRUNC, w->at,
@@ -297,7 +255,7 @@ static enum su_code read_length(const struct su_weights *w, uint64_t *header, st
     return SU_OK;
 }
 
-static enum su_code parse(struct su_weights *w, struct su_err *e)
+enum su_code su_safetensors_parse(struct su_weights *w, struct su_err *e)
 {
     uint64_t header = 0;
     enum su_code c = read_length(w, &header, e);
@@ -315,10 +273,8 @@ static enum su_code parse(struct su_weights *w, struct su_err *e)
                         .data = w->data + start};
     if ((c = read_header(&walk)))
         return c;
-    w->tensor = su_try_alloc(SU_MAX(walk.n_tensor, 1u), sizeof *w->tensor);
-    w->names = su_try_alloc(SU_MAX(walk.name_bytes, 1u), 1);
-    if (!w->tensor || !w->names)
-        return su_fail(e, SU_ENOMEM, w->at, "out of memory for %u tensors", walk.n_tensor);
+    if ((c = su_weights_reserve(w, walk.n_tensor, walk.name_bytes, e)))
+        return c;
     walk.tensor = w->tensor;
     walk.names = w->names;
     walk.n_tensor = 0;
@@ -327,97 +283,5 @@ static enum su_code parse(struct su_weights *w, struct su_err *e)
     if ((c = read_header(&walk)))
         return c;
     w->n_tensor = walk.n_tensor;
-    qsort(w->tensor, w->n_tensor, sizeof *w->tensor, by_offset);
-    if ((c = check_cover(w, start, e)))
-        return c;
-    qsort(w->tensor, w->n_tensor, sizeof *w->tensor, by_name);
-    for (uint32_t i = 1; i < w->n_tensor; i++) {
-        if (strcmp(w->tensor[i - 1].name, w->tensor[i].name) == 0)
-            return su_fail(e, SU_EFORMAT, w->at,
-                           "tensor '%s' twice, at offsets %" PRIu64 " and %" PRIu64,
-                           w->tensor[i].name, w->tensor[i - 1].offset, w->tensor[i].offset);
-    }
-    return SU_OK;
-}
-
-static struct su_weights *weights_new(const char *path)
-{
-    struct su_weights *w = su_alloc(sizeof *w);
-    size_t len = strlen(path), keep = sizeof((struct su_err *)0)->at - 1;
-
-    w->path = su_strdup(path);
-    w->at = len > keep ? w->path + len - keep : w->path;
-    return w;
-}
-
-/* Takes w. */
-static enum su_code weights_finish(struct su_weights *w, struct su_weights **out, struct su_err *e)
-{
-    enum su_code c = parse(w, e);
-
-    if (c)
-        su_weights_close(w);
-    else
-        *out = w;
-    return c;
-}
-
-enum su_code su_weights_open(const char *path, struct su_weights **out, struct su_err *e)
-{
-    struct su_weights *w = weights_new(path);
-
-    *out = NULL;
-    enum su_code c = su_map_open(path, 0, &w->map, e);
-    if (c) {
-        su_weights_close(w);
-        return c;
-    }
-    w->data = w->map.data;
-    w->len = w->map.len;
-    return weights_finish(w, out, e);
-}
-
-enum su_code su_weights_open_bytes(const void *data, size_t len, const char *at,
-                                   struct su_weights **out, struct su_err *e)
-{
-    struct su_weights *w = weights_new(at);
-
-    *out = NULL;
-    w->data = data;
-    w->len = len;
-    return weights_finish(w, out, e);
-}
-
-void su_weights_close(struct su_weights *w)
-{
-    if (!w)
-        return;
-    su_map_close(&w->map);
-    free(w->tensor);
-    free(w->names);
-    free(w->path);
-    free(w);
-}
-
-uint32_t su_weights_count(const struct su_weights *w)
-{
-    return w->n_tensor;
-}
-
-const struct su_tensor *su_weights_at(const struct su_weights *w, uint32_t i)
-{
-    SU_ASSERT(i < w->n_tensor);
-    return &w->tensor[i];
-}
-
-const struct su_tensor *su_weights_find(const struct su_weights *w, const char *name)
-{
-    const struct su_tensor key = {.name = name};
-
-    return bsearch(&key, w->tensor, w->n_tensor, sizeof key, by_name);
-}
-
-const char *su_weights_path(const struct su_weights *w)
-{
-    return w->path;
+    return su_weights_index(w, start, 1, e);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* weights: named tensors inside files. Reads safetensors (mapped, hostile-input safe), writes them,
-   and describes a task's weights as a manifest: which bytes of which blob are which tensor. All
-   functions are thread-safe on distinct objects; an open file may be read by many threads. */
+/* weights: named tensors inside files. Reads safetensors and GGUF (mapped, hostile-input safe) through
+   one interface, writes safetensors, and describes a task's weights as a manifest: which bytes of
+   which blob are which tensor. All functions are thread-safe on distinct objects; an open file may
+   be read by many threads. */
 #ifndef SU_WEIGHTS_H
 #define SU_WEIGHTS_H
 
@@ -10,7 +11,9 @@
 #include "graph/graph.h"
 
 #define SU_WEIGHTS_TENSOR_MAX 65536u /* tensors of one file, entries of one manifest */
-#define SU_WEIGHTS_HEADER_BYTES_MAX (100u << 20) /* of a safetensors JSON header */
+#define SU_WEIGHTS_HEADER_BYTES_MAX (100u << 20) /* what stands before the tensors' data */
+#define SU_WEIGHTS_META_MAX 65536u /* keys of one file */
+#define SU_WEIGHTS_META_DEPTH_MAX 4 /* arrays within arrays */
 
 struct su_tensor {
     const char *name; /* as names of weights in a graph: printable ASCII without spaces */
@@ -21,26 +24,37 @@ struct su_tensor {
     uint64_t bytes;
 };
 
-/* ---- safetensors ----------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
-/* Format (https://github.com/huggingface/safetensors, "Format"): u64 little-endian header length,
-   JSON header {name: {"dtype": "F32", "shape": [2,3], "data_offsets": [begin, end]}, ...,
+/* Two formats, told apart by the first four bytes.
+
+   safetensors (https://github.com/huggingface/safetensors, "Format"): u64 little-endian header
+   length, JSON header {name: {"dtype": "F32", "shape": [2,3], "data_offsets": [begin, end]}, ...,
    "__metadata__": {text: text}}, data. Offsets count from the end of the header; the tensors cover
-   the data without gap or overlap. */
+   the data without gap or overlap. Types read: F32, F16, BF16, I32, U32. Metadata is checked for
+   grammar and forgotten.
+
+   GGUF versions 2 and 3 (https://github.com/ggml-org/ggml, docs/gguf.md), little-endian: layout at
+   the top of gguf.c. Types read: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K. The
+   file lists axes from the fastest on; here they stand reversed, the axis of blocks and of K last,
+   so that any rows along axis 0 are contiguous bytes. */
 struct su_weights;
 
-/* Maps the file and checks the whole header. Types read: F32, F16, BF16, I32, U32. Metadata is
-   checked for grammar and forgotten. Memory, the mapping aside, stays below 4 x the header (+ 4 KiB).
-   On success *out is owned by the caller (su_weights_close). On failure *out is NULL, e->at is the
-   path's end and the message names the tensor where there is one, the offset in the file and the
-   limit:
-     SU_ETRUNC        the file ends inside the length, the header or a tensor
+/* Maps the file and checks all claims before the data: GGUF's metadata too. Memory, the mapping
+   aside, stays below 4 x what stands before the data (+ 4 KiB); what a file claims to hold is never
+   allocated before it is known to be there. On success *out is owned by the caller
+   (su_weights_close). On failure *out is NULL, e->at is the path's end and the message names the
+   tensor or key where there is one, the offset in the file and the limit:
+     SU_ETRUNC        the file ends inside the header or a tensor
      SU_ELIMIT        header longer than SU_WEIGHTS_HEADER_BYTES_MAX, more tensors than
-                      SU_WEIGHTS_TENSOR_MAX, a name, rank, axis or element count beyond the graph's
-     SU_EFORMAT       not the grammar above, a name or a field twice, an unknown field, a size that
-                      is not the shape's, a gap, an overlap, bytes after the last tensor
+                      SU_WEIGHTS_TENSOR_MAX, a name, rank, axis or element count beyond the graph's,
+                      more keys than SU_WEIGHTS_META_MAX, deeper arrays than
+                      SU_WEIGHTS_META_DEPTH_MAX
+     SU_EFORMAT       not the grammar of the format, a name, field or key twice, an unknown field, a
+                      size that is not the shape's, blocks that do not fill the last axis, a tensor
+                      off its alignment, an overlap, bytes (padding aside) that belong to no tensor
      SU_EOVERFLOW     a number of 2^64 or more
-     SU_EUNSUPPORTED  another type, named
+     SU_EUNSUPPORTED  another type, named; another version of GGUF; big-endian GGUF
      SU_ENOMEM, and what su_map_open says of the file: SU_ENOENT, SU_EACCES, SU_EINVAL ... */
 SU_CHECK enum su_code su_weights_open(const char *path, struct su_weights **out, struct su_err *e);
 /* As su_weights_open over bytes that the caller keeps until su_weights_close. `at` names them in
@@ -55,16 +69,77 @@ const struct su_tensor *su_weights_at(const struct su_weights *w, uint32_t i);
 const struct su_tensor *su_weights_find(const struct su_weights *w, const char *name);
 const char *su_weights_path(const struct su_weights *w); /* or `at` */
 
-/* Writes n tensors (name, dtype, shape, data, bytes set; any order) to path, atomically, with equal
+/* Writes n tensors as safetensors (name, dtype, shape, data, bytes set; any order) to path, atomically, with equal
    bytes for equal contents: wider element types first, then by name, data from a multiple of 8 on,
    so that every tensor is aligned to its element. Holds one copy of the file in memory.
      SU_EINVAL        a repeated or bad name, "__metadata__", an axis beyond the graph's limit,
                       bytes that differ from the shape's, data NULL
-     SU_EUNSUPPORTED  a type that su_weights_open does not read
+     SU_EUNSUPPORTED  a type that safetensors files do not hold
      SU_ELIMIT        rank, SU_WEIGHTS_TENSOR_MAX, SU_WEIGHTS_HEADER_BYTES_MAX
      SU_ENOMEM, and what su_file_write says */
 SU_CHECK enum su_code su_weights_write(const char *path, const struct su_tensor *t, uint32_t n,
                                        struct su_err *e);
+
+/* ---- metadata -------------------------------------------------------------------------------- */
+
+/* What a file says of its model beside the tensors: keys and values of GGUF. A safetensors file has
+   none here. All pointers are borrowed from the file. */
+enum su_meta_type { /* the numbers of GGUF */
+    SU_META_U8,
+    SU_META_I8,
+    SU_META_U16,
+    SU_META_I16,
+    SU_META_U32,
+    SU_META_I32,
+    SU_META_F32,
+    SU_META_BOOL,
+    SU_META_STR,
+    SU_META_ARRAY,
+    SU_META_U64,
+    SU_META_I64,
+    SU_META_F64,
+    SU_META_TYPES
+};
+struct su_meta {
+    struct su_bytes key; /* not terminated; any bytes but 0 */
+    enum su_meta_type type; /* of the value, of an array: of its elements */
+    bool array;
+    uint64_t n; /* elements left of an array, 1 of a scalar */
+    const uint8_t *data; /* the elements as stored, unaligned */
+};
+const char *su_meta_type_name(enum su_meta_type t); /* "u8", "str", ...; "?" when out of range */
+uint32_t su_meta_count(const struct su_weights *w);
+/* Ascending by key, compared as bytes. Assumes i < count. */
+struct su_meta su_meta_at(const struct su_weights *w, uint32_t i);
+/* False, and *out empty, when there is no such key. */
+bool su_meta_find(const struct su_weights *w, const char *key, struct su_meta *out);
+
+/* One scalar by key. SU_ENOENT: no such key; SU_ETYPE: the value is of another kind or does not fit
+   the result (u32, u64: any integer type; f32: F32, or F64 rounded to nearest; infinities and NaN
+   do not fit). A text is not terminated, may hold any bytes and be empty. The message names key and
+   file. *out is unchanged on failure. */
+SU_CHECK enum su_code su_meta_u32(const struct su_weights *w, const char *key, uint32_t *out,
+                                  struct su_err *e);
+SU_CHECK enum su_code su_meta_u64(const struct su_weights *w, const char *key, uint64_t *out,
+                                  struct su_err *e);
+SU_CHECK enum su_code su_meta_f32(const struct su_weights *w, const char *key, float *out,
+                                  struct su_err *e);
+SU_CHECK enum su_code su_meta_bool(const struct su_weights *w, const char *key, bool *out,
+                                   struct su_err *e);
+SU_CHECK enum su_code su_meta_str(const struct su_weights *w, const char *key,
+                                  struct su_bytes *out, struct su_err *e);
+/* An array of elements of that type exactly. SU_ENOENT, SU_ETYPE. */
+SU_CHECK enum su_code su_meta_array(const struct su_weights *w, const char *key,
+                                    enum su_meta_type element, struct su_meta *out,
+                                    struct su_err *e);
+/* Element i of an array, or a scalar with i = 0. Assumes i < n and a type that fits: integers and
+   BOOL (as 0 or 1; U64 from 2^63 on comes out negative), F32. */
+int64_t su_meta_int_at(const struct su_meta *m, uint64_t i);
+float su_meta_f32_at(const struct su_meta *m, uint64_t i);
+/* Takes the first element off an array of texts, or of arrays; false when none is left. Texts and
+   inner arrays stand one behind the other, so they can only be walked. */
+bool su_meta_next_str(struct su_meta *m, struct su_bytes *out);
+bool su_meta_next_array(struct su_meta *m, struct su_meta *out);
 
 /* ---- reading the weights a graph names ------------------------------------------------------- */
 

@@ -4,6 +4,14 @@
 
 #include "weights.h"
 
+/* A key of GGUF. Small, because a hostile file may have one per 14 bytes. */
+struct su_meta_entry {
+    const uint8_t *key; /* in the file */
+    uint32_t key_bytes;
+    uint32_t type; /* enum su_meta_type */
+    const uint8_t *value; /* in the file; of an array its element type */
+};
+
 struct su_weights {
     struct su_map map; /* empty when the caller keeps the bytes */
     const uint8_t *data; /* the whole file */
@@ -13,7 +21,34 @@ struct su_weights {
     struct su_tensor *tensor; /* owned, ascending by name */
     uint32_t n_tensor;
     char *names; /* owned, what tensor[].name point into */
+    struct su_meta_entry *meta; /* owned, ascending by key */
+    uint32_t n_meta;
 };
+
+/* ---- file.c: what the formats share ---- */
+
+/* Allocates w->tensor and w->names; the walk that fills them sets n_tensor. SU_ENOMEM. */
+SU_CHECK enum su_code su_weights_reserve(struct su_weights *w, uint64_t n_tensor,
+                                         uint64_t name_bytes, struct su_err *e);
+/* Sorts w->tensor by name and holds it to the rules: from `start` to the file's end the tensors
+   cover everything, but for less than `align` (a power of two) bytes before each and at the end,
+   none overlaps another, no name comes twice. */
+SU_CHECK enum su_code su_weights_index(struct su_weights *w, uint64_t start, uint64_t align,
+                                       struct su_err *e);
+
+/* ---- safetensors.c, gguf.c: fill a new w whose data, len, path and at are set. After a failure the
+   caller closes w. ---- */
+
+SU_CHECK enum su_code su_safetensors_parse(struct su_weights *w, struct su_err *e);
+bool su_gguf_sniff(const struct su_weights *w);
+SU_CHECK enum su_code su_gguf_parse(struct su_weights *w, struct su_err *e);
+
+/* ---- meta.c ---- */
+
+/* Bytes of a value of this type, 0 for texts and arrays. */
+uint32_t su_meta_type_bytes(enum su_meta_type t);
+/* Sorts w->meta and refuses a key that comes twice. */
+SU_CHECK enum su_code su_meta_index(struct su_weights *w, struct su_err *e);
 
 /* ---- types.c: what files and manifests agree on ---- */
 

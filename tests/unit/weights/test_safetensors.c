@@ -91,7 +91,7 @@ static void test_length_refused(void **state)
     su_put_le64(b, 9);
     bytes_refused(b, sizeof b, SU_ETRUNC, "9 bytes|offset 8");
     memcpy(b, "\x89PNG\r\n\x1a\n", 8);
-    bytes_refused(b, sizeof b, SU_ELIMIT, "is this a safetensors file?");
+    bytes_refused(b, sizeof b, SU_ELIMIT, "is this a safetensors or GGUF file?");
 }
 
 static void test_grammar_refused(void **state)
