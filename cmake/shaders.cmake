@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Kernels: shaders/*.comp -> glslc -> spvtool (checks, patches) -> one C file in the build folder, part of su_exec. Never with -O: the
-# optimiser drops NoContraction where it unrolls a loop.
+# Kernels: shaders/*.comp -> glslc -> spvtool (checks, patches) -> one C file in the build folder,
+# part of su_exec. Never with -O: the optimiser drops NoContraction where it unrolls a loop.
 if(NOT TARGET su_exec)
     return()
 endif()
@@ -9,7 +9,8 @@ if(NOT SU_GLSLC)
     message(FATAL_ERROR "module exec needs glslc: run ./dev deps")
 endif()
 
-add_executable(spvtool "${CMAKE_SOURCE_DIR}/src/exec/tool/spvtool.c" "${CMAKE_SOURCE_DIR}/src/exec/spirv.c")
+add_executable(spvtool "${CMAKE_SOURCE_DIR}/src/exec/tool/spvtool.c"
+    "${CMAKE_SOURCE_DIR}/src/exec/spirv.c")
 target_link_libraries(spvtool PRIVATE su_base)
 target_include_directories(spvtool PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/src/exec")
 
@@ -31,4 +32,5 @@ add_custom_command(OUTPUT "${out}/vk_modules.c"
     COMMAND spvtool "${out}/vk_modules.c" ${modules} ${texts}
     DEPENDS spvtool ${modules} ${texts} VERBATIM)
 target_sources(su_exec PRIVATE "${out}/vk_modules.c")
-set_source_files_properties("${out}/vk_modules.c" PROPERTIES COMPILE_OPTIONS "-I${CMAKE_SOURCE_DIR}/src/exec")
+set_source_files_properties("${out}/vk_modules.c" PROPERTIES
+    COMPILE_OPTIONS "-I${CMAKE_SOURCE_DIR}/src/exec")

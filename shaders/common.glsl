@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What every kernel shares: bindings, the step's rows, the saturation counter, division by a constant.
+// What every kernel shares: bindings, the step's rows, the saturation counter, division by a
+// constant.
 //
-// Set 0, per op: 0 and 1 the results; 2 to 5 the arguments as single words; 6 and 7 arguments as four words at a time.
-// Set 1, per step in flight: how many rows and which of them are emitted; how many results were saturated.
-// Arguments are read through texel buffers: on software devices that is twice as fast as storage buffers, and their
-// range is not held to maxStorageBufferRange.
+// Set 0, per op: 0 and 1 the results; 2 to 5 the arguments as single words; 6 and 7 arguments as
+// four words at a time. Set 1, per step in flight: how many rows and which of them are emitted; how
+// many results were saturated. Arguments are read through texel buffers: on software devices that
+// is twice as fast as storage buffers, and their range is not held to maxStorageBufferRange.
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint OP = 0u;
@@ -64,8 +65,8 @@ uint quotient(uint x, uint m, uint shift)
     return m == 0u ? x : hi >> shift;
 }
 
-// How many results of this lane sat changed. A software device runs an atomic for every lane whether it counts or not, so
-// there is one, at the end of main.
+// How many results of this lane sat changed. A software device runs an atomic for every lane
+// whether it counts or not, so there is one, at the end of main.
 uint saturated = 0u;
 
 void count_saturations()

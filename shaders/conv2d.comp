@@ -1,9 +1,10 @@
 #version 450
 // SPDX-License-Identifier: MIT
-// Convolution: neighbouring lanes take neighbouring output positions (over all rows) and share the weights; each lane makes TP
-// positions x TN channels. K runs over (channel of the group, kernel row, kernel column) in segments of 256; a
-// position in the padding takes part as 0. TILE bit 0: four k of w per fetch (rows of w padded to four with zeros).
-// A K too long for one dispatch comes in several, as in matmul.glsl.
+// Convolution: neighbouring lanes take neighbouring output positions (over all rows) and share the
+// weights; each lane makes TP positions x TN channels. K runs over (channel of the group, kernel
+// row, kernel column) in segments of 256; a position in the padding takes part as 0. TILE bit 0:
+// four k of w per fetch (rows of w padded to four with zeros). A K too long for one dispatch comes
+// in several, as in matmul.glsl.
 #extension GL_GOOGLE_include_directive : require
 #include "num.glsl"
 #include "common.glsl"
@@ -31,7 +32,8 @@ uvec4 fetch_w(uint at, uint k)
     if ((TILE & 1u) != 0u)
         return texelFetch(in_vec, int((at + k) >> 2));
     uint end = p.c * p.kh * p.kw - 1u;
-    uvec4 v = uvec4(get1(at + k), get1(at + min(k + 1u, end)), get1(at + min(k + 2u, end)), get1(at + min(k + 3u, end)));
+    uvec4 v = uvec4(get1(at + k), get1(at + min(k + 1u, end)), get1(at + min(k + 2u, end)),
+                    get1(at + min(k + 3u, end)));
     v.y = k + 1u > end ? 0u : v.y;
     v.z = k + 2u > end ? 0u : v.z;
     v.w = k + 3u > end ? 0u : v.w;
@@ -44,7 +46,8 @@ void main()
     uint g = gl_WorkGroupID.y / tiles, n0 = (gl_WorkGroupID.y - g * tiles) * TN;
     uint ohw = p.oh * p.ow, hw = p.h * p.w;
     uint count = step_data.rows[p.domain] * p.images * ohw;
-    uint pos0 = (gl_WorkGroupID.x + p.first_group) * gl_WorkGroupSize.x * TP + gl_LocalInvocationID.x;
+    uint group = gl_WorkGroupID.x + p.first_group;
+    uint pos0 = group * gl_WorkGroupSize.x * TP + gl_LocalInvocationID.x;
     if (pos0 >= count)
         return;
     int oy[TP], ox[TP];

@@ -1,6 +1,7 @@
 #version 450
 // SPDX-License-Identifier: MIT
-// One elementwise op, or a strided copy, over a space of rows x up to three dims; each operand has its own strides.
+// One elementwise op, or a strided copy, over a space of rows x up to three dims; each operand has
+// its own strides.
 #extension GL_GOOGLE_include_directive : require
 #include "num.glsl"
 #include "common.glsl"

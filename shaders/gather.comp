@@ -23,6 +23,7 @@ void main()
     if (row >= step_data.rows[p.domain])
         return;
     uint index = get1(p.i_offset + row * p.i_row + at);
-    uint v = get0(p.x_offset + row * p.x_row + (outer * p.axis + min(index, p.axis - 1u)) * p.inner + inner);
+    uint entry = outer * p.axis + min(index, p.axis - 1u);
+    uint v = get0(p.x_offset + row * p.x_row + entry * p.inner + inner);
     out0[p.y_offset + e] = index < p.axis ? v : 0u;
 }

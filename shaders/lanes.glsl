@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Sums in 32 virtual lanes: element i belongs to lane i mod 32, lanes join in a tree. FOR_LANES(STEP) writes STEP(0) to STEP(31)
-// out, so that the lanes stay in registers whatever a driver thinks of the loop.
+// Sums in 32 virtual lanes: element i belongs to lane i mod 32, lanes join in a tree.
+// FOR_LANES(STEP) writes STEP(0) to STEP(31) out, so that the lanes stay in registers whatever a
+// driver thinks of the loop.
 
-#define FOR_8(STEP, l) STEP(l) STEP(l + 1) STEP(l + 2) STEP(l + 3) STEP(l + 4) STEP(l + 5) STEP(l + 6) STEP(l + 7)
+#define FOR_4(STEP, l) STEP(l) STEP(l + 1) STEP(l + 2) STEP(l + 3)
+#define FOR_8(STEP, l) FOR_4(STEP, l) FOR_4(STEP, l + 4)
 #define FOR_LANES(STEP) FOR_8(STEP, 0) FOR_8(STEP, 8) FOR_8(STEP, 16) FOR_8(STEP, 24)
 
 float lanes_tree(float lane[32])

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// y[m][n] = sum over k of w[n][k] * x[m][k], in order of k, in segments of 256. Each lane makes a tile of TM x TN results, so
-// every word fetched is used several times. The including file says whether neighbouring lanes take neighbouring m (LANES_M, then w
-// is the same for all of them) or neighbouring n. TILE bit 0: four k of w per fetch, bit 1: four k of x.
-// A K too long for one dispatch comes in several; between them the result holds the total so far, not yet fixed.
+// y[m][n] = sum over k of w[n][k] * x[m][k], in order of k, in segments of 256. Each lane makes a
+// tile of TM x TN results, so every word fetched is used several times. The including file says
+// whether neighbouring lanes take neighbouring m (LANES_M, then w is the same for all of them) or
+// neighbouring n. TILE bit 0: four k of w per fetch, bit 1: four k of x. A K too long for one
+// dispatch comes in several; between them the result holds the total so far, not yet fixed.
 #include "num.glsl"
 #include "common.glsl"
 
@@ -25,7 +26,8 @@ uvec4 fetch_w(uint at, uint k)
     if ((TILE & 1u) != 0u)
         return texelFetch(in_vec, int((at + k) >> 2));
     uint end = p.k - 1u;
-    uvec4 v = uvec4(get1(at + k), get1(at + min(k + 1u, end)), get1(at + min(k + 2u, end)), get1(at + min(k + 3u, end)));
+    uvec4 v = uvec4(get1(at + k), get1(at + min(k + 1u, end)), get1(at + min(k + 2u, end)),
+                    get1(at + min(k + 3u, end)));
     v.y = k + 1u > end ? 0u : v.y;
     v.z = k + 2u > end ? 0u : v.z;
     v.w = k + 3u > end ? 0u : v.w;
@@ -38,7 +40,8 @@ uvec4 fetch_x(uint at, uint k)
     if ((TILE & 2u) != 0u)
         return texelFetch(in_vec_x, int((at + k) >> 2));
     uint end = p.k - 1u;
-    return uvec4(get0(at + k), get0(at + min(k + 1u, end)), get0(at + min(k + 2u, end)), get0(at + min(k + 3u, end)));
+    return uvec4(get0(at + k), get0(at + min(k + 1u, end)), get0(at + min(k + 2u, end)),
+                 get0(at + min(k + 3u, end)));
 }
 
 float multiply_add(float acc, uvec4 w, uvec4 x)
@@ -67,19 +70,23 @@ void main()
     if (m0 >= m_count || n0 >= p.n || (p.flat_m == 0u && row >= rows))
         return;
     uint x_at[TM], w_at[TN];
-    uint y_at = p.y_offset + row * p.y_row + b * p.y_batch;
+    uint x_base = p.x_offset + row * p.x_row + b * p.x_batch;
+    uint w_base = p.w_offset + row * p.w_row + b * p.w_batch;
+    uint y_base = p.y_offset + row * p.y_row + b * p.y_batch;
     for (int i = 0; i < TM; i++)
-        x_at[i] = p.x_offset + row * p.x_row + b * p.x_batch + min(m0 + uint(i) * m_step, m_count - 1u) * p.k;
+        x_at[i] = x_base + min(m0 + uint(i) * m_step, m_count - 1u) * p.k;
     for (int j = 0; j < TN; j++)
-        w_at[j] = p.w_offset + row * p.w_row + b * p.w_batch + min(n0 + uint(j) * n_step, p.n - 1u) * p.w_stride;
+        w_at[j] = w_base + min(n0 + uint(j) * n_step, p.n - 1u) * p.w_stride;
     float total[TM * TN], acc[TM * TN];
     for (int i = 0; i < TM * TN; i++)
         total[i] = 0.0;
     if (p.k0 > 0u) {
-        for (int i = 0; i < TM; i++)
+        for (int i = 0; i < TM; i++) {
+            uint m = min(m0 + uint(i) * m_step, m_count - 1u);
             for (int j = 0; j < TN; j++)
-                total[i * TN + j] = num_f(out0[y_at + min(m0 + uint(i) * m_step, m_count - 1u) * p.n +
-                                               min(n0 + uint(j) * n_step, p.n - 1u)]);
+                total[i * TN + j] =
+                    num_f(out0[y_base + m * p.n + min(n0 + uint(j) * n_step, p.n - 1u)]);
+        }
     }
     for (uint s = p.k0; s < p.k1; s += 256u) {
         uint end = min(s + 256u, p.k1);
@@ -101,8 +108,9 @@ void main()
     for (int i = 0; i < TM; i++) {
         for (int j = 0; j < TN; j++) {
             uint m = m0 + uint(i) * m_step, n = n0 + uint(j) * n_step;
+            float t = total[i * TN + j];
             if (m < m_count && n < p.n)
-                out0[y_at + m * p.n + n] = p.last != 0u ? fix_result(total[i * TN + j]) : num_u(total[i * TN + j]);
+                out0[y_base + m * p.n + n] = p.last != 0u ? fix_result(t) : num_u(t);
         }
     }
     count_saturations();

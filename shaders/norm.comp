@@ -1,7 +1,7 @@
 #version 450
 // SPDX-License-Identifier: MIT
-// Norms and softmax over the last axis, one lane per line. OP: 0 layernorm, 1 rmsnorm, 2 softmax. TILE: how many of weight and bias
-// are given.
+// Norms and softmax over the last axis, one lane per line. OP: 0 layernorm, 1 rmsnorm, 2 softmax.
+// TILE: how many of weight and bias are given.
 #extension GL_GOOGLE_include_directive : require
 #include "num.glsl"
 #include "common.glsl"

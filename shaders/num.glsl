@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Canonical arithmetic, the same sequences of rounded adds, subtractions and multiplications as the scalar definitions in
-// src/graph/num.c; the conformance suite compares them bit by bit. No division, no library function, no float comparison: the
-// SPIR-V gate refuses them.
+// Canonical arithmetic, the same sequences of rounded adds, subtractions and multiplications as the
+// scalar definitions in src/graph/num.c; the conformance suite compares them bit by bit. No
+// division, no library function, no float comparison: the SPIR-V gate refuses them.
 
 const uint SIGN = 0x80000000u;
 const uint MAGIC = 0x4b400000u;

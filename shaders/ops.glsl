@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One function per elementwise op, on words. The elementwise kernel picks one by its number; a fused kernel, generated at run
-// time, calls several in a row, each with its own rounding, fz and sat.
+// One function per elementwise op, on words. The elementwise kernel picks one by its number; a
+// fused kernel, generated at run time, calls several in a row, each with its own rounding, fz and
+// sat.
 #include "vk_opcodes.h"
 
 uint ew_copy(uint a) { return a; }
@@ -53,7 +54,8 @@ uint ew_shl(uint a, uint b) { return a << (b & 31u); }
 uint ew_shr_i(uint a, uint b) { return uint(int(a) >> (b & 31u)); }
 uint ew_shr_u(uint a, uint b) { return a >> (b & 31u); }
 
-// Division by zero and of -2^31 by -1 are undefined in SPIR-V, so magnitudes are divided and never by zero.
+// Division by zero and of -2^31 by -1 are undefined in SPIR-V, so magnitudes are divided and never
+// by zero.
 uint ew_magnitude(uint a) { return int(a) < 0 ? 0u - a : a; }
 uint ew_div_u(uint a, uint b) { return b == 0u ? 0u : a / max(b, 1u); }
 uint ew_mod_u(uint a, uint b) { return b == 0u ? 0u : a % max(b, 1u); }

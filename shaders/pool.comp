@@ -1,6 +1,7 @@
 #version 450
 // SPDX-License-Identifier: MIT
-// Maximum (OP 0) or average (OP 1) over a window; padding takes no part. The average sums in 32 lanes by position in the kernel.
+// Maximum (OP 0) or average (OP 1) over a window; padding takes no part. The average sums in 32
+// lanes by position in the kernel.
 #extension GL_GOOGLE_include_directive : require
 #include "num.glsl"
 #include "common.glsl"

@@ -1,7 +1,7 @@
 #version 450
 // SPDX-License-Identifier: MIT
-// Sum, maximum or product over some axes; one lane makes one result. OP: 0 sum f32, 1 sum of integers, 2 max f32, 3 max i32,
-// 4 max u32, 5 product f32, 6 product of integers.
+// Sum, maximum or product over some axes; one lane makes one result. OP: 0 sum f32, 1 sum of
+// integers, 2 max f32, 3 max i32, 4 max u32, 5 product f32, 6 product of integers.
 #extension GL_GOOGLE_include_directive : require
 #include "num.glsl"
 #include "common.glsl"
@@ -79,7 +79,8 @@ uint reduce_product(uint from)
     return product(lane[0], lane[1]);
 }
 
-// Where order does not matter: eight at a time, the last element repeated for a maximum and neutral otherwise.
+// Where order does not matter: eight at a time, the last element repeated for a maximum and neutral
+// otherwise.
 uint reduce_any_order(uint from)
 {
     uint r = OP == 6u ? 1u : OP == 1u ? 0u : element(from, 0u);
@@ -107,6 +108,9 @@ void main()
     if (row >= step_data.rows[p.domain])
         return;
     uint from = p.x_offset + row * p.x_row + i0 * p.s0 + i1 * p.s1 + i2 * p.s2;
-    out0[p.y_offset + e] = OP == 0u ? reduce_sum(from) : OP == 5u ? reduce_product(from) : reduce_any_order(from);
+    uint result = OP == 0u   ? reduce_sum(from)
+                  : OP == 5u ? reduce_product(from)
+                             : reduce_any_order(from);
+    out0[p.y_offset + e] = result;
     count_saturations();
 }

@@ -1,7 +1,7 @@
 #version 450
 // SPDX-License-Identifier: MIT
-// Along one axis, one lane per line: OP 0 running sum f32, 1 running sum of integers; 2, 3, 4 lowest index of the maximum of
-// f32, i32, u32.
+// Along one axis, one lane per line: OP 0 running sum f32, 1 running sum of integers; 2, 3, 4
+// lowest index of the maximum of f32, i32, u32.
 #extension GL_GOOGLE_include_directive : require
 #include "num.glsl"
 #include "common.glsl"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Index space of elementwise kernels: rows of n elements, n = d0 x d1 x d2, and operands with a stride per dim. Divisions
-// are by constants of the dispatch, so the host gives multipliers.
+// Index space of elementwise kernels: rows of n elements, n = d0 x d1 x d2, and operands with a
+// stride per dim. Divisions are by constants of the dispatch, so the host gives multipliers.
 
 struct Space {
     uint domain; // whose rows are counted

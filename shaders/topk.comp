@@ -1,7 +1,7 @@
 #version 450
 // SPDX-License-Identifier: MIT
-// The k largest of the last axis: one lane per element counts how many stand before it by (value descending, index ascending), which is
-// its place. OP: 0 f32, 1 i32, 2 u32.
+// The k largest of the last axis: one lane per element counts how many stand before it by (value
+// descending, index ascending), which is its place. OP: 0 f32, 1 i32, 2 u32.
 #extension GL_GOOGLE_include_directive : require
 #include "num.glsl"
 #include "common.glsl"

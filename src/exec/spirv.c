@@ -18,20 +18,22 @@ struct spirv_reader {
     const uint32_t *word;
     size_t n, at; /* at: current instruction */
     uint32_t bound;
-    uint8_t *kind;      /* per id: enum id_kind */
+    uint8_t *kind; /* per id: enum id_kind */
     uint8_t *decorated; /* per id: has NoContraction */
-    uint8_t *mode;      /* per id: bit 0 RTE 32, bit 1 preserve 32 */
-    uint32_t *entry;    /* ids of the entry points */
-    uint32_t *op_id;    /* ids of the float ops */
+    uint8_t *mode; /* per id: bit 0 RTE 32, bit 1 preserve 32 */
+    uint32_t *entry; /* ids of the entry points */
+    uint32_t *op_id; /* ids of the float ops */
     size_t n_entry, n_op;
     size_t modes_at, decorations_at, extensions_at, capabilities_at; /* where the patch inserts */
     bool cap_rte, cap_preserve, ext_float_controls;
     struct su_err *e;
 };
 
-/* ---- what is allowed ---------------------------------------------------------------------------------------- */
+/* ---- what is allowed
+   ---------------------------------------------------------------------------------------- */
 
-/* Instructions whose meaning fixes every bit, or that only describe. One range or number per row, ascending. */
+/* Instructions whose meaning fixes every bit, or that only describe. One range or number per row,
+   ascending. */
 static const uint16_t allowed_ops[][2] = {
     {SpvOpNop, SpvOpNop},
     {SpvOpUndef, SpvOpMemberName},
@@ -123,30 +125,48 @@ static const struct {
     uint16_t inst;
     const char *text;
 } forbidden_ext[] = {
-    {GLSLstd450Fma, "Fma"},           {GLSLstd450Exp, "Exp"},
-    {GLSLstd450Exp2, "Exp2"},         {GLSLstd450Log, "Log"},
-    {GLSLstd450Log2, "Log2"},         {GLSLstd450Pow, "Pow"},
-    {GLSLstd450Sqrt, "Sqrt"},         {GLSLstd450InverseSqrt, "InverseSqrt"},
-    {GLSLstd450Sin, "Sin"},           {GLSLstd450Cos, "Cos"},
-    {GLSLstd450Tan, "Tan"},           {GLSLstd450Tanh, "Tanh"},
-    {GLSLstd450FMin, "FMin"},         {GLSLstd450FMax, "FMax"},
-    {GLSLstd450FClamp, "FClamp"},     {GLSLstd450FAbs, "FAbs"},
-    {GLSLstd450FSign, "FSign"},       {GLSLstd450FMix, "FMix"},
-    {GLSLstd450Floor, "Floor"},       {GLSLstd450Round, "Round"},
-    {GLSLstd450Trunc, "Trunc"},       {GLSLstd450Fract, "Fract"},
-    {GLSLstd450Ldexp, "Ldexp"},       {GLSLstd450PackHalf2x16, "PackHalf2x16"},
+    {GLSLstd450Fma, "Fma"},
+    {GLSLstd450Exp, "Exp"},
+    {GLSLstd450Exp2, "Exp2"},
+    {GLSLstd450Log, "Log"},
+    {GLSLstd450Log2, "Log2"},
+    {GLSLstd450Pow, "Pow"},
+    {GLSLstd450Sqrt, "Sqrt"},
+    {GLSLstd450InverseSqrt, "InverseSqrt"},
+    {GLSLstd450Sin, "Sin"},
+    {GLSLstd450Cos, "Cos"},
+    {GLSLstd450Tan, "Tan"},
+    {GLSLstd450Tanh, "Tanh"},
+    {GLSLstd450FMin, "FMin"},
+    {GLSLstd450FMax, "FMax"},
+    {GLSLstd450FClamp, "FClamp"},
+    {GLSLstd450FAbs, "FAbs"},
+    {GLSLstd450FSign, "FSign"},
+    {GLSLstd450FMix, "FMix"},
+    {GLSLstd450Floor, "Floor"},
+    {GLSLstd450Round, "Round"},
+    {GLSLstd450Trunc, "Trunc"},
+    {GLSLstd450Fract, "Fract"},
+    {GLSLstd450Ldexp, "Ldexp"},
+    {GLSLstd450PackHalf2x16, "PackHalf2x16"},
     {GLSLstd450UnpackHalf2x16, "UnpackHalf2x16"},
 };
 static const uint16_t allowed_ext[] = {
-    GLSLstd450SAbs, GLSLstd450SSign,  GLSLstd450UMin,    GLSLstd450SMin,     GLSLstd450UMax,    GLSLstd450SMax,
-    GLSLstd450UClamp, GLSLstd450SClamp, GLSLstd450FindILsb, GLSLstd450FindSMsb, GLSLstd450FindUMsb,
+    GLSLstd450SAbs,     GLSLstd450SSign,    GLSLstd450UMin,     GLSLstd450SMin,
+    GLSLstd450UMax,     GLSLstd450SMax,     GLSLstd450UClamp,   GLSLstd450SClamp,
+    GLSLstd450FindILsb, GLSLstd450FindSMsb, GLSLstd450FindUMsb,
 };
 static const uint16_t allowed_caps[] = {
-    SpvCapabilityMatrix,           SpvCapabilityShader,
-    SpvCapabilitySampledBuffer,    SpvCapabilityImageBuffer,
-    SpvCapabilityGroupNonUniform,  SpvCapabilityGroupNonUniformVote,
-    SpvCapabilityGroupNonUniformBallot, SpvCapabilityGroupNonUniformShuffle,
-    SpvCapabilityGroupNonUniformShuffleRelative, SpvCapabilitySignedZeroInfNanPreserve,
+    SpvCapabilityMatrix,
+    SpvCapabilityShader,
+    SpvCapabilitySampledBuffer,
+    SpvCapabilityImageBuffer,
+    SpvCapabilityGroupNonUniform,
+    SpvCapabilityGroupNonUniformVote,
+    SpvCapabilityGroupNonUniformBallot,
+    SpvCapabilityGroupNonUniformShuffle,
+    SpvCapabilityGroupNonUniformShuffleRelative,
+    SpvCapabilitySignedZeroInfNanPreserve,
     SpvCapabilityRoundingModeRTE,
 };
 
@@ -168,11 +188,14 @@ static bool in_list(const uint16_t *list, size_t n, uint32_t v)
     return false;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+/* ---- reading
+   ------------------------------------------------------------------------------------------------
+   */
 
 static enum su_code refuse(struct spirv_reader *r, const char *what)
 {
-    return su_fail(r->e, SU_EUNSUPPORTED, r->name, "forbidden in a shader: %s, at word %zu", what, r->at);
+    return su_fail(r->e, SU_EUNSUPPORTED, r->name, "forbidden in a shader: %s, at word %zu", what,
+                   r->at);
 }
 
 static enum su_code malformed(struct spirv_reader *r, const char *what)
@@ -264,7 +287,8 @@ static enum su_code read_mode(struct spirv_reader *r, const uint32_t *w, uint32_
     enum su_code rc = id_check(r, w[1]);
     if (rc != SU_OK)
         return rc;
-    bool rte = w[2] == SpvExecutionModeRoundingModeRTE, keep = w[2] == SpvExecutionModeSignedZeroInfNanPreserve;
+    bool rte = w[2] == SpvExecutionModeRoundingModeRTE,
+         keep = w[2] == SpvExecutionModeSignedZeroInfNanPreserve;
     if (rte || keep) {
         if (len != 4)
             return malformed(r, "float mode of a wrong length");
@@ -297,14 +321,15 @@ static enum su_code read_type(struct spirv_reader *r, uint32_t op, const uint32_
     return rc;
 }
 
-/* In a specialisation constant op the opcode is an operand; only integer arithmetic may stand there. */
+/* In a specialisation constant op the opcode is an operand; only integer arithmetic may stand
+   there. */
 static enum su_code read_spec_op(struct spirv_reader *r, const uint32_t *w, uint32_t len)
 {
     if (len < 4)
         return malformed(r, "short OpSpecConstantOp");
     uint32_t op = w[3];
-    bool arithmetic = op == SpvOpFAdd || op == SpvOpFSub || op == SpvOpFMul || op == SpvOpConvertSToF ||
-                      op == SpvOpConvertUToF;
+    bool arithmetic = op == SpvOpFAdd || op == SpvOpFSub || op == SpvOpFMul ||
+                      op == SpvOpConvertSToF || op == SpvOpConvertUToF;
     return arithmetic || !op_allowed(op) ? forbidden_op(r, op) : SU_OK;
 }
 
@@ -352,7 +377,8 @@ static enum su_code read_entry(struct spirv_reader *r, const uint32_t *w, uint32
     return SU_OK;
 }
 
-static enum su_code read_instruction(struct spirv_reader *r, uint32_t op, const uint32_t *w, uint32_t len)
+static enum su_code read_instruction(struct spirv_reader *r, uint32_t op, const uint32_t *w,
+                                     uint32_t len)
 {
     if (!op_allowed(op))
         return forbidden_op(r, op);
@@ -374,7 +400,7 @@ static enum su_code read_instruction(struct spirv_reader *r, uint32_t op, const 
         return read_mode(r, w, len);
     case SpvOpDecorate:
         return read_decorate(r, w, len);
-    case SpvOpDecorationGroup: /* a group could hide a decoration from the look-ups here; glslang never writes one */
+    case SpvOpDecorationGroup: /* could hide a decoration from the look-ups here */
     case SpvOpGroupDecorate:
     case SpvOpGroupMemberDecorate:
         return refuse(r, "a decoration group");
@@ -389,8 +415,9 @@ static enum su_code read_instruction(struct spirv_reader *r, uint32_t op, const 
     }
 }
 
-/* Section of the module an instruction belongs to (SPIR-V §2.4): 1 capabilities, 2 extensions and imports, 3 memory model and
-   entry points, 4 modes, 5 debug, 6 annotations, 7 everything after. 0: stands anywhere. */
+/* Section of the module an instruction belongs to (SPIR-V §2.4): 1 capabilities, 2 extensions and
+   imports, 3 memory model and entry points, 4 modes, 5 debug, 6 annotations, 7 everything after. 0:
+   stands anywhere. */
 static unsigned section(uint32_t op)
 {
     switch (op) {
@@ -437,7 +464,8 @@ static enum su_code read_body(struct spirv_reader *r)
         if (len == 0)
             return malformed(r, "instruction of no words");
         if (len > r->n - r->at)
-            return su_fail(r->e, SU_ETRUNC, r->name, "SPIR-V ends inside the instruction at word %zu of %zu", r->at, r->n);
+            return su_fail(r->e, SU_ETRUNC, r->name,
+                           "SPIR-V ends inside the instruction at word %zu of %zu", r->at, r->n);
         enum su_code rc = read_instruction(r, op, w, len);
         if (rc != SU_OK)
             return rc;
@@ -476,15 +504,17 @@ static void reader_fini(struct spirv_reader *r)
 static enum su_code reader_run(struct spirv_reader *r)
 {
     if (r->n < HEADER_WORDS)
-        return su_fail(r->e, SU_ETRUNC, r->name, "%zu words; a SPIR-V module has at least %u", r->n, HEADER_WORDS);
+        return su_fail(r->e, SU_ETRUNC, r->name, "%zu words; a SPIR-V module has at least %u", r->n,
+                       HEADER_WORDS);
     if (r->word[0] != SpvMagicNumber)
         return su_fail(r->e, SU_EFORMAT, r->name, "magic number %08x is not SPIR-V", r->word[0]);
     if (r->word[1] < VERSION_MIN || r->word[1] > VERSION_MAX || r->word[4] != 0)
-        return su_fail(r->e, SU_EUNSUPPORTED, r->name, "SPIR-V version %08x, schema %u", r->word[1], r->word[4]);
+        return su_fail(r->e, SU_EUNSUPPORTED, r->name, "SPIR-V version %08x, schema %u", r->word[1],
+                       r->word[4]);
     r->bound = r->word[3];
     if (r->n > SU_SPIRV_WORDS_MAX || r->bound > SU_SPIRV_BOUND_MAX || r->bound == 0)
-        return su_fail(r->e, SU_ELIMIT, r->name, "%zu words and %u ids; at most %u and %u", r->n, r->bound,
-                       SU_SPIRV_WORDS_MAX, SU_SPIRV_BOUND_MAX);
+        return su_fail(r->e, SU_ELIMIT, r->name, "%zu words and %u ids; at most %u and %u", r->n,
+                       r->bound, SU_SPIRV_WORDS_MAX, SU_SPIRV_BOUND_MAX);
     r->kind = su_try_alloc(r->bound, 1);
     r->decorated = su_try_alloc(r->bound, 1);
     r->mode = su_try_alloc(r->bound, 1);
@@ -495,13 +525,14 @@ static enum su_code reader_run(struct spirv_reader *r)
     return read_body(r);
 }
 
-enum su_code su_spirv_inspect(const char *name, const uint32_t *words, size_t n, struct su_spirv_info *info,
-                              struct su_err *e)
+enum su_code su_spirv_inspect(const char *name, const uint32_t *words, size_t n,
+                              struct su_spirv_info *info, struct su_err *e)
 {
     struct spirv_reader r = {.name = name, .word = words, .n = n, .e = e};
     enum su_code rc = reader_run(&r);
     if (rc == SU_OK && info) {
-        *info = (struct su_spirv_info){.float_ops = (uint32_t)r.n_op, .entry_points = (uint32_t)r.n_entry};
+        *info = (struct su_spirv_info){.float_ops = (uint32_t)r.n_op,
+                                       .entry_points = (uint32_t)r.n_entry};
         for (size_t i = 0; i < r.n_op; i++)
             info->undecorated += !r.decorated[r.op_id[i]];
         info->rte32 = info->preserve32 = true;
@@ -514,7 +545,9 @@ enum su_code su_spirv_inspect(const char *name, const uint32_t *words, size_t n,
     return rc;
 }
 
-/* ---- patching ----------------------------------------------------------------------------------------------- */
+/* ---- patching
+   -----------------------------------------------------------------------------------------------
+   */
 
 static void put(struct su_buf *b, const uint32_t *w, size_t n)
 {
@@ -535,7 +568,8 @@ static void put_extension(struct su_buf *b)
     put(b, w, SU_ARRAY_LEN(w));
 }
 
-static void put_modes(struct su_buf *b, const struct spirv_reader *r, const struct su_spirv_modes *m)
+static void put_modes(struct su_buf *b, const struct spirv_reader *r,
+                      const struct su_spirv_modes *m)
 {
     for (size_t i = 0; i < r->n_entry; i++) {
         uint32_t id = r->entry[i];
@@ -543,9 +577,14 @@ static void put_modes(struct su_buf *b, const struct spirv_reader *r, const stru
         for (size_t k = 0; k < i; k++)
             seen |= r->entry[k] == id;
         if (m->rte32 && !(r->mode[id] & 1) && !seen)
-            put(b, (const uint32_t[]){(4u << 16) | SpvOpExecutionMode, id, SpvExecutionModeRoundingModeRTE, 32}, 4);
+            put(b,
+                (const uint32_t[]){(4u << 16) | SpvOpExecutionMode, id,
+                                   SpvExecutionModeRoundingModeRTE, 32},
+                4);
         if (m->preserve32 && !(r->mode[id] & 2) && !seen)
-            put(b, (const uint32_t[]){(4u << 16) | SpvOpExecutionMode, id, SpvExecutionModeSignedZeroInfNanPreserve, 32},
+            put(b,
+                (const uint32_t[]){(4u << 16) | SpvOpExecutionMode, id,
+                                   SpvExecutionModeSignedZeroInfNanPreserve, 32},
                 4);
     }
 }
@@ -555,7 +594,8 @@ static void put_decorations(struct su_buf *b, struct spirv_reader *r)
     for (size_t i = 0; i < r->n_op; i++) {
         uint32_t id = r->op_id[i];
         if (!r->decorated[id])
-            put(b, (const uint32_t[]){(3u << 16) | SpvOpDecorate, id, SpvDecorationNoContraction}, 3);
+            put(b, (const uint32_t[]){(3u << 16) | SpvOpDecorate, id, SpvDecorationNoContraction},
+                3);
         r->decorated[id] = 1;
     }
 }
@@ -576,8 +616,9 @@ static void write_patched(struct su_buf *b, struct spirv_reader *r, const struct
     put(b, r->word + r->decorations_at, r->n - r->decorations_at);
 }
 
-enum su_code su_spirv_patch(const char *name, const uint32_t *words, size_t n, const struct su_spirv_modes *modes,
-                            uint32_t **out, size_t *n_out, struct su_err *e)
+enum su_code su_spirv_patch(const char *name, const uint32_t *words, size_t n,
+                            const struct su_spirv_modes *modes, uint32_t **out, size_t *n_out,
+                            struct su_err *e)
 {
     *out = NULL;
     *n_out = 0;

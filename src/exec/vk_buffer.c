@@ -7,15 +7,19 @@
 
 #define READ_BYTES (1u << 20) /* of a weight at a time */
 
-/* ---- buffers ------------------------------------------------------------------------------------------------- */
+/* ---- buffers
+   -------------------------------------------------------------------------------------------------
+   */
 
 static bool heap_is_main(const struct vk_found *f, uint32_t type)
 {
     return f->memory.memoryHeaps[f->memory.memoryTypes[type].heapIndex].size >= f->info.vram_bytes;
 }
 
-/* The memory type to try in a round: 0 is the wish, later ones ask for less. UINT32_MAX when no type fits. */
-static uint32_t memory_type(const struct vk_exec *vx, uint32_t allowed, enum vk_place place, unsigned round)
+/* The memory type to try in a round: 0 is the wish, 1 asks for less. UINT32_MAX when no type fits.
+   */
+static uint32_t memory_type(const struct vk_exec *vx, uint32_t allowed, enum vk_place place,
+                            unsigned round)
 {
     static const VkMemoryPropertyFlags host =
         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
@@ -51,26 +55,32 @@ static VkResult allocate(struct vk_exec *vx, const VkMemoryRequirements *need, e
             continue;
         }
         r = vkBindBufferMemory(vx->handle, out->handle, out->memory, 0);
-        if (r == VK_SUCCESS &&
-            (vx->device.memory.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT) &&
-            (vx->device.memory.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT))
+        bool wanted = place != VK_PLACE_DEVICE || round == 0;
+        if (r == VK_SUCCESS && wanted &&
+            (vx->device.memory.memoryTypes[type].propertyFlags &
+             VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT) &&
+            (vx->device.memory.memoryTypes[type].propertyFlags &
+             VK_MEMORY_PROPERTY_HOST_COHERENT_BIT))
             r = vkMapMemory(vx->handle, out->memory, 0, VK_WHOLE_SIZE, 0, &out->map);
         return r;
     }
     return r;
 }
 
-enum su_code vk_buffer_make(struct vk_exec *vx, uint64_t bytes, VkBufferUsageFlags usage, enum vk_place place,
-                            const char *what, struct vk_buffer *out, struct su_err *e)
+enum su_code vk_buffer_make(struct vk_exec *vx, uint64_t bytes, VkBufferUsageFlags usage,
+                            enum vk_place place, const char *what, struct vk_buffer *out,
+                            struct su_err *e)
 {
     memset(out, 0, sizeof *out);
     if (bytes == 0)
         return SU_OK;
     const struct su_device *d = &vx->device.info;
     if (d->max_allocation && bytes > d->max_allocation)
-        return su_fail(e, SU_ENOMEM, what, "%llu bytes; %.80s allocates at most %llu at once; use a smaller target",
+        return su_fail(e, SU_ENOMEM, what,
+                       "%llu bytes; %.80s allocates at most %llu at once; use a smaller target",
                        (unsigned long long)bytes, d->name, (unsigned long long)d->max_allocation);
-    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = bytes, .usage = usage};
+    VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = bytes, .usage = usage};
     VkResult r = vkCreateBuffer(vx->handle, &info, NULL, &out->handle);
     if (r != VK_SUCCESS) {
         out->handle = VK_NULL_HANDLE;
@@ -95,14 +105,17 @@ void vk_buffer_free(struct vk_exec *vx, struct vk_buffer *b)
     memset(b, 0, sizeof *b);
 }
 
-/* ---- upload ---------------------------------------------------------------------------------------------------- */
+/* ---- upload
+   -------------------------------------------------------------------------------------------------
+   --- */
 
-/* Words that follow one another in the buffer, directly where the host sees it, else through staging memory. */
+/* Words that follow one another in the buffer, directly where the host sees it, else through
+   staging memory. */
 struct uploader {
     struct vk_stage *s;
     struct vk_buffer staging;
     VkCommandBuffer cb;
-    uint64_t at;    /* where in the buffer the next word goes */
+    uint64_t at; /* where in the buffer the next word goes */
     uint64_t start; /* where the staged bytes go */
     size_t filled;
 };
@@ -123,8 +136,8 @@ static enum su_code flush(struct uploader *u, struct su_err *e)
     VkResult r = vkBeginCommandBuffer(u->cb, &begin);
     if (r == VK_SUCCESS) {
         vkCmdCopyBuffer(u->cb, u->staging.handle, u->s->fixed.handle, 1, &copy);
-        vkCmdPipelineBarrier(u->cb, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 1, &done, 0,
-                             NULL, 0, NULL);
+        vkCmdPipelineBarrier(u->cb, VK_PIPELINE_STAGE_TRANSFER_BIT,
+                             VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 1, &done, 0, NULL, 0, NULL);
         r = vkEndCommandBuffer(u->cb);
     }
     if (r == VK_SUCCESS) {
@@ -140,7 +153,8 @@ static enum su_code flush(struct uploader *u, struct su_err *e)
 }
 
 /* Room for up to n words that go next; *room of them, at least one. */
-static enum su_code reserve(struct uploader *u, size_t n, uint32_t **to, size_t *room, struct su_err *e)
+static enum su_code reserve(struct uploader *u, size_t n, uint32_t **to, size_t *room,
+                            struct su_err *e)
 {
     if (u->s->fixed.map) {
         *to = (uint32_t *)(void *)((uint8_t *)u->s->fixed.map + u->at);
@@ -185,8 +199,8 @@ static enum su_code put_zeros(struct uploader *u, uint64_t n, struct su_err *e)
     return SU_OK;
 }
 
-static enum su_code put_elements(struct uploader *u, const uint8_t *src, size_t n, enum su_dtype d, size_t width,
-                                 struct su_err *e)
+static enum su_code put_elements(struct uploader *u, const uint8_t *src, size_t n, enum su_dtype d,
+                                 size_t width, struct su_err *e)
 {
     while (n) {
         uint32_t *to;
@@ -224,7 +238,8 @@ void vk_words_from(uint32_t *dst, const void *src, size_t n, enum su_dtype d)
     }
 }
 
-static enum su_code upload_weight(struct uploader *u, uint32_t number, const struct su_weight_source *src, uint8_t *raw,
+static enum su_code upload_weight(struct uploader *u, uint32_t number,
+                                  const struct su_weight_source *src, uint8_t *raw,
                                   struct su_err *e)
 {
     const struct vk_stage *s = u->s;
@@ -256,7 +271,8 @@ static enum su_code upload_weight(struct uploader *u, uint32_t number, const str
     return rc;
 }
 
-static enum su_code upload_all(struct uploader *u, const struct su_weight_source *src, struct su_err *e)
+static enum su_code upload_all(struct uploader *u, const struct su_weight_source *src,
+                               struct su_err *e)
 {
     const struct su_graph *g = u->s->graph;
     uint8_t *raw = su_try_alloc(READ_BYTES, 1);
@@ -275,7 +291,8 @@ static enum su_code upload_all(struct uploader *u, const struct su_weight_source
     return rc == SU_OK ? flush(u, e) : rc;
 }
 
-enum su_code vk_weights_upload(struct vk_stage *s, const struct su_weight_source *src, struct su_err *e)
+enum su_code vk_weights_upload(struct vk_stage *s, const struct su_weight_source *src,
+                               struct su_err *e)
 {
     struct uploader u = {.s = s};
     enum su_code rc = SU_OK;
@@ -286,8 +303,8 @@ enum su_code vk_weights_upload(struct vk_stage *s, const struct su_weight_source
                                             .commandPool = s->commands,
                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                             .commandBufferCount = 1};
-        rc = vk_buffer_make(s->vx, VK_STAGING_BYTES, VK_BUFFER_USAGE_TRANSFER_SRC_BIT, VK_PLACE_UPLOAD,
-                            "staging memory", &u.staging, e);
+        rc = vk_buffer_make(s->vx, VK_STAGING_BYTES, VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
+                            VK_PLACE_UPLOAD, "staging memory", &u.staging, e);
         if (rc == SU_OK) {
             VkResult r = vkAllocateCommandBuffers(s->vx->handle, &info, &u.cb);
             if (r != VK_SUCCESS)

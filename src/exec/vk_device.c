@@ -7,8 +7,9 @@
 #include <string.h>
 
 #define LAYER "VK_LAYER_KHRONOS_validation"
-#define INSTALL                                                                                                        \
-    "install a driver: mesa-vulkan-drivers (Debian; software rendering works everywhere), or your GPU vendor's"
+#define INSTALL                                                                                    \
+    "install a driver: mesa-vulkan-drivers (Debian; software rendering works everywhere), or "     \
+    "your GPU vendor's"
 #define STORAGE_BUFFERS_MIN 4u
 #define TEXEL_BUFFERS_MIN 6u
 #define INVOCATIONS_MIN 64u
@@ -23,26 +24,32 @@ enum su_code vk_fail(struct su_err *e, VkResult r, const char *at, const char *d
     case VK_ERROR_TOO_MANY_OBJECTS:
     case VK_ERROR_OUT_OF_POOL_MEMORY:
     case VK_ERROR_FRAGMENTED_POOL:
-        return su_fail(e, SU_ENOMEM, at, "out of device memory: %s; use a smaller target or fewer rows", doing);
+        return su_fail(e, SU_ENOMEM, at,
+                       "out of device memory: %s; use a smaller target or fewer rows", doing);
     case VK_ERROR_DEVICE_LOST:
-        return su_fail(e, SU_ENODEV, at, "the device was lost: %s; check the driver's log and open it again", doing);
+        return su_fail(e, SU_ENODEV, at,
+                       "the device was lost: %s; check the driver's log and open it again", doing);
     case VK_ERROR_INCOMPATIBLE_DRIVER:
     case VK_ERROR_INITIALIZATION_FAILED:
         return su_fail(e, SU_ENODEV, at, "no Vulkan driver: %s; " INSTALL, doing);
     case VK_ERROR_LAYER_NOT_PRESENT:
-        return su_fail(e, SU_EUNSUPPORTED, at, LAYER " is missing: install vulkan-validationlayers");
+        return su_fail(e, SU_EUNSUPPORTED, at,
+                       LAYER " is missing: install vulkan-validationlayers");
     default:
         return su_fail(e, SU_EINTERNAL, at, "Vulkan error %d: %s", (int)r, doing);
     }
 }
 
-/* ---- instance ------------------------------------------------------------------------------------------------ */
+/* ---- instance
+   ------------------------------------------------------------------------------------------------
+   */
 
-/* The saturation counter is touched by atomics only, from any number of dispatches; synchronisation validation cannot tell, so
-   hazards on the buffer of that name are none. */
+/* The saturation counter is touched by atomics only, from any number of dispatches; synchronisation
+   validation cannot tell, so hazards on the buffer of that name are none. */
 static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                                  VkDebugUtilsMessageTypeFlagsEXT types,
-                                                 const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
+                                                 const VkDebugUtilsMessengerCallbackDataEXT *data,
+                                                 void *user)
 {
     struct vk_instance *in = user;
     (void)types;
@@ -52,7 +59,8 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
         return VK_FALSE;
     pthread_mutex_lock(&in->lock);
     if (in->complaints++ == 0)
-        su_str_sanitize(in->complaint, sizeof in->complaint, data->pMessage, strlen(data->pMessage));
+        su_str_sanitize(in->complaint, sizeof in->complaint, data->pMessage,
+                        strlen(data->pMessage));
     pthread_mutex_unlock(&in->lock);
     return VK_FALSE;
 }
@@ -68,8 +76,8 @@ enum su_code vk_instance_open(bool validation, struct vk_instance *in, struct su
     pthread_mutex_init(&in->lock, NULL);
     VkDebugUtilsMessengerCreateInfoEXT messenger = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-        .messageSeverity =
-            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
+                           VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
         .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
         .pfnUserCallback = on_message,
         .pUserData = in};
@@ -111,7 +119,9 @@ void vk_instance_close(struct vk_instance *in)
     pthread_mutex_destroy(&in->lock);
 }
 
-/* ---- devices --------------------------------------------------------------------------------------------------- */
+/* ---- devices
+   -------------------------------------------------------------------------------------------------
+   -- */
 
 static enum su_device_kind kind_of(VkPhysicalDeviceType t)
 {
@@ -131,7 +141,8 @@ static enum su_device_kind kind_of(VkPhysicalDeviceType t)
 
 const char *su_device_kind_name(enum su_device_kind k)
 {
-    static const char *const names[] = {"discrete GPU", "integrated GPU", "virtual GPU", "CPU", "other"};
+    static const char *const names[] = {"discrete GPU", "integrated GPU", "virtual GPU", "CPU",
+                                        "other"};
     return (unsigned)k < SU_ARRAY_LEN(names) ? names[k] : "?";
 }
 
@@ -148,7 +159,8 @@ static void unusable(struct su_device *d, const char *remedy, const char *fmt, .
     d->usable = false;
 }
 
-/* A queue family for compute, without graphics where there is one: it is not delayed by a desktop. */
+/* A queue family for compute, without graphics where there is one: it is not delayed by a desktop.
+   */
 static bool find_queue(struct vk_found *f)
 {
     uint32_t n = 0;
@@ -201,13 +213,13 @@ static void judge(struct vk_found *f, const VkPhysicalDeviceLimits *l, bool queu
 {
     struct su_device *d = &f->info;
     if (d->api_version < VK_API_VERSION_1_1)
-        unusable(d, "update the driver", "Vulkan %u.%u; 1.1 is needed", VK_API_VERSION_MAJOR(d->api_version),
-                 VK_API_VERSION_MINOR(d->api_version));
+        unusable(d, "update the driver", "Vulkan %u.%u; 1.1 is needed",
+                 VK_API_VERSION_MAJOR(d->api_version), VK_API_VERSION_MINOR(d->api_version));
     if (!queue)
         unusable(d, "choose another device", "no queue family for compute");
     if (l->maxPushConstantsSize < VK_PUSH_WORDS * 4)
-        unusable(d, "update the driver", "maxPushConstantsSize is %u; %u is needed", l->maxPushConstantsSize,
-                 VK_PUSH_WORDS * 4);
+        unusable(d, "update the driver", "maxPushConstantsSize is %u; %u is needed",
+                 l->maxPushConstantsSize, VK_PUSH_WORDS * 4);
     if (l->maxPerStageDescriptorStorageBuffers < STORAGE_BUFFERS_MIN)
         unusable(d, "update the driver", "maxPerStageDescriptorStorageBuffers is %u; %u is needed",
                  l->maxPerStageDescriptorStorageBuffers, STORAGE_BUFFERS_MIN);
@@ -215,11 +227,13 @@ static void judge(struct vk_found *f, const VkPhysicalDeviceLimits *l, bool queu
         unusable(d, "update the driver", "maxPerStageDescriptorSampledImages is %u; %u is needed",
                  l->maxPerStageDescriptorSampledImages, TEXEL_BUFFERS_MIN);
     if (l->maxTexelBufferElements < TEXELS_MIN)
-        unusable(d, "update the driver or choose another device", "maxTexelBufferElements is %u; %u is needed",
-                 l->maxTexelBufferElements, TEXELS_MIN);
-    if (l->maxComputeWorkGroupInvocations < INVOCATIONS_MIN || l->maxComputeWorkGroupSize[0] < INVOCATIONS_MIN)
-        unusable(d, "choose another device", "workgroups of %u; %u is needed", l->maxComputeWorkGroupInvocations,
-                 INVOCATIONS_MIN);
+        unusable(d, "update the driver or choose another device",
+                 "maxTexelBufferElements is %u; %u is needed", l->maxTexelBufferElements,
+                 TEXELS_MIN);
+    if (l->maxComputeWorkGroupInvocations < INVOCATIONS_MIN ||
+        l->maxComputeWorkGroupSize[0] < INVOCATIONS_MIN)
+        unusable(d, "choose another device", "workgroups of %u; %u is needed",
+                 l->maxComputeWorkGroupInvocations, INVOCATIONS_MIN);
     if (d->vram_bytes == 0)
         unusable(d, "update the driver", "no device-local memory");
 }
@@ -232,21 +246,29 @@ static void describe(VkPhysicalDevice handle, struct vk_found *f)
     VkPhysicalDeviceProperties base;
     vkGetPhysicalDeviceProperties(handle, &base);
     bool v11 = base.apiVersion >= VK_API_VERSION_1_1, v12 = base.apiVersion >= VK_API_VERSION_1_2;
-    bool controls = v12 || (v11 && has_extension(handle, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME));
-    bool driver_known = v12 || (v11 && has_extension(handle, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME));
-    VkPhysicalDeviceFloatControlsProperties fc = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES};
-    VkPhysicalDeviceDriverProperties dp = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES,
+    bool controls =
+        v12 || (v11 && has_extension(handle, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME));
+    bool driver_known =
+        v12 || (v11 && has_extension(handle, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME));
+    VkPhysicalDeviceFloatControlsProperties fc = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES};
+    VkPhysicalDeviceDriverProperties dp = {.sType =
+                                               VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES,
                                            .pNext = controls ? &fc : NULL};
     VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES,
-                                       .pNext = driver_known ? (void *)&dp : controls ? (void *)&fc : NULL};
-    VkPhysicalDeviceMaintenance3Properties m3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES,
-                                                 .pNext = &id};
-    VkPhysicalDeviceSubgroupProperties sg = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
-                                             .pNext = &m3};
-    VkPhysicalDeviceProperties2 p = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &sg};
+                                       .pNext = driver_known ? (void *)&dp
+                                                : controls   ? (void *)&fc
+                                                             : NULL};
+    VkPhysicalDeviceMaintenance3Properties m3 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES, .pNext = &id};
+    VkPhysicalDeviceSubgroupProperties sg = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES, .pNext = &m3};
+    VkPhysicalDeviceProperties2 p = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                     .pNext = &sg};
     if (v11)
         vkGetPhysicalDeviceProperties2(handle, &p);
-    su_str_sanitize(d->name, sizeof d->name, base.deviceName, strnlen(base.deviceName, sizeof base.deviceName));
+    su_str_sanitize(d->name, sizeof d->name, base.deviceName,
+                    strnlen(base.deviceName, sizeof base.deviceName));
     if (dp.driverName[0])
         snprintf(d->driver, sizeof d->driver, "%.100s %.150s", dp.driverName, dp.driverInfo);
     else
@@ -271,7 +293,8 @@ static void describe(VkPhysicalDevice handle, struct vk_found *f)
     f->loop_limited = dp.driverID == VK_DRIVER_ID_MESA_LLVMPIPE;
     f->timestamp_ns = base.limits.timestampPeriod;
     f->max_texels = base.limits.maxTexelBufferElements;
-    f->offset_align = SU_MAX(base.limits.minStorageBufferOffsetAlignment, base.limits.minTexelBufferOffsetAlignment);
+    f->offset_align = SU_MAX(base.limits.minStorageBufferOffsetAlignment,
+                             base.limits.minTexelBufferOffsetAlignment);
     VkPhysicalDeviceShaderIntegerDotProductFeatures dot = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
     VkPhysicalDeviceTimelineSemaphoreFeatures timeline = {
@@ -301,7 +324,8 @@ static void sort_devices(struct vk_found *f, size_t n)
     }
 }
 
-enum su_code vk_devices_find(const struct vk_instance *in, struct vk_found **out, size_t *n, struct su_err *e)
+enum su_code vk_devices_find(const struct vk_instance *in, struct vk_found **out, size_t *n,
+                             struct su_err *e)
 {
     *out = NULL;
     *n = 0;

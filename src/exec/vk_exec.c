@@ -17,9 +17,15 @@
 #define WORKGROUP_TILE 64u
 
 static const char *const kernel_name[VK_KERNELS] = {
-    [VK_ELEMENTWISE] = "elementwise", [VK_MATMUL_ROWS] = "matmul_rows", [VK_MATMUL_COLUMNS] = "matmul_columns",
-    [VK_CONV2D] = "conv2d",           [VK_POOL] = "pool",               [VK_REDUCE] = "reduce",
-    [VK_SCAN] = "scan",               [VK_TOPK] = "topk",               [VK_GATHER] = "gather",
+    [VK_ELEMENTWISE] = "elementwise",
+    [VK_MATMUL_ROWS] = "matmul_rows",
+    [VK_MATMUL_COLUMNS] = "matmul_columns",
+    [VK_CONV2D] = "conv2d",
+    [VK_POOL] = "pool",
+    [VK_REDUCE] = "reduce",
+    [VK_SCAN] = "scan",
+    [VK_TOPK] = "topk",
+    [VK_GATHER] = "gather",
     [VK_NORM] = "norm",
 };
 
@@ -28,14 +34,18 @@ uint32_t vk_loop_limit(const struct vk_exec *vx)
     return vx->device.loop_limited ? LOOP_LIMIT_LLVMPIPE : UINT32_MAX;
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------------- */
+/* ---- choosing
+   -------------------------------------------------------------------------------------------------
+   */
 
-static enum su_code no_such_device(const char *want, const struct vk_found *f, size_t n, struct su_err *e)
+static enum su_code no_such_device(const char *want, const struct vk_found *f, size_t n,
+                                   struct su_err *e)
 {
     char names[300] = "";
     size_t at = 0;
     for (size_t i = 0; i < n && at < sizeof names - 1; i++) {
-        int w = snprintf(names + at, sizeof names - at, "%s%zu: %.60s", i ? ", " : "", i, f[i].info.name);
+        int w = snprintf(names + at, sizeof names - at, "%s%zu: %.60s", i ? ", " : "", i,
+                         f[i].info.name);
         at += (size_t)SU_MAX(w, 0);
     }
     return su_fail(e, SU_ENODEV, want, "no such Vulkan device; there is %s", names);
@@ -51,7 +61,8 @@ static bool name_contains(const char *name, const char *part)
     return false;
 }
 
-static enum su_code choose(const struct vk_found *f, size_t n, const char *want, size_t *out, struct su_err *e)
+static enum su_code choose(const struct vk_found *f, size_t n, const char *want, size_t *out,
+                           struct su_err *e)
 {
     size_t i = 0;
     if (!want) {
@@ -70,12 +81,14 @@ static enum su_code choose(const struct vk_found *f, size_t n, const char *want,
             return no_such_device(want, f, n, e);
     }
     if (!f[i].info.usable)
-        return su_fail(e, SU_EUNSUPPORTED, f[i].info.name, "%s; %s", f[i].info.reason, f[i].info.remedy);
+        return su_fail(e, SU_EUNSUPPORTED, f[i].info.name, "%s; %s", f[i].info.reason,
+                       f[i].info.remedy);
     *out = i;
     return SU_OK;
 }
 
-/* ---- cache on disk ---------------------------------------------------------------------------------------------- */
+/* ---- cache on disk
+   ---------------------------------------------------------------------------------------------- */
 
 /* Digest of everything a pipeline depends on here: kernels, texts, arithmetic rules. */
 static void source_digest(uint8_t out[SU_SHA256_BYTES])
@@ -97,7 +110,8 @@ static void cache_name(struct vk_exec *vx, const char *dir)
     source_digest(digest);
     su_hex_encode(vx->device.info.uuid, sizeof vx->device.info.uuid, uuid, sizeof uuid);
     su_hex_encode(digest, 8, source, sizeof source);
-    snprintf(name, sizeof name, "vk-%s-%08" PRIx32 "-%s.bin", uuid, vx->device.info.driver_version, source);
+    snprintf(name, sizeof name, "vk-%s-%08" PRIx32 "-%s.bin", uuid, vx->device.info.driver_version,
+             source);
     if (su_dir_make(dir, 0700, NULL) != SU_OK ||
         su_path_join(vx->cache_path, sizeof vx->cache_path, dir, name, NULL) != SU_OK)
         vx->cache_path[0] = '\0';
@@ -108,7 +122,8 @@ static void cache_open(struct vk_exec *vx)
 {
     struct su_map m = {0};
     VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    bool have = vx->cache_path[0] && su_map_open(vx->cache_path, CACHE_BYTES_MAX, &m, NULL) == SU_OK;
+    bool have =
+        vx->cache_path[0] && su_map_open(vx->cache_path, CACHE_BYTES_MAX, &m, NULL) == SU_OK;
     if (have && m.len > CACHE_HEADER_BYTES && memcmp(m.data, CACHE_MAGIC, 8) == 0) {
         uint8_t digest[SU_SHA256_BYTES];
         su_sha256(m.data + CACHE_HEADER_BYTES, m.len - CACHE_HEADER_BYTES, digest);
@@ -129,12 +144,14 @@ static void cache_save(struct vk_exec *vx)
 {
     size_t n = 0;
     if (!vx->cache_path[0] || !vx->cache || vx->n_pipeline == 0 || vx->lost ||
-        vkGetPipelineCacheData(vx->handle, vx->cache, &n, NULL) != VK_SUCCESS || n == 0 || n > CACHE_BYTES_MAX)
+        vkGetPipelineCacheData(vx->handle, vx->cache, &n, NULL) != VK_SUCCESS || n == 0 ||
+        n > CACHE_BYTES_MAX)
         return;
     uint8_t *data = su_try_alloc(n + CACHE_HEADER_BYTES, 1);
     if (!data)
         return;
-    if (vkGetPipelineCacheData(vx->handle, vx->cache, &n, data + CACHE_HEADER_BYTES) == VK_SUCCESS) {
+    if (vkGetPipelineCacheData(vx->handle, vx->cache, &n, data + CACHE_HEADER_BYTES) ==
+        VK_SUCCESS) {
         struct su_err e;
         memcpy(data, CACHE_MAGIC, 8);
         su_sha256(data + CACHE_HEADER_BYTES, n, data + 8);
@@ -144,21 +161,25 @@ static void cache_save(struct vk_exec *vx)
     free(data);
 }
 
-/* ---- open, close -------------------------------------------------------------------------------------------------- */
+/* ---- open, close
+   -------------------------------------------------------------------------------------------------
+   - */
 
 static VkResult make_layouts(struct vk_exec *vx)
 {
     VkDescriptorSetLayoutBinding op[8], step[2];
     for (uint32_t i = 0; i < SU_ARRAY_LEN(op); i++) {
-        op[i] = (VkDescriptorSetLayoutBinding){
-            .binding = i,
-            .descriptorType = i < 2 ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER,
-            .descriptorCount = 1,
-            .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+        op[i] = (VkDescriptorSetLayoutBinding){.binding = i,
+                                               .descriptorType =
+                                                   i < 2 ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+                                                         : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER,
+                                               .descriptorCount = 1,
+                                               .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
     }
     step[0] = op[0];
     step[1] = op[1];
-    VkDescriptorSetLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+    VkDescriptorSetLayoutCreateInfo info = {.sType =
+                                                VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
                                             .bindingCount = SU_ARRAY_LEN(op),
                                             .pBindings = op};
     VkResult r = vkCreateDescriptorSetLayout(vx->handle, &info, NULL, &vx->set_layout[0]);
@@ -244,7 +265,8 @@ enum su_code vk_open(struct su_exec *x, const struct su_exec_opts *o, struct su_
     free(found);
     uint32_t most = vx->device.info.max_workgroup_invocations;
     if (rc == SU_OK && o->workgroup > most)
-        rc = su_fail(e, SU_EINVAL, "workgroup", "%u; %s takes at most %u", o->workgroup, vx->device.info.name, most);
+        rc = su_fail(e, SU_EINVAL, "workgroup", "%u; %s takes at most %u", o->workgroup,
+                     vx->device.info.name, most);
     if (rc != SU_OK) {
         destroy(vx);
         return rc;
@@ -268,19 +290,21 @@ enum su_code vk_close(struct su_exec *x, struct su_err *e)
     cache_save(vx);
     vkDeviceWaitIdle(vx->handle);
     if (vx->instance.complaints)
-        rc = su_fail(e, SU_EINTERNAL, "vulkan validation", "%u messages, the first: %s", vx->instance.complaints,
-                     vx->instance.complaint);
+        rc = su_fail(e, SU_EINTERNAL, "vulkan validation", "%u messages, the first: %s",
+                     vx->instance.complaints, vx->instance.complaint);
     destroy(vx);
     x->impl = NULL;
     return rc;
 }
 
-/* ---- pipelines ----------------------------------------------------------------------------------------------------- */
+/* ---- pipelines ----------------------------------------------------------------------------------
+   ------------------- */
 
-static enum su_code make_module(struct vk_exec *vx, const char *name, const uint32_t *word, size_t n,
-                                VkShaderModule *out, struct su_err *e)
+static enum su_code make_module(struct vk_exec *vx, const char *name, const uint32_t *word,
+                                size_t n, VkShaderModule *out, struct su_err *e)
 {
-    struct su_spirv_modes modes = {.rte32 = vx->device.info.rte32, .preserve32 = vx->device.info.preserve32};
+    struct su_spirv_modes modes = {.rte32 = vx->device.info.rte32,
+                                   .preserve32 = vx->device.info.preserve32};
     struct su_spirv_info info;
     uint32_t *patched = NULL;
     size_t n_patched;
@@ -288,7 +312,8 @@ static enum su_code make_module(struct vk_exec *vx, const char *name, const uint
     if (rc == SU_OK)
         rc = su_spirv_inspect(name, patched, n_patched, &info, e);
     if (rc == SU_OK && info.undecorated)
-        rc = su_fail(e, SU_EINTERNAL, name, "%u float operations stayed without NoContraction", info.undecorated);
+        rc = su_fail(e, SU_EINTERNAL, name, "%u float operations stayed without NoContraction",
+                     info.undecorated);
     if (rc == SU_OK) {
         VkShaderModuleCreateInfo ci = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                        .codeSize = n_patched * 4,
@@ -301,7 +326,8 @@ static enum su_code make_module(struct vk_exec *vx, const char *name, const uint
     return rc;
 }
 
-static enum su_code find_module(struct vk_exec *vx, uint32_t kernel, VkShaderModule *out, struct su_err *e)
+static enum su_code find_module(struct vk_exec *vx, uint32_t kernel, VkShaderModule *out,
+                                struct su_err *e)
 {
     if (kernel >= VK_KERNELS) {
         *out = vx->fused[kernel - VK_KERNELS].module;
@@ -312,15 +338,16 @@ static enum su_code find_module(struct vk_exec *vx, uint32_t kernel, VkShaderMod
         const struct su_vk_module *m = su_vk_modules;
         while (m->name && strcmp(m->name, kernel_name[kernel]) != 0)
             m++;
-        rc = m->name ? make_module(vx, m->name, m->word, m->n_word, &vx->module[kernel], e)
-                     : su_fail(e, SU_EINTERNAL, kernel_name[kernel], "this kernel was not built in");
+        rc = m->name
+                 ? make_module(vx, m->name, m->word, m->n_word, &vx->module[kernel], e)
+                 : su_fail(e, SU_EINTERNAL, kernel_name[kernel], "this kernel was not built in");
     }
     *out = vx->module[kernel];
     return rc;
 }
 
-static enum su_code make_pipeline(struct vk_exec *vx, const struct vk_pipeline_key *key, VkPipeline *out,
-                                  struct su_err *e)
+static enum su_code make_pipeline(struct vk_exec *vx, const struct vk_pipeline_key *key,
+                                  VkPipeline *out, struct su_err *e)
 {
     static const VkSpecializationMapEntry entry[] = {{0, 0, 4}, {1, 4, 4}, {2, 8, 4}};
     if (vx->n_pipeline >= SU_PIPELINES_MAX)
@@ -331,13 +358,14 @@ static enum su_code make_pipeline(struct vk_exec *vx, const struct vk_pipeline_k
         return rc;
     const uint32_t value[] = {key->workgroup, key->op, key->tile};
     VkSpecializationInfo special = {SU_ARRAY_LEN(entry), entry, sizeof value, value};
-    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-                                        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                  .module = module,
-                                                  .pName = "main",
-                                                  .pSpecializationInfo = &special},
-                                        .layout = vx->layout};
+    VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module,
+                  .pName = "main",
+                  .pSpecializationInfo = &special},
+        .layout = vx->layout};
     VkResult r = vkCreateComputePipelines(vx->handle, vx->cache, 1, &info, NULL, out);
     if (r != VK_SUCCESS)
         return vk_fail(e, r, "pipeline", "compiling a kernel");
@@ -346,14 +374,16 @@ static enum su_code make_pipeline(struct vk_exec *vx, const struct vk_pipeline_k
     return SU_OK;
 }
 
-enum su_code vk_pipeline_get(struct vk_exec *vx, const struct vk_pipeline_key *key, VkPipeline *out, struct su_err *e)
+enum su_code vk_pipeline_get(struct vk_exec *vx, const struct vk_pipeline_key *key, VkPipeline *out,
+                             struct su_err *e)
 {
     enum su_code rc = SU_OK;
     *out = VK_NULL_HANDLE;
     pthread_mutex_lock(&vx->pipeline_lock);
     for (unsigned i = 0; i < vx->n_pipeline && !*out; i++) {
         const struct vk_pipeline_key *k = &vx->pipeline[i].key;
-        if (k->kernel == key->kernel && k->op == key->op && k->tile == key->tile && k->workgroup == key->workgroup)
+        if (k->kernel == key->kernel && k->op == key->op && k->tile == key->tile &&
+            k->workgroup == key->workgroup)
             *out = vx->pipeline[i].handle;
     }
     if (!*out)
@@ -362,8 +392,8 @@ enum su_code vk_pipeline_get(struct vk_exec *vx, const struct vk_pipeline_key *k
     return rc;
 }
 
-static enum su_code make_fused(struct vk_exec *vx, const uint8_t digest[SU_SHA256_BYTES], const char *glsl, size_t len,
-                               struct su_err *e)
+static enum su_code make_fused(struct vk_exec *vx, const uint8_t digest[SU_SHA256_BYTES],
+                               const char *glsl, size_t len, struct su_err *e)
 {
     if (vx->n_fused >= VK_FUSED_MAX)
         return su_fail(e, SU_ELIMIT, "fused chains", "more than %u", VK_FUSED_MAX);
@@ -381,7 +411,8 @@ static enum su_code make_fused(struct vk_exec *vx, const uint8_t digest[SU_SHA25
     return rc;
 }
 
-enum su_code vk_fused_get(struct vk_exec *vx, const char *glsl, size_t len, uint32_t *index, struct su_err *e)
+enum su_code vk_fused_get(struct vk_exec *vx, const char *glsl, size_t len, uint32_t *index,
+                          struct su_err *e)
 {
     uint8_t digest[SU_SHA256_BYTES];
     enum su_code rc = SU_OK;

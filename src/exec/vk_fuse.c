@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Fusion of elementwise nodes. A chain is a last node with the producers of its arguments, theirs, and so on, as long as each has no
-   other reader, the same rows and the same number of elements; its kernel is generated, every op keeping its own rounding, fz
-   and sat. The values in between are never written.
+/* Fusion of elementwise nodes. A chain is a last node with the producers of its arguments, theirs,
+   and so on, as long as each has no other reader, the same rows and the same number of elements;
+   its kernel is generated, every op keeping its own rounding, fz and sat. The values in between are
+   never written.
 
-   The chain runs where its last node stood, so it reads its arguments later than the layout expects: a chain is made only when
-   nothing has been put over them by then, or when the result itself takes the place of an argument, element by element. */
+   The chain runs where its last node stood, so it reads its arguments later than the layout
+   expects: a chain is made only when nothing has been put over them by then, or when the result
+   itself takes the place of an argument, element by element. */
 #include "vk_priv.h"
 
 #include <stdlib.h>
@@ -16,8 +18,8 @@
 struct finder {
     struct vk_stage *s;
     const struct su_graph *g;
-    uint32_t *alias;    /* per value: the value whose bytes it shares */
-    uint32_t *last_use; /* per value that owns bytes: last node that reads them, NEVER for a graph output */
+    uint32_t *alias; /* per value: the value whose bytes it shares */
+    uint32_t *last_use; /* per value that owns bytes: last reader, NEVER for a graph output */
 };
 
 static void find_uses(struct finder *f)
@@ -51,7 +53,8 @@ static bool absorbable(const struct finder *f, const struct vk_chain *c, uint32_
     const struct su_value *v = &f->g->value[value];
     const struct su_value *out = &f->g->value[f->g->node[c->last].first_out];
     return v->kind == SU_VALUE_NODE && v->uses == 1 && vk_is_elementwise(f->g->node[v->node].op) &&
-           v->domain == out->domain && su_shape_elements(&v->shape) == su_shape_elements(&out->shape) &&
+           v->domain == out->domain &&
+           su_shape_elements(&v->shape) == su_shape_elements(&out->shape) &&
            f->s->fused_into[v->node] == UINT32_MAX;
 }
 
@@ -132,7 +135,8 @@ static bool survives(const struct finder *f, const struct vk_chain *c, uint32_t 
         for (uint32_t o = 0; o < n->n_out; o++) {
             uint32_t out = n->first_out + o;
             const struct su_value *v = &f->g->value[value], *w = &f->g->value[out];
-            bool in_place = k == c->last && l->offset[out] == l->offset[value] && v->domain == w->domain &&
+            bool in_place = k == c->last && l->offset[out] == l->offset[value] &&
+                            v->domain == w->domain &&
                             su_shape_elements(&v->shape) == su_shape_elements(&w->shape);
             if (overlap(l, value, out) && !in_place)
                 return false;
@@ -158,9 +162,11 @@ static struct vk_space chain_space(const struct vk_stage *s, const struct vk_cha
     return sp;
 }
 
-/* ---- the kernel's text ------------------------------------------------------------------------------------------ */
+/* ---- the kernel's text
+   ------------------------------------------------------------------------------------------ */
 
-static void write_argument(const struct finder *f, const struct vk_chain *c, uint32_t value, struct su_buf *b)
+static void write_argument(const struct finder *f, const struct vk_chain *c, uint32_t value,
+                           struct su_buf *b)
 {
     for (uint32_t i = 0; i < c->n_external; i++) {
         if (c->external[i] == value) {
@@ -178,11 +184,14 @@ static void write_argument(const struct finder *f, const struct vk_chain *c, uin
 static void write_kernel(const struct finder *f, const struct vk_chain *c, struct su_buf *b)
 {
     su_buf_str(b, "#version 450\n#extension GL_GOOGLE_include_directive : require\n"
-                  "#include \"num.glsl\"\n#include \"common.glsl\"\n#include \"ops.glsl\"\n#include \"space.glsl\"\n"
+                  "#include \"num.glsl\"\n#include \"common.glsl\"\n#include "
+                  "\"ops.glsl\"\n#include \"space.glsl\"\n"
                   "layout(push_constant) uniform Push {\n    Space s;\n    uint to;\n");
     for (uint32_t i = 0; i < c->n_external; i++)
         su_buf_printf(b, "    Operand a%u;\n", i);
-    su_buf_str(b, "} p;\nvoid main()\n{\n    Point at;\n    if (!space_point(p.s, at))\n        return;\n");
+    su_buf_str(
+        b,
+        "} p;\nvoid main()\n{\n    Point at;\n    if (!space_point(p.s, at))\n        return;\n");
     for (uint32_t i = 0; i < c->n_external; i++)
         su_buf_printf(b, "    uint x%u = get%u(operand_at(p.a%u, at));\n", i, i, i);
     for (uint32_t i = 0; i < c->n_node; i++) {
@@ -196,10 +205,12 @@ static void write_kernel(const struct finder *f, const struct vk_chain *c, struc
         }
         su_buf_str(b, ");\n");
     }
-    su_buf_printf(b, "    out0[p.to + lane_index()] = v%u;\n    count_saturations();\n}\n", c->n_node - 1);
+    su_buf_printf(b, "    out0[p.to + lane_index()] = v%u;\n    count_saturations();\n}\n",
+                  c->n_node - 1);
 }
 
-/* ---- finding ------------------------------------------------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------------------------------
+   ------------------- */
 
 static enum su_code make_chain(struct finder *f, uint32_t last, struct su_err *e)
 {

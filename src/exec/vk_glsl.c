@@ -14,8 +14,8 @@ bool vk_glsl_available(void)
     return true;
 }
 
-static shaderc_include_result *include_resolve(void *user, const char *requested, int type, const char *from,
-                                               size_t depth)
+static shaderc_include_result *include_resolve(void *user, const char *requested, int type,
+                                               const char *from, size_t depth)
 {
     (void)user;
     (void)type;
@@ -43,12 +43,14 @@ static void include_release(void *user, shaderc_include_result *r)
     free(r);
 }
 
-static enum su_code take_result(shaderc_compilation_result_t r, uint32_t **word, size_t *n_word, struct su_err *e)
+static enum su_code take_result(shaderc_compilation_result_t r, uint32_t **word, size_t *n_word,
+                                struct su_err *e)
 {
     if (!r)
         return su_fail(e, SU_ENOMEM, "fused kernel", "no memory to compile it");
     if (shaderc_result_get_compilation_status(r) != shaderc_compilation_status_success)
-        return su_fail(e, SU_EINTERNAL, "fused kernel", "shaderc: %s", shaderc_result_get_error_message(r));
+        return su_fail(e, SU_EINTERNAL, "fused kernel", "shaderc: %s",
+                       shaderc_result_get_error_message(r));
     size_t bytes = shaderc_result_get_length(r);
     *word = su_try_alloc(bytes / 4 + 1, 4);
     if (!*word)
@@ -58,7 +60,8 @@ static enum su_code take_result(shaderc_compilation_result_t r, uint32_t **word,
     return SU_OK;
 }
 
-enum su_code vk_glsl_compile(const char *glsl, size_t len, uint32_t **word, size_t *n_word, struct su_err *e)
+enum su_code vk_glsl_compile(const char *glsl, size_t len, uint32_t **word, size_t *n_word,
+                             struct su_err *e)
 {
     *word = NULL;
     *n_word = 0;
@@ -68,11 +71,13 @@ enum su_code vk_glsl_compile(const char *glsl, size_t len, uint32_t **word, size
     if (!compiler || !options) {
         rc = su_fail(e, SU_ENOMEM, "fused kernel", "shaderc does not start");
     } else {
-        shaderc_compile_options_set_target_env(options, shaderc_target_env_vulkan, shaderc_env_version_vulkan_1_1);
+        shaderc_compile_options_set_target_env(options, shaderc_target_env_vulkan,
+                                               shaderc_env_version_vulkan_1_1);
         shaderc_compile_options_set_optimization_level(options, shaderc_optimization_level_zero);
-        shaderc_compile_options_set_include_callbacks(options, include_resolve, include_release, NULL);
-        shaderc_compilation_result_t r =
-            shaderc_compile_into_spv(compiler, glsl, len, shaderc_glsl_compute_shader, "fused", "main", options);
+        shaderc_compile_options_set_include_callbacks(options, include_resolve, include_release,
+                                                      NULL);
+        shaderc_compilation_result_t r = shaderc_compile_into_spv(
+            compiler, glsl, len, shaderc_glsl_compute_shader, "fused", "main", options);
         rc = take_result(r, word, n_word, e);
         shaderc_result_release(r);
     }
@@ -88,13 +93,15 @@ bool vk_glsl_available(void)
     return false;
 }
 
-enum su_code vk_glsl_compile(const char *glsl, size_t len, uint32_t **word, size_t *n_word, struct su_err *e)
+enum su_code vk_glsl_compile(const char *glsl, size_t len, uint32_t **word, size_t *n_word,
+                             struct su_err *e)
 {
     (void)glsl;
     (void)len;
     *word = NULL;
     *n_word = 0;
-    return su_fail(e, SU_EUNSUPPORTED, "fused kernel", "built without shaderc; install libshaderc-dev and build again");
+    return su_fail(e, SU_EUNSUPPORTED, "fused kernel",
+                   "built without shaderc; install libshaderc-dev and build again");
 }
 
 #endif

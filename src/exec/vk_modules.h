@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What the build embeds: every kernel of shaders/ as checked SPIR-V, and the texts that generated kernels include. Both tables end
-   with a row of name NULL. */
+/* What the build embeds: every kernel of shaders/ as checked SPIR-V, and the texts that generated
+   kernels include. Both tables end with a row of name NULL. */
 #ifndef SU_EXEC_VK_MODULES_H
 #define SU_EXEC_VK_MODULES_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Numbers of the elementwise kernel's ops, read by C and by GLSL. Grouped by how many arguments they take.
+// Numbers of the elementwise kernel's ops, read by C and by GLSL. Grouped by how many arguments
+// they take.
 #ifndef SU_EXEC_VK_OPCODES_H
 #define SU_EXEC_VK_OPCODES_H
 

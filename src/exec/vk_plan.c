@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* From a graph to a list of dispatches: references, grids, elementwise and movement nodes, barriers. */
+/* From a graph to a list of dispatches: references, grids, elementwise and movement nodes,
+   barriers. */
 #include "vk_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- common ------------------------------------------------------------------------------------------------ */
+/* ---- common
+   ------------------------------------------------------------------------------------------------
+   */
 
 struct vk_dispatch *vk_plan_add(struct vk_stage *s, uint32_t node, struct su_err *e)
 {
@@ -32,7 +35,8 @@ struct vk_dispatch *vk_plan_add(struct vk_stage *s, uint32_t node, struct su_err
 
 struct vk_ref vk_plan_ref(const struct vk_stage *s, uint32_t value)
 {
-    return (struct vk_ref){s->layout->fixed[value], s->layout->offset[value], s->layout->bytes[value]};
+    return (struct vk_ref){s->layout->fixed[value], s->layout->offset[value],
+                           s->layout->bytes[value]};
 }
 
 uint32_t vk_plan_row_step(const struct vk_stage *s, uint32_t value)
@@ -41,8 +45,9 @@ uint32_t vk_plan_row_step(const struct vk_stage *s, uint32_t value)
     return v->domain == SU_FIXED ? 0 : (uint32_t)su_shape_elements(&v->shape);
 }
 
-/* With l = ceil(log2 d): m = ceil(2^(31 + l) / d) fits 32 bits, and x * m >> (31 + l) is exact for x < 2^31 (Granlund and
-   Montgomery, "Division by invariant integers using multiplication", 1994). */
+/* With l = ceil(log2 d): m = ceil(2^(31 + l) / d) fits 32 bits, and x * m >> (31 + l) is exact for
+   x < 2^31 (Granlund and Montgomery, "Division by invariant integers using multiplication", 1994).
+   */
 void vk_plan_divisor(uint32_t d, uint32_t *multiplier, uint32_t *shift)
 {
     uint32_t l = 0;
@@ -57,17 +62,19 @@ void vk_plan_divisor(uint32_t d, uint32_t *multiplier, uint32_t *shift)
 
 struct vk_grid vk_plan_lanes(uint64_t items, uint32_t workgroup)
 {
-    return (struct vk_grid){.dim = {{items, workgroup, true}, {1, 1, false}, {1, 1, false}}, .fold = true};
+    return (struct vk_grid){.dim = {{items, workgroup, true}, {1, 1, false}, {1, 1, false}},
+                            .fold = true};
 }
 
-enum su_code vk_plan_limit(const struct vk_stage *s, uint32_t node, const char *what, uint64_t have, uint64_t most,
-                           struct su_err *e)
+enum su_code vk_plan_limit(const struct vk_stage *s, uint32_t node, const char *what, uint64_t have,
+                           uint64_t most, struct su_err *e)
 {
     if (have <= most)
         return SU_OK;
     return su_fail(e, SU_EUNSUPPORTED, su_op_name(s->graph->node[node].op),
-                   "node %u: %s is %llu; %.80s takes %llu; use fewer rows or the cpu backend", node, what,
-                   (unsigned long long)have, s->vx->device.info.name, (unsigned long long)most);
+                   "node %u: %s is %llu; %.80s takes %llu; use fewer rows or the cpu backend", node,
+                   what, (unsigned long long)have, s->vx->device.info.name,
+                   (unsigned long long)most);
 }
 
 void vk_plan_weights(struct vk_stage *s)
@@ -78,7 +85,8 @@ void vk_plan_weights(struct vk_stage *s)
         if (n->op != SU_OP_MATMUL && n->op != SU_OP_CONV2D)
             continue;
         const struct su_value *w = &g->value[n->arg[1]];
-        if (w->kind == SU_VALUE_WEIGHT && w->uses == 1 && w->shape.rank >= (n->op == SU_OP_CONV2D ? 4 : 2)) {
+        if (w->kind == SU_VALUE_WEIGHT && w->uses == 1 &&
+            w->shape.rank >= (n->op == SU_OP_CONV2D ? 4 : 2)) {
             uint64_t row = su_shape_elements(&w->shape) / w->shape.dim[0];
             if (n->op == SU_OP_CONV2D || w->shape.rank == 2)
                 s->weight_stride[n->arg[1]] = su_align_up(row, 4);
@@ -86,9 +94,11 @@ void vk_plan_weights(struct vk_stage *s)
     }
 }
 
-/* ---- elementwise space ---------------------------------------------------------------------------------------- */
+/* ---- elementwise space
+   ---------------------------------------------------------------------------------------- */
 
-void vk_plan_operand(const struct vk_stage *s, uint32_t value, const struct su_shape *out, struct vk_operand *o)
+void vk_plan_operand(const struct vk_stage *s, uint32_t value, const struct su_shape *out,
+                     struct vk_operand *o)
 {
     const struct su_shape *x = &s->graph->value[value].shape;
     *o = (struct vk_operand){.value = value, .row = vk_plan_row_step(s, value)};
@@ -213,8 +223,8 @@ enum su_code vk_plan_space(struct vk_stage *s, struct vk_space *sp, struct su_er
 {
     struct axes a;
     uint64_t rows = sp->domain == SU_FIXED ? 1 : s->t_max;
-    enum su_code rc = vk_plan_limit(s, sp->node, "the number of elements", rows * su_shape_elements(&sp->shape),
-                                    VK_ELEMENTS_MAX, e);
+    enum su_code rc = vk_plan_limit(s, sp->node, "the number of elements",
+                                    rows * su_shape_elements(&sp->shape), VK_ELEMENTS_MAX, e);
     if (rc != SU_OK)
         return rc;
     merge_axes(sp, &a);
@@ -240,10 +250,14 @@ enum su_code vk_plan_space(struct vk_stage *s, struct vk_space *sp, struct su_er
     return rc;
 }
 
-/* ---- movement -------------------------------------------------------------------------------------------------- */
+/* ---- movement
+   -------------------------------------------------------------------------------------------------
+   - */
 
-/* A space over `shape` whose operands are the node's output and, when value is given, that value; strides still to be set. */
-static struct vk_space copy_space(const struct vk_stage *s, uint32_t node, const struct su_shape *shape, uint32_t op)
+/* A space over `shape` whose operands are the node's output and, when value is given, that value;
+   strides still to be set. */
+static struct vk_space copy_space(const struct vk_stage *s, uint32_t node,
+                                  const struct su_shape *shape, uint32_t op)
 {
     uint32_t out = s->graph->node[node].first_out;
     struct vk_space sp = {.node = node,
@@ -266,17 +280,20 @@ static void strides_of(const struct su_shape *x, int64_t *stride)
 }
 
 /* Output from input at base, stepping by `stride` along the output's axes. */
-static enum su_code plan_view(struct vk_stage *s, uint32_t node, int64_t base, const int64_t *stride, struct su_err *e)
+static enum su_code plan_view(struct vk_stage *s, uint32_t node, int64_t base,
+                              const int64_t *stride, struct su_err *e)
 {
     const struct su_node *n = &s->graph->node[node];
     struct vk_space sp = copy_space(s, node, &s->graph->value[n->first_out].shape, SU_EW_COPY);
-    sp.operand[1] = (struct vk_operand){.value = n->arg[0], .offset = base, .row = vk_plan_row_step(s, n->arg[0])};
+    sp.operand[1] = (struct vk_operand){
+        .value = n->arg[0], .offset = base, .row = vk_plan_row_step(s, n->arg[0])};
     memcpy(sp.operand[1].stride, stride, sp.shape.rank * sizeof *stride);
     return vk_plan_space(s, &sp, e);
 }
 
 /* Argument `arg` as a block of the output that starts at base. */
-static enum su_code plan_block(struct vk_stage *s, uint32_t node, uint32_t arg, int64_t base, struct su_err *e)
+static enum su_code plan_block(struct vk_stage *s, uint32_t node, uint32_t arg, int64_t base,
+                               struct su_err *e)
 {
     const struct su_node *n = &s->graph->node[node];
     const struct su_shape *x = &s->graph->value[n->arg[arg]].shape;
@@ -309,7 +326,8 @@ static enum su_code plan_concat(struct vk_stage *s, uint32_t node, struct su_err
         enum su_code rc = plan_block(s, node, i, base, e);
         if (rc != SU_OK)
             return rc;
-        base += stride[n->attr[0]] * s->graph->value[s->graph->node[node].arg[i]].shape.dim[n->attr[0]];
+        base +=
+            stride[n->attr[0]] * s->graph->value[s->graph->node[node].arg[i]].shape.dim[n->attr[0]];
     }
     return SU_OK;
 }
@@ -383,7 +401,8 @@ enum su_code vk_plan_movement(struct vk_stage *s, uint32_t node, struct su_err *
     return plan_view(s, node, base, view, e);
 }
 
-/* ---- barriers ----------------------------------------------------------------------------------------------------- */
+/* ---- barriers -----------------------------------------------------------------------------------
+   ------------------ */
 
 struct touched {
     struct vk_ref *write, *read;
@@ -429,13 +448,14 @@ static void touch(const struct vk_dispatch *d, struct touched *t)
     }
 }
 
-/* Marks the dispatches that must wait for those since the last barrier. Between two barriers nothing overlaps, so the lists
-   stay as short as there are independent branches. */
+/* Marks the dispatches that must wait for those since the last barrier. Between two barriers
+   nothing overlaps, so the lists stay as short as there are independent branches. */
 static enum su_code plan_barriers(struct vk_stage *s, struct su_err *e)
 {
     struct touched t = {.write = su_try_alloc((size_t)s->n_dispatch * 2 + 1, sizeof(struct vk_ref)),
                         .read = su_try_alloc((size_t)s->n_dispatch * 6 + 1, sizeof(struct vk_ref))};
-    enum su_code rc = t.write && t.read ? SU_OK : su_fail(e, SU_ENOMEM, "stage", "planning barriers");
+    enum su_code rc =
+        t.write && t.read ? SU_OK : su_fail(e, SU_ENOMEM, "stage", "planning barriers");
     for (uint32_t i = 0; i < s->n_dispatch && rc == SU_OK; i++) {
         struct vk_dispatch *d = &s->dispatch[i];
         if (conflicts(d, &t)) {
@@ -449,7 +469,9 @@ static enum su_code plan_barriers(struct vk_stage *s, struct su_err *e)
     return rc;
 }
 
-/* ---- the whole graph ------------------------------------------------------------------------------------------------- */
+/* ---- the whole graph
+   -------------------------------------------------------------------------------------------------
+   */
 
 static enum su_code plan_node(struct vk_stage *s, uint32_t node, struct su_err *e)
 {
@@ -490,18 +512,20 @@ static enum su_code plan_node(struct vk_stage *s, uint32_t node, struct su_err *
 }
 
 /* What descriptors can reach. */
-static enum su_code check_ranges(const struct vk_stage *s, const struct vk_dispatch *d, struct su_err *e)
+static enum su_code check_ranges(const struct vk_stage *s, const struct vk_dispatch *d,
+                                 struct su_err *e)
 {
     const struct vk_found *f = &s->vx->device;
     enum su_code rc = SU_OK;
     for (uint32_t k = 0; k < 2 && rc == SU_OK; k++)
-        rc = vk_plan_limit(s, d->node, "the result's bytes", d->out[k].bytes, f->info.max_buffer_range, e);
+        rc = vk_plan_limit(s, d->node, "the result's bytes", d->out[k].bytes,
+                           f->info.max_buffer_range, e);
     for (uint32_t k = 0; k < 4 && rc == SU_OK; k++)
         rc = vk_plan_limit(s, d->node, "an argument's elements", d->in[k].bytes / 4,
                            SU_MIN(f->max_texels, VK_ELEMENTS_MAX), e);
     for (uint32_t k = 0; k < 2 && rc == SU_OK; k++)
-        rc = vk_plan_limit(s, d->node, "an argument's groups of four elements", d->vec[k].bytes / 16,
-                           SU_MIN(f->max_texels, VK_ELEMENTS_MAX / 4), e);
+        rc = vk_plan_limit(s, d->node, "an argument's groups of four elements",
+                           d->vec[k].bytes / 16, SU_MIN(f->max_texels, VK_ELEMENTS_MAX / 4), e);
     for (uint32_t k = 0; k < 3 && rc == SU_OK; k++) {
         uint64_t groups = d->grid.dim[k].items / d->grid.dim[k].per + 1;
         if (k == 1)

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const struct {
-    uint8_t f32, i32, u32; /* kernel op by type of the first argument; 0 = none; BOOL counts as u32 */
+    uint8_t f32, i32,
+        u32; /* kernel op by type of the first argument; 0 = none; BOOL counts as u32 */
 } kernel_op[SU_OP_COUNT] = {
     [SU_OP_ADD] = {SU_EW_ADD_F, SU_EW_ADD_I, SU_EW_ADD_I},
     [SU_OP_SUB] = {SU_EW_SUB_F, SU_EW_SUB_I, SU_EW_SUB_I},
@@ -41,22 +42,54 @@ static const struct {
 
 /* Functions of shaders/ops.glsl. */
 static const char *const function_name[] = {
-    [SU_EW_COPY] = "ew_copy",         [SU_EW_NEG_F] = "ew_neg_f",       [SU_EW_NEG_I] = "ew_neg_i",
-    [SU_EW_RELU_F] = "ew_relu_f",     [SU_EW_RELU_I] = "ew_relu_i",     [SU_EW_TRUNC] = "ew_trunc",
-    [SU_EW_RECIP] = "ew_recip",       [SU_EW_SQRT] = "ew_sqrt",         [SU_EW_RSQRT] = "ew_rsqrt",
-    [SU_EW_EXP] = "ew_exp",           [SU_EW_EXP2] = "ew_exp2",         [SU_EW_LOG2] = "ew_log2",
-    [SU_EW_SIN] = "ew_sin",           [SU_EW_SILU] = "ew_silu",         [SU_EW_GELU] = "ew_gelu",
-    [SU_EW_SIGMOID] = "ew_sigmoid",   [SU_EW_TANH] = "ew_tanh",         [SU_EW_I32_TO_F] = "ew_i32_to_f",
-    [SU_EW_U32_TO_F] = "ew_u32_to_f", [SU_EW_F_TO_I32] = "ew_f_to_i32", [SU_EW_F_TO_U32] = "ew_f_to_u32",
-    [SU_EW_TO_BOOL] = "ew_to_bool",   [SU_EW_BITS_TO_F] = "ew_bits_to_f", [SU_EW_ADD_F] = "ew_add_f",
-    [SU_EW_ADD_I] = "ew_add_i",       [SU_EW_SUB_F] = "ew_sub_f",       [SU_EW_SUB_I] = "ew_sub_i",
-    [SU_EW_MUL_F] = "ew_mul_f",       [SU_EW_MUL_I] = "ew_mul_i",       [SU_EW_MAX_F] = "ew_max_f",
-    [SU_EW_MAX_I] = "ew_max_i",       [SU_EW_MAX_U] = "ew_max_u",       [SU_EW_MIN_F] = "ew_min_f",
-    [SU_EW_MIN_I] = "ew_min_i",       [SU_EW_MIN_U] = "ew_min_u",       [SU_EW_CMP_F] = "ew_cmp_f",
-    [SU_EW_CMP_I] = "ew_cmp_i",       [SU_EW_CMP_U] = "ew_cmp_u",       [SU_EW_AND] = "ew_and",
-    [SU_EW_OR] = "ew_or",             [SU_EW_XOR] = "ew_xor",           [SU_EW_SHL] = "ew_shl",
-    [SU_EW_SHR_I] = "ew_shr_i",       [SU_EW_SHR_U] = "ew_shr_u",       [SU_EW_DIV_I] = "ew_div_i",
-    [SU_EW_DIV_U] = "ew_div_u",       [SU_EW_MOD_I] = "ew_mod_i",       [SU_EW_MOD_U] = "ew_mod_u",
+    [SU_EW_COPY] = "ew_copy",
+    [SU_EW_NEG_F] = "ew_neg_f",
+    [SU_EW_NEG_I] = "ew_neg_i",
+    [SU_EW_RELU_F] = "ew_relu_f",
+    [SU_EW_RELU_I] = "ew_relu_i",
+    [SU_EW_TRUNC] = "ew_trunc",
+    [SU_EW_RECIP] = "ew_recip",
+    [SU_EW_SQRT] = "ew_sqrt",
+    [SU_EW_RSQRT] = "ew_rsqrt",
+    [SU_EW_EXP] = "ew_exp",
+    [SU_EW_EXP2] = "ew_exp2",
+    [SU_EW_LOG2] = "ew_log2",
+    [SU_EW_SIN] = "ew_sin",
+    [SU_EW_SILU] = "ew_silu",
+    [SU_EW_GELU] = "ew_gelu",
+    [SU_EW_SIGMOID] = "ew_sigmoid",
+    [SU_EW_TANH] = "ew_tanh",
+    [SU_EW_I32_TO_F] = "ew_i32_to_f",
+    [SU_EW_U32_TO_F] = "ew_u32_to_f",
+    [SU_EW_F_TO_I32] = "ew_f_to_i32",
+    [SU_EW_F_TO_U32] = "ew_f_to_u32",
+    [SU_EW_TO_BOOL] = "ew_to_bool",
+    [SU_EW_BITS_TO_F] = "ew_bits_to_f",
+    [SU_EW_ADD_F] = "ew_add_f",
+    [SU_EW_ADD_I] = "ew_add_i",
+    [SU_EW_SUB_F] = "ew_sub_f",
+    [SU_EW_SUB_I] = "ew_sub_i",
+    [SU_EW_MUL_F] = "ew_mul_f",
+    [SU_EW_MUL_I] = "ew_mul_i",
+    [SU_EW_MAX_F] = "ew_max_f",
+    [SU_EW_MAX_I] = "ew_max_i",
+    [SU_EW_MAX_U] = "ew_max_u",
+    [SU_EW_MIN_F] = "ew_min_f",
+    [SU_EW_MIN_I] = "ew_min_i",
+    [SU_EW_MIN_U] = "ew_min_u",
+    [SU_EW_CMP_F] = "ew_cmp_f",
+    [SU_EW_CMP_I] = "ew_cmp_i",
+    [SU_EW_CMP_U] = "ew_cmp_u",
+    [SU_EW_AND] = "ew_and",
+    [SU_EW_OR] = "ew_or",
+    [SU_EW_XOR] = "ew_xor",
+    [SU_EW_SHL] = "ew_shl",
+    [SU_EW_SHR_I] = "ew_shr_i",
+    [SU_EW_SHR_U] = "ew_shr_u",
+    [SU_EW_DIV_I] = "ew_div_i",
+    [SU_EW_DIV_U] = "ew_div_u",
+    [SU_EW_MOD_I] = "ew_mod_i",
+    [SU_EW_MOD_U] = "ew_mod_u",
     [SU_EW_WHERE] = "ew_where",
 };
 
@@ -83,12 +116,15 @@ static uint32_t cast_op(enum su_dtype from, enum su_dtype to)
 
 uint32_t vk_ew_op(const struct su_graph *g, const struct su_node *n)
 {
-    enum su_dtype from = su_dtype_seen(g->value[n->arg[0]].dtype), to = g->value[n->first_out].dtype;
+    enum su_dtype from = su_dtype_seen(g->value[n->arg[0]].dtype),
+                  to = g->value[n->first_out].dtype;
     if (n->op == SU_OP_CAST)
         return cast_op(from, to);
     if (n->op == SU_OP_BITCAST)
         return to == SU_F32 ? SU_EW_BITS_TO_F : SU_EW_COPY;
-    return from == SU_F32 ? kernel_op[n->op].f32 : from == SU_I32 ? kernel_op[n->op].i32 : kernel_op[n->op].u32;
+    return from == SU_F32   ? kernel_op[n->op].f32
+           : from == SU_I32 ? kernel_op[n->op].i32
+                            : kernel_op[n->op].u32;
 }
 
 enum su_code vk_plan_elementwise(struct vk_stage *s, uint32_t node, struct su_err *e)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Dispatches of the nodes that have kernels of their own. The order of the push words is that of the Push block of the kernel
-   named. */
+/* Dispatches of the nodes that have kernels of their own. The order of the push words is that of
+   the Push block of the kernel named. */
 #include "vk_priv.h"
 
 #include <string.h>
@@ -34,14 +34,17 @@ static uint64_t span(const struct su_shape *x, uint32_t from, uint32_t to)
 }
 
 /* Elements of a value over all rows of the largest dispatch, within what kernels can count. */
-static enum su_code check_elements(const struct vk_stage *s, uint32_t node, const struct su_value *v, struct su_err *e)
+static enum su_code check_elements(const struct vk_stage *s, uint32_t node,
+                                   const struct su_value *v, struct su_err *e)
 {
     uint64_t rows = v->domain == SU_FIXED ? 1 : s->t_max;
-    return vk_plan_limit(s, node, "the number of elements", rows * su_shape_elements(&v->shape), VK_ELEMENTS_MAX, e);
+    return vk_plan_limit(s, node, "the number of elements", rows * su_shape_elements(&v->shape),
+                         VK_ELEMENTS_MAX, e);
 }
 
 /* rounds: loop iterations of one lane. */
-static enum su_code check_loop(const struct vk_stage *s, uint32_t node, uint64_t rounds, struct su_err *e)
+static enum su_code check_loop(const struct vk_stage *s, uint32_t node, uint64_t rounds,
+                               struct su_err *e)
 {
     return vk_plan_limit(s, node, "the length of a loop", rounds, vk_loop_limit(s->vx), e);
 }
@@ -51,14 +54,16 @@ static uint32_t number_type(enum su_dtype t) /* 0 f32, 1 i32, 2 u32 */
     return t == SU_F32 ? 0 : t == SU_I32 ? 1 : 2;
 }
 
-/* How much of K one dispatch takes: four per round and one round per segment, a multiple of the segment. */
+/* How much of K one dispatch takes: four per round and one round per segment, a multiple of the
+   segment. */
 static uint32_t k_step(const struct vk_stage *s, uint32_t k)
 {
     uint64_t most = (uint64_t)vk_loop_limit(s->vx) * 3 / 256 * 256;
     return (uint32_t)SU_MIN((uint64_t)k, most);
 }
 
-/* ---- matmul ------------------------------------------------------------------------------------------------------ */
+/* ---- matmul -------------------------------------------------------------------------------------
+   ----------------- */
 
 struct product {
     uint32_t m, n, k, batch;
@@ -66,7 +71,8 @@ struct product {
     uint32_t w_stride, tile;
 };
 
-static void matmul_push(const struct vk_stage *s, uint32_t node, const struct product *p, uint32_t *w)
+static void matmul_push(const struct vk_stage *s, uint32_t node, const struct product *p,
+                        uint32_t *w)
 {
     const struct su_node *n = &s->graph->node[node];
     const struct su_value *b = arg_of(s, node, 1);
@@ -89,13 +95,15 @@ static void matmul_grids(const struct vk_stage *s, const struct product *p, stru
     uint32_t wg = s->vx->workgroup_tile;
     struct vk_extent z = {p->flat ? 1 : p->batch, 1, !p->flat};
     d->key = (struct vk_pipeline_key){VK_MATMUL_ROWS, 0, p->tile, wg};
-    d->grid = (struct vk_grid){.dim = {{p->m, wg * MATMUL_ROWS_TM, p->flat}, {p->n, MATMUL_ROWS_TN, false}, z},
-                               .x_word = 16,
-                               .z_word = 17};
+    d->grid = (struct vk_grid){
+        .dim = {{p->m, wg * MATMUL_ROWS_TM, p->flat}, {p->n, MATMUL_ROWS_TN, false}, z},
+        .x_word = 16,
+        .z_word = 17};
     d->alt_key = (struct vk_pipeline_key){VK_MATMUL_COLUMNS, 0, p->tile, wg};
-    d->alt_grid = (struct vk_grid){.dim = {{p->n, wg * MATMUL_COLUMNS_TN, false}, {p->m, MATMUL_COLUMNS_TM, p->flat}, z},
-                                   .x_word = 16,
-                                   .z_word = 17};
+    d->alt_grid = (struct vk_grid){
+        .dim = {{p->n, wg * MATMUL_COLUMNS_TN, false}, {p->m, MATMUL_COLUMNS_TM, p->flat}, z},
+        .x_word = 16,
+        .z_word = 17};
     d->alt_below = MATMUL_FEW_ROWS;
 }
 
@@ -133,11 +141,12 @@ enum su_code vk_plan_matmul(struct vk_stage *s, uint32_t node, struct su_err *e)
     return rc;
 }
 
-/* ---- convolution and pools ------------------------------------------------------------------------------------------ */
+/* ---- convolution and pools
+   ------------------------------------------------------------------------------------------ */
 
 /* Kernels compute positions in 32 bits, padding included. */
-static enum su_code check_padded(const struct vk_stage *s, uint32_t node, const struct su_shape *x, const int32_t *pad,
-                                 struct su_err *e)
+static enum su_code check_padded(const struct vk_stage *s, uint32_t node, const struct su_shape *x,
+                                 const int32_t *pad, struct su_err *e)
 {
     uint64_t h = (uint64_t)x->dim[x->rank - 2] + (uint32_t)pad[0] + (uint32_t)pad[2];
     uint64_t w = (uint64_t)x->dim[x->rank - 1] + (uint32_t)pad[1] + (uint32_t)pad[3];
@@ -150,8 +159,16 @@ static void conv_push(const struct vk_stage *s, uint32_t node, uint32_t *w)
     const struct su_shape *x = &arg_of(s, node, 0)->shape, *f = &arg_of(s, node, 1)->shape;
     const struct su_shape *y = &out_of(s, node)->shape;
     uint32_t shift[2], oh = y->dim[y->rank - 2], ow = y->dim[y->rank - 1];
-    const uint32_t head[] = {(uint32_t)span(x, 0, x->rank - 3), f->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1],
-                             f->dim[0] / (uint32_t)n->attr[8], (uint32_t)n->attr[8], f->dim[2], f->dim[3], oh, ow};
+    const uint32_t head[] = {(uint32_t)span(x, 0, x->rank - 3),
+                             f->dim[1],
+                             x->dim[x->rank - 2],
+                             x->dim[x->rank - 1],
+                             f->dim[0] / (uint32_t)n->attr[8],
+                             (uint32_t)n->attr[8],
+                             f->dim[2],
+                             f->dim[3],
+                             oh,
+                             ow};
     memcpy(w + 1, head, sizeof head);
     vk_plan_divisor(oh * ow, &w[11], &shift[0]);
     vk_plan_divisor(ow, &w[12], &shift[1]);
@@ -193,7 +210,9 @@ enum su_code vk_plan_conv2d(struct vk_stage *s, uint32_t node, struct su_err *e)
         d->key = (struct vk_pipeline_key){VK_CONV2D, 0, w_stride % 4 == 0 ? TILE_W_VEC : 0, wg};
         if (d->key.tile)
             d->in[1] = d->in[0];
-        d->grid = (struct vk_grid){.dim = {{positions, wg * CONV_TP, true}, {(uint64_t)tiles * groups, 1, false}, {1, 1, false}},
+        d->grid = (struct vk_grid){.dim = {{positions, wg * CONV_TP, true},
+                                           {(uint64_t)tiles * groups, 1, false},
+                                           {1, 1, false}},
                                    .x_word = 24};
     }
     return rc;
@@ -203,7 +222,8 @@ enum su_code vk_plan_pool(struct vk_stage *s, uint32_t node, struct su_err *e)
 {
     const struct su_node *n = &s->graph->node[node];
     const struct su_shape *x = &arg_of(s, node, 0)->shape, *y = &out_of(s, node)->shape;
-    uint32_t h = x->dim[x->rank - 2], wide = x->dim[x->rank - 1], oh = y->dim[y->rank - 2], ow = y->dim[y->rank - 1];
+    uint32_t h = x->dim[x->rank - 2], wide = x->dim[x->rank - 1], oh = y->dim[y->rank - 2],
+             ow = y->dim[y->rank - 1];
     uint32_t shift[2], kh = (uint32_t)n->attr[0], kw = (uint32_t)n->attr[1];
     enum su_code rc = check_elements(s, node, out_of(s, node), e);
     if (rc == SU_OK)
@@ -234,9 +254,11 @@ enum su_code vk_plan_pool(struct vk_stage *s, uint32_t node, struct su_err *e)
     return SU_OK;
 }
 
-/* ---- reductions ------------------------------------------------------------------------------------------------------ */
+/* ---- reductions ---------------------------------------------------------------------------------
+   --------------------- */
 
-/* Axes of x that are (or are not) reduced, neighbours merged: at most three of either kind, since they alternate. */
+/* Axes of x that are (or are not) reduced, neighbours merged: at most three of either kind, since
+   they alternate. */
 struct merged {
     uint32_t n, dim[3];
     uint32_t stride[3];
@@ -270,7 +292,8 @@ enum su_code vk_plan_reduce(struct vk_stage *s, uint32_t node, struct su_err *e)
     const struct su_value *x = arg_of(s, node, 0);
     struct merged keep = merge(&x->shape, (uint32_t)n->attr[0], false);
     struct merged red = merge(&x->shape, (uint32_t)n->attr[0], true);
-    uint32_t groups = keep.dim[0] * keep.dim[1] * keep.dim[2], count = red.dim[0] * red.dim[1] * red.dim[2], shift[3];
+    uint32_t groups = keep.dim[0] * keep.dim[1] * keep.dim[2],
+             count = red.dim[0] * red.dim[1] * red.dim[2], shift[3];
     uint32_t type = number_type(su_dtype_seen(x->dtype));
     bool lanes = type == 0 && n->op != SU_OP_REDUCE_MAX;
     enum su_code rc = check_elements(s, node, x, e);
@@ -298,7 +321,10 @@ enum su_code vk_plan_reduce(struct vk_stage *s, uint32_t node, struct su_err *e)
     vk_plan_divisor(red.dim[1], &w[17], &shift[1]);
     w[18] = shift[0] | shift[1] << 8;
     memcpy(w + 19, red.stride, sizeof red.stride);
-    uint32_t op = n->op == SU_OP_REDUCE_SUM ? (type ? 1 : 0) : n->op == SU_OP_REDUCE_MAX ? 2 + type : type ? 6 : 5;
+    uint32_t op = n->op == SU_OP_REDUCE_SUM   ? (type ? 1 : 0)
+                  : n->op == SU_OP_REDUCE_MAX ? 2 + type
+                  : type                      ? 6
+                                              : 5;
     d->key = (struct vk_pipeline_key){VK_REDUCE, op, 0, s->vx->workgroup_tile};
     d->out[0] = vk_plan_ref(s, n->first_out);
     d->in[0] = vk_plan_ref(s, n->arg[0]);
@@ -312,7 +338,8 @@ enum su_code vk_plan_scan(struct vk_stage *s, uint32_t node, struct su_err *e)
     const struct su_value *x = arg_of(s, node, 0);
     uint32_t axis = (uint32_t)n->attr[0], count = x->shape.dim[axis], shift[2];
     uint32_t inner = (uint32_t)span(&x->shape, axis + 1, x->shape.rank);
-    uint32_t lines = (uint32_t)span(&x->shape, 0, axis) * inner, type = number_type(su_dtype_seen(x->dtype));
+    uint32_t lines = (uint32_t)span(&x->shape, 0, axis) * inner,
+             type = number_type(su_dtype_seen(x->dtype));
     enum su_code rc = check_elements(s, node, x, e);
     if (rc == SU_OK)
         rc = check_loop(s, node, count / 8 + 8, e);
@@ -340,7 +367,8 @@ enum su_code vk_plan_topk(struct vk_stage *s, uint32_t node, struct su_err *e)
 {
     const struct su_node *n = &s->graph->node[node];
     const struct su_value *x = arg_of(s, node, 0);
-    uint32_t count = x->shape.dim[x->shape.rank - 1], lines = (uint32_t)span(&x->shape, 0, x->shape.rank - 1), shift[2];
+    uint32_t count = x->shape.dim[x->shape.rank - 1],
+             lines = (uint32_t)span(&x->shape, 0, x->shape.rank - 1), shift[2];
     enum su_code rc = check_elements(s, node, x, e);
     if (rc == SU_OK)
         rc = check_loop(s, node, count / 8 + 8, e);
@@ -356,7 +384,8 @@ enum su_code vk_plan_topk(struct vk_stage *s, uint32_t node, struct su_err *e)
     vk_plan_divisor(count, &w[4], &shift[0]);
     vk_plan_divisor(lines, &w[5], &shift[1]);
     w[6] = shift[0] | shift[1] << 8;
-    d->key = (struct vk_pipeline_key){VK_TOPK, number_type(su_dtype_seen(x->dtype)), 0, s->vx->workgroup_tile};
+    d->key = (struct vk_pipeline_key){VK_TOPK, number_type(su_dtype_seen(x->dtype)), 0,
+                                      s->vx->workgroup_tile};
     d->out[0] = vk_plan_ref(s, n->first_out);
     d->out[1] = vk_plan_ref(s, n->first_out + 1);
     d->in[0] = vk_plan_ref(s, n->arg[0]);
@@ -364,15 +393,19 @@ enum su_code vk_plan_topk(struct vk_stage *s, uint32_t node, struct su_err *e)
     return SU_OK;
 }
 
-/* ---- gather and norms ---------------------------------------------------------------------------------------------------- */
+/* ---- gather and norms
+   -------------------------------------------------------------------------------------------------
+   --- */
 
 enum su_code vk_plan_gather(struct vk_stage *s, uint32_t node, struct su_err *e)
 {
     const struct su_node *n = &s->graph->node[node];
-    const struct su_value *x = arg_of(s, node, 0), *index = arg_of(s, node, 1), *y = out_of(s, node);
+    const struct su_value *x = arg_of(s, node, 0), *index = arg_of(s, node, 1),
+                          *y = out_of(s, node);
     uint32_t axis = n->op == SU_OP_GATHER ? (uint32_t)n->attr[0] : 0, shift[3];
     uint32_t count = (uint32_t)su_shape_elements(&index->shape);
-    uint32_t inner = (uint32_t)span(&x->shape, axis + 1, x->shape.rank), per_row = (uint32_t)su_shape_elements(&y->shape);
+    uint32_t inner = (uint32_t)span(&x->shape, axis + 1, x->shape.rank),
+             per_row = (uint32_t)su_shape_elements(&y->shape);
     enum su_code rc = check_elements(s, node, y, e);
     if (rc != SU_OK)
         return rc;
@@ -407,7 +440,8 @@ enum su_code vk_plan_norm(struct vk_stage *s, uint32_t node, struct su_err *e)
 {
     const struct su_node *n = &s->graph->node[node];
     const struct su_value *x = arg_of(s, node, 0);
-    uint32_t count = x->shape.dim[x->shape.rank - 1], lines = (uint32_t)span(&x->shape, 0, x->shape.rank - 1);
+    uint32_t count = x->shape.dim[x->shape.rank - 1],
+             lines = (uint32_t)span(&x->shape, 0, x->shape.rank - 1);
     enum su_code rc = check_elements(s, node, x, e);
     if (rc == SU_OK)
         rc = check_loop(s, node, (uint64_t)count / 16 + count / 8 + count / 4 + 128, e);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* Shared by the files of the Vulkan backend.
 
-   A stage is two buffers, one for weights and constants and one arena, both laid out by su_layout. A node becomes one or more
-   dispatches (struct vk_dispatch), planned once per stage; a barrier stands only before a dispatch that touches what an earlier one left
-   unordered. Command buffers are recorded once per slot and row bucket (powers of two up to t_max) and replayed; the actual
+   A stage is two buffers, one for weights and constants and one arena, both laid out by su_layout.
+   A node becomes one or more dispatches (struct vk_dispatch), planned once per stage; a barrier
+   stands only before a dispatch that touches what an earlier one left unordered. Command buffers
+   are recorded once per slot and row bucket (powers of two up to t_max) and replayed; the actual
    number of rows lies in a small buffer that every kernel reads. */
 #ifndef SU_EXEC_VK_PRIV_H
 #define SU_EXEC_VK_PRIV_H
@@ -15,14 +16,18 @@
 #include <vulkan/vulkan.h>
 
 #define VK_PUSH_WORDS 32u
-#define VK_GROUPS_MAX 65535u /* of a dispatch along one dimension, the guaranteed minimum of the limit */
+#define VK_GROUPS_MAX                                                                              \
+    65535u /* of a dispatch along one dimension, the guaranteed minimum of the limit */
 #define VK_STAGING_BYTES (16u << 20)
-#define VK_FUSED_MAX 56u /* pipelines of fused chains; all others together stay below SU_PIPELINES_MAX - this */
+#define VK_FUSED_MAX                                                                               \
+    56u /* pipelines of fused chains; all others together stay below SU_PIPELINES_MAX - this */
 #define VK_BUCKETS 17u /* 1, 2, 4 … 65536 rows */
 #define VK_COUNTER_NAME "splitup saturation counter"
 #define VK_ELEMENTS_MAX 0x7c000000u /* elements of one dispatch */
 
-/* ---- devices ------------------------------------------------------------------------------------------------ */
+/* ---- devices
+   ------------------------------------------------------------------------------------------------
+   */
 
 struct vk_instance {
     VkInstance handle;
@@ -31,7 +36,8 @@ struct vk_instance {
     char complaint[400]; /* first message of the validation layer */
     unsigned complaints;
 };
-/* SU_ENODEV without a driver or, when validation is asked for, SU_EUNSUPPORTED without the layer. */
+/* SU_ENODEV without a driver or, when validation is asked for, SU_EUNSUPPORTED without the layer.
+   */
 enum su_code vk_instance_open(bool validation, struct vk_instance *in, struct su_err *e);
 void vk_instance_close(struct vk_instance *in);
 
@@ -48,10 +54,12 @@ struct vk_found {
     VkPhysicalDeviceMemoryProperties memory;
 };
 /* All devices, best first; *out is owned by the caller (free). */
-enum su_code vk_devices_find(const struct vk_instance *in, struct vk_found **out, size_t *n, struct su_err *e);
+enum su_code vk_devices_find(const struct vk_instance *in, struct vk_found **out, size_t *n,
+                             struct su_err *e);
 enum su_code vk_fail(struct su_err *e, VkResult r, const char *at, const char *doing);
 
-/* ---- an open device ------------------------------------------------------------------------------------------ */
+/* ---- an open device
+   ------------------------------------------------------------------------------------------ */
 
 enum vk_kernel {
     VK_ELEMENTWISE,
@@ -101,38 +109,49 @@ struct vk_exec {
 enum su_code vk_open(struct su_exec *x, const struct su_exec_opts *o, struct su_err *e);
 enum su_code vk_close(struct su_exec *x, struct su_err *e);
 /* The pipeline for a key, made on first use. Any thread. */
-enum su_code vk_pipeline_get(struct vk_exec *vx, const struct vk_pipeline_key *key, VkPipeline *out, struct su_err *e);
-/* Index of the fused chain with this GLSL text, compiled on first use; SU_ELIMIT when there are VK_FUSED_MAX already,
-   SU_EUNSUPPORTED without shaderc. */
-enum su_code vk_fused_get(struct vk_exec *vx, const char *glsl, size_t len, uint32_t *index, struct su_err *e);
-/* SPIR-V of a GLSL compute shader that may include the embedded texts. *word is owned by the caller. */
-enum su_code vk_glsl_compile(const char *glsl, size_t len, uint32_t **word, size_t *n_word, struct su_err *e);
+enum su_code vk_pipeline_get(struct vk_exec *vx, const struct vk_pipeline_key *key, VkPipeline *out,
+                             struct su_err *e);
+/* Index of the fused chain with this GLSL text, compiled on first use; SU_ELIMIT when there are
+   VK_FUSED_MAX already, SU_EUNSUPPORTED without shaderc. */
+enum su_code vk_fused_get(struct vk_exec *vx, const char *glsl, size_t len, uint32_t *index,
+                          struct su_err *e);
+/* SPIR-V of a GLSL compute shader that may include the embedded texts. *word is owned by the
+   caller. */
+enum su_code vk_glsl_compile(const char *glsl, size_t len, uint32_t **word, size_t *n_word,
+                             struct su_err *e);
 bool vk_glsl_available(void);
-/* Most iterations of all loops of one lane together: llvmpipe ends every loop, silently, once a lane has gone round 65535 times in
-   all. UINT32_MAX elsewhere. */
+/* Most iterations of all loops of one lane together: llvmpipe ends every loop, silently, once a
+   lane has gone round 65535 times in all. UINT32_MAX elsewhere. */
 uint32_t vk_loop_limit(const struct vk_exec *vx);
 
-/* ---- buffers -------------------------------------------------------------------------------------------------- */
+/* ---- buffers
+   -------------------------------------------------------------------------------------------------
+   - */
 
 struct vk_buffer {
     VkBuffer handle;
     VkDeviceMemory memory;
     uint64_t bytes; /* of memory, alignment included */
-    void *map;      /* NULL when the host cannot see it */
+    void *map; /* NULL when the host cannot see it */
 };
 enum vk_place { VK_PLACE_DEVICE, VK_PLACE_UPLOAD, VK_PLACE_READBACK };
-/* VK_PLACE_DEVICE is mapped too where device-local memory is visible to the host. bytes 0 gives an empty buffer (handle NULL). */
-enum su_code vk_buffer_make(struct vk_exec *vx, uint64_t bytes, VkBufferUsageFlags usage, enum vk_place place,
-                            const char *what, struct vk_buffer *out, struct su_err *e);
+/* VK_PLACE_DEVICE is mapped too where device-local memory is visible to the host. bytes 0 gives an
+   empty buffer (handle NULL). */
+enum su_code vk_buffer_make(struct vk_exec *vx, uint64_t bytes, VkBufferUsageFlags usage,
+                            enum vk_place place, const char *what, struct vk_buffer *out,
+                            struct su_err *e);
 void vk_buffer_free(struct vk_exec *vx, struct vk_buffer *b);
 
-/* ---- a stage --------------------------------------------------------------------------------------------------- */
+/* ---- a stage
+   -------------------------------------------------------------------------------------------------
+   -- */
 
 struct vk_ref { /* a value's bytes; bytes 0 = none */
     bool fixed;
     uint64_t offset, bytes;
 };
-/* How a grid follows from the number of rows: along each dimension items (times rows) / per workgroups. */
+/* How a grid follows from the number of rows: along each dimension items (times rows) / per
+   workgroups. */
 struct vk_extent {
     uint64_t items;
     uint32_t per;
@@ -140,8 +159,9 @@ struct vk_extent {
 };
 struct vk_grid {
     struct vk_extent dim[3];
-    bool fold;              /* a kernel that numbers its lanes itself: x may continue along y */
-    uint8_t x_word, z_word; /* push words that take the first workgroup, when not folded; 0 = none */
+    bool fold; /* a kernel that numbers its lanes itself: x may continue along y */
+    uint8_t x_word,
+        z_word; /* push words that take the first workgroup, when not folded; 0 = none */
 };
 struct vk_dispatch {
     uint32_t node;
@@ -171,15 +191,15 @@ struct vk_flight {
 struct vk_chain {
     uint32_t last, kernel; /* kernel: vk_pipeline_key.kernel */
     uint32_t external[VK_CHAIN_EXTERNALS], n_external; /* values read */
-    uint32_t node[VK_CHAIN_NODES], n_node;             /* ascending */
+    uint32_t node[VK_CHAIN_NODES], n_node; /* ascending */
 };
 struct vk_stage {
     struct vk_exec *vx;
     const struct su_graph *graph;
     uint32_t t_max;
     struct su_layout *layout;
-    uint64_t *weight_stride; /* per value: elements from row to row of axis 0 as uploaded (0 = not padded) */
-    uint32_t *fused_into;    /* per node: the last node of its chain, or UINT32_MAX when it is computed on its own */
+    uint64_t *weight_stride; /* per value: elements per row of axis 0 as uploaded, 0 = unpadded */
+    uint32_t *fused_into; /* per node: last node of its chain, UINT32_MAX = it is on its own */
     struct vk_chain *chain;
     uint32_t n_chain;
     struct vk_buffer fixed, arena;
@@ -198,7 +218,8 @@ struct vk_stage {
 enum su_code vk_plan_build(struct vk_stage *s, struct su_err *e);
 /* Chooses which weights get padded rows (s->weight_stride). */
 void vk_plan_weights(struct vk_stage *s);
-/* Appends a zeroed dispatch for a node; NULL (and *e filled) without memory. Valid until the next one. */
+/* Appends a zeroed dispatch for a node; NULL (and *e filled) without memory. Valid until the next
+   one. */
 struct vk_dispatch *vk_plan_add(struct vk_stage *s, uint32_t node, struct su_err *e);
 struct vk_ref vk_plan_ref(const struct vk_stage *s, uint32_t value);
 /* Elements from one row of the dispatch to the next: 0 for a FIXED value. */
@@ -207,8 +228,8 @@ uint32_t vk_plan_row_step(const struct vk_stage *s, uint32_t value);
 void vk_plan_divisor(uint32_t d, uint32_t *multiplier, uint32_t *shift);
 /* One lane per item of each row, lanes numbered by the kernel. */
 struct vk_grid vk_plan_lanes(uint64_t items, uint32_t workgroup);
-enum su_code vk_plan_limit(const struct vk_stage *s, uint32_t node, const char *what, uint64_t have, uint64_t most,
-                           struct su_err *e);
+enum su_code vk_plan_limit(const struct vk_stage *s, uint32_t node, const char *what, uint64_t have,
+                           uint64_t most, struct su_err *e);
 
 /* An operand of an elementwise kernel: element strides over the output's axes. */
 struct vk_operand {
@@ -217,8 +238,9 @@ struct vk_operand {
     int64_t stride[SU_GRAPH_RANK_MAX];
 };
 #define VK_OPERANDS 4u
-/* Elementwise work over `shape`: axes that are contiguous for all operands are merged; where more than three remain, the smallest
-   become a series of dispatches. operand[0] is the output; compact: it is contiguous and takes one push word, its offset. */
+/* Elementwise work over `shape`: axes that are contiguous for all operands are merged; where more
+   than three remain, the smallest become a series of dispatches. operand[0] is the output; compact:
+   it is contiguous and takes one push word, its offset. */
 struct vk_space {
     uint32_t node, n_operand;
     struct su_shape shape;
@@ -231,7 +253,8 @@ struct vk_space {
 };
 bool vk_plan_space_single(const struct vk_space *sp); /* one dispatch is enough */
 enum su_code vk_plan_space(struct vk_stage *s, struct vk_space *sp, struct su_err *e);
-void vk_plan_operand(const struct vk_stage *s, uint32_t value, const struct su_shape *out, struct vk_operand *o);
+void vk_plan_operand(const struct vk_stage *s, uint32_t value, const struct su_shape *out,
+                     struct vk_operand *o);
 /* Kernel op of an elementwise node; its GLSL function; whether it takes a comparison first. */
 uint32_t vk_ew_op(const struct su_graph *g, const struct su_node *n);
 const char *vk_ew_function(uint32_t op);
@@ -247,24 +270,28 @@ enum su_code vk_plan_topk(struct vk_stage *s, uint32_t node, struct su_err *e);
 enum su_code vk_plan_gather(struct vk_stage *s, uint32_t node, struct su_err *e);
 enum su_code vk_plan_norm(struct vk_stage *s, uint32_t node, struct su_err *e);
 bool vk_is_elementwise(enum su_op op);
-/* Finds chains and compiles their kernels (s->fused_into); vk_fuse_plan adds the dispatch of one, at its last node. A chain that
-   cannot be fused, for whatever reason, stays single ops. */
+/* Finds chains and compiles their kernels (s->fused_into); vk_fuse_plan adds the dispatch of one,
+   at its last node. A chain that cannot be fused, for whatever reason, stays single ops. */
 enum su_code vk_fuse_find(struct vk_stage *s, struct su_err *e);
 enum su_code vk_fuse_plan(struct vk_stage *s, uint32_t node, struct su_err *e);
 
 enum su_code vk_load(struct su_stage *s, const struct su_weight_source *src, struct su_err *e);
 void vk_unload(struct su_stage *s);
 uint64_t vk_bound_bytes(const struct su_stage *s);
-enum su_code vk_submit(struct su_stage *s, const struct su_step *step, uint32_t slot, struct su_err *e);
-enum su_code vk_wait(struct su_stage *s, uint32_t slot, bool op_times, struct su_step_result *r, struct su_err *e);
+enum su_code vk_submit(struct su_stage *s, const struct su_step *step, uint32_t slot,
+                       struct su_err *e);
+enum su_code vk_wait(struct su_stage *s, uint32_t slot, bool op_times, struct su_step_result *r,
+                     struct su_err *e);
 /* Uploads weights and constants into s->fixed. */
-enum su_code vk_weights_upload(struct vk_stage *s, const struct su_weight_source *src, struct su_err *e);
+enum su_code vk_weights_upload(struct vk_stage *s, const struct su_weight_source *src,
+                               struct su_err *e);
 /* Elements of type d at src as 4-byte words: halves widened, floats fixed, booleans 0 or 1. */
 void vk_words_from(uint32_t *dst, const void *src, size_t n, enum su_dtype d);
 /* Descriptor sets, command buffers, query pools of a stage whose dispatches are planned. */
 enum su_code vk_record_init(struct vk_stage *s, struct su_err *e);
 void vk_record_fini(struct vk_stage *s);
 /* The command buffer of that slot for n_row rows, recorded on first use. */
-enum su_code vk_record_get(struct vk_stage *s, uint32_t slot, uint32_t n_row, VkCommandBuffer *out, struct su_err *e);
+enum su_code vk_record_get(struct vk_stage *s, uint32_t slot, uint32_t n_row, VkCommandBuffer *out,
+                           struct su_err *e);
 
 #endif

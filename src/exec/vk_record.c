@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- descriptors ----------------------------------------------------------------------------------------------- */
+/* ---- descriptors
+   -----------------------------------------------------------------------------------------------
+   */
 
 #define VIEWS_PER_DISPATCH 6u
 
@@ -20,18 +22,18 @@ struct views {
     size_t mask;
 };
 
-static VkResult view_get(struct vk_stage *s, struct views *v, const struct vk_ref *r, VkFormat format,
-                         VkBufferView *out)
+static VkResult view_get(struct vk_stage *s, struct views *v, const struct vk_ref *r,
+                         VkFormat format, VkBufferView *out)
 {
-    uint64_t h = (r->offset >> 8) * 0x9e3779b97f4a7c15ull ^ r->bytes * 0xc2b2ae3d27d4eb4full ^ (uint64_t)format ^
-                 (uint64_t)r->fixed << 32;
+    uint64_t h = (r->offset >> 8) * 0x9e3779b97f4a7c15ull ^ r->bytes * 0xc2b2ae3d27d4eb4full ^
+                 (uint64_t)format ^ (uint64_t)r->fixed << 32;
     size_t at = (size_t)(h ^ h >> 29) & v->mask;
     for (;; at = (at + 1) & v->mask) {
         struct view_slot *slot = &v->slot[at];
         if (!slot->view)
             break;
-        if (slot->ref.fixed == r->fixed && slot->ref.offset == r->offset && slot->ref.bytes == r->bytes &&
-            slot->format == format) {
+        if (slot->ref.fixed == r->fixed && slot->ref.offset == r->offset &&
+            slot->ref.bytes == r->bytes && slot->format == format) {
             *out = slot->view;
             return VK_SUCCESS;
         }
@@ -49,7 +51,8 @@ static VkResult view_get(struct vk_stage *s, struct views *v, const struct vk_re
     return res;
 }
 
-/* Every binding a kernel names must hold something; what an op does not use shows what it reads or writes anyway. */
+/* Every binding a kernel names must hold something; what an op does not use shows what it reads or
+   writes anyway. */
 static VkResult write_set(struct vk_stage *s, struct views *v, const struct vk_dispatch *d)
 {
     VkDescriptorBufferInfo buffer[2];
@@ -95,8 +98,9 @@ static VkResult alloc_set(struct vk_stage *s, uint32_t which, VkDescriptorSet *o
 static VkResult make_pool(struct vk_stage *s)
 {
     uint32_t sets = s->n_dispatch + SU_STAGE_IN_FLIGHT;
-    VkDescriptorPoolSize size[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, sets * 2},
-                                   {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, s->n_dispatch * VIEWS_PER_DISPATCH + 1}};
+    VkDescriptorPoolSize size[] = {
+        {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, sets * 2},
+        {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, s->n_dispatch * VIEWS_PER_DISPATCH + 1}};
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
                                        .maxSets = sets,
                                        .poolSizeCount = SU_ARRAY_LEN(size),
@@ -126,7 +130,8 @@ static VkResult make_flight(struct vk_stage *s, struct vk_flight *f)
     VkResult r = alloc_set(s, 1, &f->set);
     if (r != VK_SUCCESS)
         return r;
-    VkDescriptorBufferInfo info[2] = {{f->in.handle, s->rows_at, VK_WHOLE_SIZE}, {f->counter.handle, 0, VK_WHOLE_SIZE}};
+    VkDescriptorBufferInfo info[2] = {{f->in.handle, s->rows_at, VK_WHOLE_SIZE},
+                                      {f->counter.handle, 0, VK_WHOLE_SIZE}};
     VkWriteDescriptorSet w[2];
     for (uint32_t i = 0; i < 2; i++) {
         w[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
@@ -152,8 +157,10 @@ static void name_buffer(struct vk_exec *vx, VkBuffer b, const char *name)
 {
     if (!vx->instance.messenger)
         return;
-    PFN_vkVoidFunction f = vkGetInstanceProcAddr(vx->instance.handle, "vkSetDebugUtilsObjectNameEXT");
-    VkDebugUtilsObjectNameInfoEXT info = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
+    PFN_vkVoidFunction f =
+        vkGetInstanceProcAddr(vx->instance.handle, "vkSetDebugUtilsObjectNameEXT");
+    VkDebugUtilsObjectNameInfoEXT info = {.sType =
+                                              VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
                                           .objectType = VK_OBJECT_TYPE_BUFFER,
                                           .objectHandle = (uint64_t)(uintptr_t)b,
                                           .pObjectName = name};
@@ -187,10 +194,12 @@ void vk_record_fini(struct vk_stage *s)
     vkDestroyCommandPool(d, s->commands, NULL); /* and its command buffers */
 }
 
-/* ---- recording --------------------------------------------------------------------------------------------------- */
+/* ---- recording
+   -------------------------------------------------------------------------------------------------
+   -- */
 
-static void barrier(VkCommandBuffer cb, VkPipelineStageFlags from, VkAccessFlags wrote, VkPipelineStageFlags to,
-                    VkAccessFlags access)
+static void barrier(VkCommandBuffer cb, VkPipelineStageFlags from, VkAccessFlags wrote,
+                    VkPipelineStageFlags to, VkAccessFlags access)
 {
     VkMemoryBarrier m = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = wrote, .dstAccessMask = access};
@@ -208,7 +217,8 @@ static void dispatch_grid(const struct vk_stage *s, VkCommandBuffer cb, const st
 {
     uint32_t push[VK_PUSH_WORDS];
     memcpy(push, d->push, sizeof push);
-    uint64_t gx = groups(&grid->dim[0], rows), gy = groups(&grid->dim[1], rows), gz = groups(&grid->dim[2], rows);
+    uint64_t gx = groups(&grid->dim[0], rows), gy = groups(&grid->dim[1], rows),
+             gz = groups(&grid->dim[2], rows);
     if (grid->fold) {
         uint64_t wide = SU_MIN(gx, (uint64_t)VK_GROUPS_MAX);
         vkCmdPushConstants(cb, s->vx->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, push);
@@ -221,15 +231,16 @@ static void dispatch_grid(const struct vk_stage *s, VkCommandBuffer cb, const st
                 push[grid->x_word] = (uint32_t)x;
             if (grid->z_word)
                 push[grid->z_word] = (uint32_t)z;
-            vkCmdPushConstants(cb, s->vx->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, push);
+            vkCmdPushConstants(cb, s->vx->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push,
+                               push);
             vkCmdDispatch(cb, (uint32_t)SU_MIN(gx - x, (uint64_t)VK_GROUPS_MAX), (uint32_t)gy,
                           (uint32_t)SU_MIN(gz - z, (uint64_t)VK_GROUPS_MAX));
         }
     }
 }
 
-static enum su_code record_dispatch(struct vk_stage *s, VkCommandBuffer cb, const struct vk_dispatch *d, uint32_t rows,
-                                    struct su_err *e)
+static enum su_code record_dispatch(struct vk_stage *s, VkCommandBuffer cb,
+                                    const struct vk_dispatch *d, uint32_t rows, struct su_err *e)
 {
     uint64_t r = d->domain == SU_FIXED ? 1 : rows;
     const struct vk_extent *x = &d->grid.dim[0];
@@ -240,9 +251,11 @@ static enum su_code record_dispatch(struct vk_stage *s, VkCommandBuffer cb, cons
         return rc;
     if (d->barrier)
         barrier(cb, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
-                VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+                VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
     vkCmdBindPipeline(cb, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
-    vkCmdBindDescriptorSets(cb, VK_PIPELINE_BIND_POINT_COMPUTE, s->vx->layout, 0, 1, &d->set, 0, NULL);
+    vkCmdBindDescriptorSets(cb, VK_PIPELINE_BIND_POINT_COMPUTE, s->vx->layout, 0, 1, &d->set, 0,
+                            NULL);
     dispatch_grid(s, cb, d, alt ? &d->alt_grid : &d->grid, r);
     return SU_OK;
 }
@@ -253,7 +266,8 @@ static uint64_t bytes_of(const struct vk_stage *s, uint32_t value, uint32_t rows
     return su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : rows);
 }
 
-static void copy_inputs(struct vk_stage *s, VkCommandBuffer cb, const struct vk_flight *f, uint32_t rows)
+static void copy_inputs(struct vk_stage *s, VkCommandBuffer cb, const struct vk_flight *f,
+                        uint32_t rows)
 {
     const struct su_graph *g = s->graph;
     /* The arena may still be in use by the step before. */
@@ -262,31 +276,36 @@ static void copy_inputs(struct vk_stage *s, VkCommandBuffer cb, const struct vk_
             VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
             VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
     for (uint32_t i = 0; i < g->n_input; i++) {
-        VkBufferCopy c = {s->input_at[i], s->layout->offset[g->input[i]], bytes_of(s, g->input[i], rows)};
+        VkBufferCopy c = {s->input_at[i], s->layout->offset[g->input[i]],
+                          bytes_of(s, g->input[i], rows)};
         vkCmdCopyBuffer(cb, f->in.handle, s->arena.handle, 1, &c);
     }
     if (g->n_input)
         barrier(cb, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
                 VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT);
+                VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+                    VK_ACCESS_TRANSFER_READ_BIT);
 }
 
-static void copy_outputs(struct vk_stage *s, VkCommandBuffer cb, const struct vk_flight *f, uint32_t rows)
+static void copy_outputs(struct vk_stage *s, VkCommandBuffer cb, const struct vk_flight *f,
+                         uint32_t rows)
 {
     const struct su_graph *g = s->graph;
-    barrier(cb, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT,
-            VK_ACCESS_TRANSFER_READ_BIT);
+    barrier(cb, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+            VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
     for (uint32_t i = 0; i < g->n_output; i++) {
         uint32_t v = g->output[i].value;
         VkBufferCopy c = {s->layout->offset[v], s->output_at[i], bytes_of(s, v, rows)};
-        vkCmdCopyBuffer(cb, s->layout->fixed[v] ? s->fixed.handle : s->arena.handle, f->out.handle, 1, &c);
+        vkCmdCopyBuffer(cb, s->layout->fixed[v] ? s->fixed.handle : s->arena.handle, f->out.handle,
+                        1, &c);
     }
     barrier(cb, VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
             VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT,
             VK_ACCESS_HOST_READ_BIT);
 }
 
-static enum su_code record(struct vk_stage *s, struct vk_flight *f, VkCommandBuffer cb, uint32_t rows, struct su_err *e)
+static enum su_code record(struct vk_stage *s, struct vk_flight *f, VkCommandBuffer cb,
+                           uint32_t rows, struct su_err *e)
 {
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     VkResult r = vkBeginCommandBuffer(cb, &begin);
@@ -296,7 +315,8 @@ static enum su_code record(struct vk_stage *s, struct vk_flight *f, VkCommandBuf
         vkCmdResetQueryPool(cb, f->queries, 0, s->n_dispatch + 2);
         vkCmdWriteTimestamp(cb, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, f->queries, 0);
     }
-    vkCmdBindDescriptorSets(cb, VK_PIPELINE_BIND_POINT_COMPUTE, s->vx->layout, 1, 1, &f->set, 0, NULL);
+    vkCmdBindDescriptorSets(cb, VK_PIPELINE_BIND_POINT_COMPUTE, s->vx->layout, 1, 1, &f->set, 0,
+                            NULL);
     copy_inputs(s, cb, f, rows);
     enum su_code rc = SU_OK;
     for (uint32_t i = 0; i < s->n_dispatch && rc == SU_OK; i++) {
@@ -306,12 +326,14 @@ static enum su_code record(struct vk_stage *s, struct vk_flight *f, VkCommandBuf
     }
     copy_outputs(s, cb, f, rows);
     if (f->queries)
-        vkCmdWriteTimestamp(cb, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, f->queries, s->n_dispatch + 1);
+        vkCmdWriteTimestamp(cb, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, f->queries,
+                            s->n_dispatch + 1);
     r = vkEndCommandBuffer(cb);
     return rc == SU_OK && r != VK_SUCCESS ? vk_fail(e, r, "stage", "recording") : rc;
 }
 
-enum su_code vk_record_get(struct vk_stage *s, uint32_t slot, uint32_t n_row, VkCommandBuffer *out, struct su_err *e)
+enum su_code vk_record_get(struct vk_stage *s, uint32_t slot, uint32_t n_row, VkCommandBuffer *out,
+                           struct su_err *e)
 {
     struct vk_flight *f = &s->flight[slot];
     uint32_t bucket = 0;

@@ -7,7 +7,8 @@
 
 #define PIECE_ALIGN 256u
 
-/* ---- load ------------------------------------------------------------------------------------------------------ */
+/* ---- load ---------------------------------------------------------------------------------------
+   --------------- */
 
 static enum su_code alloc_tables(struct vk_stage *s, struct su_err *e)
 {
@@ -25,11 +26,13 @@ static enum su_code alloc_tables(struct vk_stage *s, struct su_err *e)
 static enum su_code check_values(const struct su_graph *g, struct su_err *e)
 {
     if (g->n_state)
-        return su_fail(e, SU_EUNSUPPORTED, g->value[g->state[0]].name, "the vulkan backend holds no state yet");
+        return su_fail(e, SU_EUNSUPPORTED, g->value[g->state[0]].name,
+                       "the vulkan backend holds no state yet");
     for (uint32_t i = 0; i < g->n_weight; i++) {
         const struct su_value *v = &g->value[g->weight[i]];
         if (su_dtype_is_block(v->dtype))
-            return su_fail(e, SU_EUNSUPPORTED, v->name, "the vulkan backend reads no weights of type %s",
+            return su_fail(e, SU_EUNSUPPORTED, v->name,
+                           "the vulkan backend reads no weights of type %s",
                            su_dtype_name(v->dtype));
     }
     return SU_OK;
@@ -43,7 +46,8 @@ static void place_pieces(struct vk_stage *s)
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
         s->input_at[i] = at;
-        at += su_align_up(su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : s->t_max), PIECE_ALIGN);
+        at += su_align_up(su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : s->t_max),
+                          PIECE_ALIGN);
     }
     s->rows_at = at;
     s->in_bytes = at + su_align_up(16 + 4ull * s->t_max, PIECE_ALIGN);
@@ -51,28 +55,33 @@ static void place_pieces(struct vk_stage *s)
     for (uint32_t i = 0; i < g->n_output; i++) {
         const struct su_value *v = &g->value[g->output[i].value];
         s->output_at[i] = at;
-        at += su_align_up(su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : s->t_max), PIECE_ALIGN);
+        at += su_align_up(su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : s->t_max),
+                          PIECE_ALIGN);
     }
     s->out_bytes = at;
 }
 
 static enum su_code make_buffers(struct vk_stage *s, struct su_err *e)
 {
-    const VkBufferUsageFlags copy = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    const VkBufferUsageFlags copy =
+        VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
     const VkBufferUsageFlags read = VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT | copy;
-    enum su_code rc = vk_buffer_make(s->vx, s->layout->fixed_bytes, read, VK_PLACE_DEVICE, "weights", &s->fixed, e);
+    enum su_code rc = vk_buffer_make(s->vx, s->layout->fixed_bytes, read, VK_PLACE_DEVICE,
+                                     "weights", &s->fixed, e);
     if (rc == SU_OK)
-        rc = vk_buffer_make(s->vx, s->layout->arena_bytes, read | VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, VK_PLACE_DEVICE,
-                            "arena", &s->arena, e);
+        rc =
+            vk_buffer_make(s->vx, s->layout->arena_bytes, read | VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+                           VK_PLACE_DEVICE, "arena", &s->arena, e);
     for (uint32_t i = 0; i < SU_STAGE_IN_FLIGHT && rc == SU_OK; i++) {
         struct vk_flight *f = &s->flight[i];
-        rc = vk_buffer_make(s->vx, s->in_bytes, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | copy, VK_PLACE_UPLOAD,
-                            "inputs of a step", &f->in, e);
+        rc = vk_buffer_make(s->vx, s->in_bytes, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | copy,
+                            VK_PLACE_UPLOAD, "inputs of a step", &f->in, e);
         if (rc == SU_OK)
-            rc = vk_buffer_make(s->vx, 16, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, VK_PLACE_READBACK, "counter",
-                                &f->counter, e);
+            rc = vk_buffer_make(s->vx, 16, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, VK_PLACE_READBACK,
+                                "counter", &f->counter, e);
         if (rc == SU_OK)
-            rc = vk_buffer_make(s->vx, s->out_bytes, copy, VK_PLACE_READBACK, "outputs of a step", &f->out, e);
+            rc = vk_buffer_make(s->vx, s->out_bytes, copy, VK_PLACE_READBACK, "outputs of a step",
+                                &f->out, e);
     }
     return rc;
 }
@@ -156,7 +165,8 @@ uint64_t vk_bound_bytes(const struct su_stage *stage)
     return s->fixed.bytes + s->arena.bytes;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------ */
+/* ---- steps --------------------------------------------------------------------------------------
+   ---------------- */
 
 static void fill_inputs(const struct vk_stage *s, struct vk_flight *f, const struct su_step *step)
 {
@@ -176,7 +186,8 @@ static void fill_inputs(const struct vk_stage *s, struct vk_flight *f, const str
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
         uint64_t n = su_shape_elements(&v->shape) * (v->domain == SU_FIXED ? 1 : f->n_row);
-        vk_words_from((uint32_t *)(void *)(base + s->input_at[i]), step->input[i], (size_t)n, v->dtype);
+        vk_words_from((uint32_t *)(void *)(base + s->input_at[i]), step->input[i], (size_t)n,
+                      v->dtype);
     }
 }
 
@@ -187,7 +198,8 @@ static enum su_code lost(struct vk_exec *vx, VkResult r, const char *doing, stru
     return vk_fail(e, r, vx->device.info.name, doing);
 }
 
-enum su_code vk_submit(struct su_stage *stage, const struct su_step *step, uint32_t slot, struct su_err *e)
+enum su_code vk_submit(struct su_stage *stage, const struct su_step *step, uint32_t slot,
+                       struct su_err *e)
 {
     struct vk_stage *s = stage->impl;
     struct vk_flight *f = &s->flight[slot];
@@ -197,7 +209,8 @@ enum su_code vk_submit(struct su_stage *stage, const struct su_step *step, uint3
         return rc;
     fill_inputs(s, f, step);
     f->submit_ns = su_clock_mono_ns();
-    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &cb};
+    VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &cb};
     pthread_mutex_lock(&s->vx->queue_lock);
     VkResult r = vkQueueSubmit(s->vx->queue, 1, &info, f->fence);
     pthread_mutex_unlock(&s->vx->queue_lock);
@@ -207,7 +220,8 @@ enum su_code vk_submit(struct su_stage *stage, const struct su_step *step, uint3
 /* Milliseconds between two timestamps of `bits` valid bits. */
 static double between(const struct vk_exec *vx, uint64_t a, uint64_t b)
 {
-    uint64_t mask = vx->device.timestamp_bits >= 64 ? UINT64_MAX : (1ull << vx->device.timestamp_bits) - 1;
+    uint64_t mask =
+        vx->device.timestamp_bits >= 64 ? UINT64_MAX : (1ull << vx->device.timestamp_bits) - 1;
     return (double)((b - a) & mask) * (double)vx->device.timestamp_ns * 1e-6;
 }
 
@@ -223,12 +237,13 @@ static void op_times(const struct vk_stage *s, const uint64_t *stamp, struct su_
     }
 }
 
-static void read_times(const struct vk_stage *s, const struct vk_flight *f, bool want_ops, struct su_step_result *r)
+static void read_times(const struct vk_stage *s, const struct vk_flight *f, bool want_ops,
+                       struct su_step_result *r)
 {
     uint32_t n = s->n_dispatch + 2;
     uint64_t *stamp = f->queries ? su_try_alloc(n, sizeof *stamp) : NULL;
-    if (stamp && vkGetQueryPoolResults(s->vx->handle, f->queries, 0, n, n * sizeof *stamp, stamp, sizeof *stamp,
-                                       VK_QUERY_RESULT_64_BIT) == VK_SUCCESS) {
+    if (stamp && vkGetQueryPoolResults(s->vx->handle, f->queries, 0, n, n * sizeof *stamp, stamp,
+                                       sizeof *stamp, VK_QUERY_RESULT_64_BIT) == VK_SUCCESS) {
         r->ms = between(s->vx, stamp[0], stamp[n - 1]);
         if (want_ops)
             op_times(s, stamp, r);
@@ -238,7 +253,8 @@ static void read_times(const struct vk_stage *s, const struct vk_flight *f, bool
     free(stamp);
 }
 
-enum su_code vk_wait(struct su_stage *stage, uint32_t slot, bool want_ops, struct su_step_result *r, struct su_err *e)
+enum su_code vk_wait(struct su_stage *stage, uint32_t slot, bool want_ops, struct su_step_result *r,
+                     struct su_err *e)
 {
     struct vk_stage *s = stage->impl;
     struct vk_flight *f = &s->flight[slot];
@@ -256,7 +272,9 @@ enum su_code vk_wait(struct su_stage *stage, uint32_t slot, bool want_ops, struc
     return SU_OK;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table
+   -------------------------------------------------------------------------------------------------
+   -- */
 
 static const char *vk_lacks(enum su_op op)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Any words through the SPIR-V gate: it must neither read out of bounds nor let its own output fail. */
+/* Any words through the SPIR-V gate: it must neither read out of bounds nor let its own output
+   fail. */
 #include "base/base.h"
 #include "exec/spirv.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Build step: spvtool OUT.c FILE.spv|FILE.glsl|FILE.h ...: checks and patches each SPIR-V module and writes all of them, and the texts
-   that kernels generated at run time include, as C arrays. A module that breaks a rule breaks the build. */
+/* Build step: spvtool OUT.c FILE.spv|FILE.glsl|FILE.h ...: checks and patches each SPIR-V module
+   and writes all of them, and the texts that kernels generated at run time include, as C arrays. A
+   module that breaks a rule breaks the build. */
 #include "spirv.h"
 
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static enum su_code write_module(FILE *f, unsigned index, const char *path, const struct su_map *m, struct su_err *e)
+static enum su_code write_module(FILE *f, unsigned index, const char *path, const struct su_map *m,
+                                 struct su_err *e)
 {
     if (m->len % 4 != 0)
         return su_fail(e, SU_EFORMAT, path, "%zu bytes are not whole words", m->len);
@@ -32,7 +34,8 @@ static enum su_code write_module(FILE *f, unsigned index, const char *path, cons
     memcpy(word, m->data, m->len);
     uint32_t *patched;
     size_t n;
-    enum su_code rc = su_spirv_patch(base_name(path), word, m->len / 4, &(struct su_spirv_modes){0}, &patched, &n, e);
+    enum su_code rc = su_spirv_patch(base_name(path), word, m->len / 4, &(struct su_spirv_modes){0},
+                                     &patched, &n, e);
     free(word);
     if (rc != SU_OK)
         return rc;

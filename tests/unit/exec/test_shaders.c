@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* shaders/INDEX names every file of the folder and nothing else; every kernel in it was built in and is fully decorated. */
+/* shaders/INDEX names every file of the folder and nothing else; every kernel in it was built in
+   and is fully decorated. */
 #include "base/base.h"
 #include "exec/spirv.h"
 #include "exec/vk_modules.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <cmocka.h>
 
 static struct su_map index_map;
 
@@ -34,7 +36,8 @@ static bool listed(const char *name)
 static int open_index(void **state)
 {
     (void)state;
-    return su_map_open(SU_SOURCE_DIR "/shaders/INDEX", 1u << 20, &index_map, NULL) == SU_OK ? 0 : -1;
+    return su_map_open(SU_SOURCE_DIR "/shaders/INDEX", 1u << 20, &index_map, NULL) == SU_OK ? 0
+                                                                                            : -1;
 }
 
 static int close_index(void **state)

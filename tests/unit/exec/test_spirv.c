@@ -5,17 +5,34 @@
 #include "exec/spirv.h"
 
 #include <setjmp.h>
+#include <spirv/unified1/GLSL.std.450.h>
+#include <spirv/unified1/spirv.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <spirv/unified1/GLSL.std.450.h>
-#include <spirv/unified1/spirv.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmocka.h>
+
 enum id {
-    VOID = 1, FN, MAIN, FLOAT, VEC2, ONE, GLSL, LABEL, INT, INT_ONE, TWO, FLOAT_WIDE, BOOL, POINTER, VAR, RESULT = 30, BOUND = 64
+    VOID = 1,
+    FN,
+    MAIN,
+    FLOAT,
+    VEC2,
+    ONE,
+    GLSL,
+    LABEL,
+    INT,
+    INT_ONE,
+    TWO,
+    FLOAT_WIDE,
+    BOOL,
+    POINTER,
+    VAR,
+    RESULT = 30,
+    BOUND = 64
 };
 
 struct module {
@@ -29,7 +46,8 @@ static void put(struct module *m, uint32_t op, const uint32_t *operand, uint32_t
     memcpy(m->word + m->n, operand, n * 4);
     m->n += n;
 }
-#define PUT(m, op, ...) put(m, op, (const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4)
+#define PUT(m, op, ...)                                                                            \
+    put(m, op, (const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4)
 
 /* Everything before the annotations. */
 static void head(struct module *m)
@@ -79,9 +97,11 @@ static struct module module_with(uint32_t op, const uint32_t *operand, uint32_t 
     body(&m, op, operand, n);
     return m;
 }
-#define MODULE(op, ...) module_with(op, (const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4)
+#define MODULE(op, ...)                                                                            \
+    module_with(op, (const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4)
 
-static enum su_code patch(const struct module *m, struct su_spirv_modes modes, uint32_t **out, size_t *n, struct su_err *e)
+static enum su_code patch(const struct module *m, struct su_spirv_modes modes, uint32_t **out,
+                          size_t *n, struct su_err *e)
 {
     return su_spirv_patch("test", m->word, m->n, &modes, out, n, e);
 }
@@ -98,7 +118,8 @@ static void expect_refused(const struct module *m, enum su_code want, const char
     assert_null(out);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is refused
+   --------------------------------------------------------------------------------------------- */
 
 static void refuses_instructions(void **state)
 {
@@ -129,10 +150,14 @@ static void refuses_instructions(void **state)
         const char *name;
         uint32_t result;
     } unary[] = {
-        {SpvOpConvertFToS, "OpConvertFToS", INT}, {SpvOpConvertFToU, "OpConvertFToU", INT},
-        {SpvOpFConvert, "OpFConvert", FLOAT},     {SpvOpQuantizeToF16, "OpQuantizeToF16", FLOAT},
-        {SpvOpFNegate, "OpFNegate", FLOAT},       {SpvOpIsNan, "OpIsNan", BOOL},
-        {SpvOpIsInf, "OpIsInf", BOOL},            {SpvOpDPdx, "which no rule allows", FLOAT},
+        {SpvOpConvertFToS, "OpConvertFToS", INT},
+        {SpvOpConvertFToU, "OpConvertFToU", INT},
+        {SpvOpFConvert, "OpFConvert", FLOAT},
+        {SpvOpQuantizeToF16, "OpQuantizeToF16", FLOAT},
+        {SpvOpFNegate, "OpFNegate", FLOAT},
+        {SpvOpIsNan, "OpIsNan", BOOL},
+        {SpvOpIsInf, "OpIsInf", BOOL},
+        {SpvOpDPdx, "which no rule allows", FLOAT},
     };
     for (size_t i = 0; i < SU_ARRAY_LEN(unary); i++) {
         struct module m = MODULE(unary[i].op, unary[i].result, RESULT, ONE);
@@ -165,13 +190,24 @@ static void refuses_extended_instructions(void **state)
         uint32_t inst;
         const char *name;
     } bad[] = {
-        {GLSLstd450Fma, "Fma"},     {GLSLstd450Exp, "Exp"},         {GLSLstd450Exp2, "Exp2"},
-        {GLSLstd450Log, "Log"},     {GLSLstd450Log2, "Log2"},       {GLSLstd450Pow, "Pow"},
-        {GLSLstd450Sqrt, "Sqrt"},   {GLSLstd450InverseSqrt, "InverseSqrt"},
-        {GLSLstd450Sin, "Sin"},     {GLSLstd450Cos, "Cos"},         {GLSLstd450FMin, "FMin"},
-        {GLSLstd450FMax, "FMax"},   {GLSLstd450FAbs, "FAbs"},       {GLSLstd450Floor, "Floor"},
-        {GLSLstd450Trunc, "Trunc"}, {GLSLstd450UnpackHalf2x16, "UnpackHalf2x16"},
-        {GLSLstd450NMin, "which no rule allows"}, {4000, "OpExtInst 4000"},
+        {GLSLstd450Fma, "Fma"},
+        {GLSLstd450Exp, "Exp"},
+        {GLSLstd450Exp2, "Exp2"},
+        {GLSLstd450Log, "Log"},
+        {GLSLstd450Log2, "Log2"},
+        {GLSLstd450Pow, "Pow"},
+        {GLSLstd450Sqrt, "Sqrt"},
+        {GLSLstd450InverseSqrt, "InverseSqrt"},
+        {GLSLstd450Sin, "Sin"},
+        {GLSLstd450Cos, "Cos"},
+        {GLSLstd450FMin, "FMin"},
+        {GLSLstd450FMax, "FMax"},
+        {GLSLstd450FAbs, "FAbs"},
+        {GLSLstd450Floor, "Floor"},
+        {GLSLstd450Trunc, "Trunc"},
+        {GLSLstd450UnpackHalf2x16, "UnpackHalf2x16"},
+        {GLSLstd450NMin, "which no rule allows"},
+        {4000, "OpExtInst 4000"},
     };
     for (size_t i = 0; i < SU_ARRAY_LEN(bad); i++) {
         struct module m = MODULE(SpvOpExtInst, FLOAT, RESULT, GLSL, bad[i].inst, ONE, ONE, ONE);
@@ -258,7 +294,9 @@ static void refuses_malformed(void **state)
     expect_refused(&m, SU_EFORMAT, "length");
 }
 
-/* ---- what is added ------------------------------------------------------------------------------------------------ */
+/* ---- what is added
+   ------------------------------------------------------------------------------------------------
+   */
 
 static void decorates(void **state)
 {
@@ -266,7 +304,8 @@ static void decorates(void **state)
     static const uint32_t ops[] = {SpvOpFAdd, SpvOpFSub, SpvOpFMul};
     for (size_t i = 0; i < SU_ARRAY_LEN(ops); i++) {
         for (unsigned vec = 0; vec < 2; vec++) {
-            struct module m = MODULE(ops[i], vec ? VEC2 : FLOAT, RESULT, vec ? TWO : ONE, vec ? TWO : ONE);
+            struct module m =
+                MODULE(ops[i], vec ? VEC2 : FLOAT, RESULT, vec ? TWO : ONE, vec ? TWO : ONE);
             struct su_spirv_info info;
             assert_int_equal(su_spirv_inspect("test", m.word, m.n, &info, NULL), SU_OK);
             assert_int_equal(info.float_ops, 1);
@@ -278,7 +317,9 @@ static void decorates(void **state)
             assert_int_equal(n, m.n + 3);
             assert_int_equal(su_spirv_inspect("test", out, n, &info, NULL), SU_OK);
             assert_int_equal(info.undecorated, 0);
-            assert_int_equal(su_spirv_patch("test", out, n, &(struct su_spirv_modes){0}, &again, &n_again, NULL), SU_OK);
+            assert_int_equal(
+                su_spirv_patch("test", out, n, &(struct su_spirv_modes){0}, &again, &n_again, NULL),
+                SU_OK);
             assert_int_equal(n_again, n);
             assert_memory_equal(again, out, n * 4);
             free(out);
@@ -309,7 +350,8 @@ static void adds_modes(void **state)
         assert_int_equal(su_spirv_inspect("test", out, n, &info, NULL), SU_OK);
         assert_int_equal(info.rte32, modes.rte32);
         assert_int_equal(info.preserve32, modes.preserve32);
-        const uint32_t rte[] = {4u << 16 | SpvOpExecutionMode, MAIN, SpvExecutionModeRoundingModeRTE, 32};
+        const uint32_t rte[] = {4u << 16 | SpvOpExecutionMode, MAIN,
+                                SpvExecutionModeRoundingModeRTE, 32};
         const uint32_t cap[] = {2u << 16 | SpvOpCapability, SpvCapabilitySignedZeroInfNanPreserve};
         assert_int_equal(has_words(out, n, rte, 4), modes.rte32);
         assert_int_equal(has_words(out, n, cap, 2), modes.preserve32);
@@ -326,9 +368,12 @@ static void adds_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_instructions), cmocka_unit_test(refuses_extended_instructions),
-        cmocka_unit_test(refuses_declarations), cmocka_unit_test(refuses_malformed),
-        cmocka_unit_test(decorates),            cmocka_unit_test(adds_modes),
+        cmocka_unit_test(refuses_instructions),
+        cmocka_unit_test(refuses_extended_instructions),
+        cmocka_unit_test(refuses_declarations),
+        cmocka_unit_test(refuses_malformed),
+        cmocka_unit_test(decorates),
+        cmocka_unit_test(adds_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void lists(void **state)
 {
@@ -30,7 +31,8 @@ static void lists(void **state)
         assert_string_not_equal(su_device_kind_name(d[i].kind), "?");
         if (d[i].usable) {
             assert_string_equal(d[i].reason, "");
-            assert_true(d[i].vram_bytes > 0 && d[i].max_push_constants >= 128 && d[i].max_buffer_range > 0);
+            assert_true(d[i].vram_bytes > 0 && d[i].max_push_constants >= 128 &&
+                        d[i].max_buffer_range > 0);
             assert_true(d[i].api_version >= (1u << 22 | 1u << 12));
         } else {
             assert_true(d[i].reason[0] && d[i].remedy[0]);
@@ -86,7 +88,8 @@ static void without_driver(void **state)
     assert_null(d);
     assert_int_equal(n, 0);
     assert_non_null(strstr(e.msg, "mesa-vulkan-drivers"));
-    assert_int_equal(su_exec_open(&(struct su_exec_opts){.backend = SU_BACKEND_VULKAN}, &x, &e), SU_ENODEV);
+    assert_int_equal(su_exec_open(&(struct su_exec_opts){.backend = SU_BACKEND_VULKAN}, &x, &e),
+                     SU_ENODEV);
     assert_null(x);
     assert_non_null(strstr(e.msg, "mesa-vulkan-drivers"));
     unsetenv("VK_DRIVER_FILES");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Random graphs on the Vulkan device against the interpreter, by bits: fusion on and off, workgroup sizes, batch sizes. */
+/* Random graphs on the Vulkan device against the interpreter, by bits: fusion on and off, workgroup
+   sizes, batch sizes. */
 #include "vk_case.h"
 
 #include "support/random_graph.h"
@@ -8,8 +9,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static uint64_t count(uint64_t few, uint64_t full)
 {

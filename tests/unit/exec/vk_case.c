@@ -30,7 +30,8 @@ struct su_exec *vk_case_open(const struct su_exec_opts *opts)
     return x;
 }
 
-static enum su_code read_weight(void *ctx, uint32_t weight, uint64_t offset, void *dst, size_t n, struct su_err *e)
+static enum su_code read_weight(void *ctx, uint32_t weight, uint64_t offset, void *dst, size_t n,
+                                struct su_err *e)
 {
     const struct su_random_case *c = ctx;
     if (offset > c->weight_bytes[weight] || n > c->weight_bytes[weight] - offset)
@@ -70,8 +71,8 @@ struct su_random_case *vk_case_of(struct su_graph *g, uint32_t n_row, uint64_t s
 }
 
 /* Compares rows [first, first + n) of every output. */
-static const char *compare(const struct su_random_case *c, const struct su_eval *want, const struct su_step_result *got,
-                           uint32_t first, uint32_t n)
+static const char *compare(const struct su_random_case *c, const struct su_eval *want,
+                           const struct su_step_result *got, uint32_t first, uint32_t n)
 {
     const struct su_graph *g = c->graph;
     uint32_t emitted_before = 0, emitted = 0;
@@ -91,16 +92,17 @@ static const char *compare(const struct su_random_case *c, const struct su_eval 
         for (size_t i = 0; i < rows * row / 4; i++) {
             uint32_t a = su_le32(w + 4 * i), b = su_le32((const uint8_t *)got->output[o] + 4 * i);
             if (a != b)
-                return say("output %u (value %u, %s): row %zu element %zu is %08x, want %08x", o, g->output[o].value,
-                           v->kind == SU_VALUE_NODE ? su_op_name(g->node[v->node].op) : "source", first + i / (row / 4),
-                           i % (row / 4), b, a);
+                return say("output %u (value %u, %s): row %zu element %zu is %08x, want %08x", o,
+                           g->output[o].value,
+                           v->kind == SU_VALUE_NODE ? su_op_name(g->node[v->node].op) : "source",
+                           first + i / (row / 4), i % (row / 4), b, a);
         }
     }
     return NULL;
 }
 
-static enum su_code submit(struct su_stage *s, const struct su_random_case *c, uint32_t first, uint32_t n,
-                           uint64_t *ticket, struct su_err *e)
+static enum su_code submit(struct su_stage *s, const struct su_random_case *c, uint32_t first,
+                           uint32_t n, uint64_t *ticket, struct su_err *e)
 {
     const void *in[SU_GRAPH_ARG_MAX * 4];
     for (uint32_t i = 0; i < c->graph->n_input; i++) {
@@ -112,8 +114,8 @@ static enum su_code submit(struct su_stage *s, const struct su_random_case *c, u
     return su_stage_submit(s, &step, ticket, e);
 }
 
-static const char *run_all(struct su_stage *s, const struct su_random_case *c, const struct su_eval *want,
-                           uint32_t batch)
+static const char *run_all(struct su_stage *s, const struct su_random_case *c,
+                           const struct su_eval *want, uint32_t batch)
 {
     struct su_err e = {0};
     uint32_t sent = 0, done = 0;
@@ -140,7 +142,8 @@ static const char *run_all(struct su_stage *s, const struct su_random_case *c, c
         done += n;
     }
     if (batch >= c->n_row && saturations != su_eval_saturations(want))
-        return say("%" PRIu64 " saturations, want %" PRIu64, saturations, su_eval_saturations(want));
+        return say("%" PRIu64 " saturations, want %" PRIu64, saturations,
+                   su_eval_saturations(want));
     return NULL;
 }
 
@@ -164,8 +167,8 @@ const char *vk_case_check(struct su_exec *x, const struct su_random_case *c, uin
         if (su_layout_build(c->graph, SU_MIN(batch, c->n_row), 1, &l, &e) != SU_OK)
             bad = say("layout: %s", e.msg);
         else if (su_stage_bound_bytes(s) > l->fixed_bytes / 64 * 65 + l->arena_bytes)
-            bad = say("%" PRIu64 " bytes bound; the plan has %" PRIu64 " + %" PRIu64, su_stage_bound_bytes(s),
-                      l->fixed_bytes, l->arena_bytes);
+            bad = say("%" PRIu64 " bytes bound; the plan has %" PRIu64 " + %" PRIu64,
+                      su_stage_bound_bytes(s), l->fixed_bytes, l->arena_bytes);
         else
             bad = run_all(s, c, want, batch);
         su_layout_free(l);
