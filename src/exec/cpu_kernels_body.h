@@ -386,7 +386,7 @@ static void map_cast(enum su_dtype in, enum su_dtype out, struct map_args *m)
     else if (in == SU_F32 && out == SU_I32)
         MAP1(float, int32_t, cm_to_i32(x));
     else if (in == SU_F32 && out == SU_U32)
-        MAP1(float, int32_t, cm_bits(x) & CM_SIGN ? 0 : cm_to_i32(x));
+        MAP1(float, uint32_t, (uint32_t)cm_to_i32(x) & ((cm_bits(x) >> 31) - 1u));
     else if (in == SU_I32 && out == SU_F32)
         MAP1(int32_t, float, cm_from_i32(x));
     else if (out == SU_F32 && in != SU_F32)
@@ -594,7 +594,7 @@ static float tree(float *lane)
 static inline float fz(float x)
 {
     uint32_t u = cm_bits(x);
-    return cm_float((u & ~CM_SIGN) < 0x27800000u ? 0 : u);
+    return cm_float(u & (((u & ~CM_SIGN) < 0x27800000u) - 1u));
 }
 
 static float CPU_FN(sum)(const float *x, size_t n)
