@@ -5,10 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "session.h"
+
 #define DEFAULT_LIMIT (4ull << 30)
-#define STATEFUL                                                                                   \
-    "it reads rows of a session before this dispatch, which are no part of a graph's values"
-#define QUANTISED "block-quantised weights are computed by the backends only"
 
 struct su_eval {
     uint32_t n_value, n_row, n_emit;
@@ -70,19 +69,19 @@ static const struct su_eval_op ops[SU_OP_COUNT] = {
     [SU_OP_CONST] = {.run = su_eval_const},
     [SU_OP_IOTA] = {.run = su_eval_iota},
     [SU_OP_MATMUL] = {.run = su_eval_matmul},
-    [SU_OP_QMATMUL] = {.lacks = QUANTISED},
+    [SU_OP_QMATMUL] = {.run = su_eval_qmatmul, .scratch = su_eval_qmatmul_scratch},
     [SU_OP_CONV2D] = {.run = su_eval_conv2d, .scratch = su_eval_conv2d_scratch},
     [SU_OP_MAXPOOL] = {.run = su_eval_pool},
     [SU_OP_AVGPOOL] = {.run = su_eval_pool},
     [SU_OP_LAYERNORM] = {.run = su_eval_layernorm},
     [SU_OP_RMSNORM] = {.run = su_eval_rmsnorm},
     [SU_OP_SOFTMAX] = {.run = su_eval_softmax},
-    [SU_OP_ROPE] = {.lacks = STATEFUL},
-    [SU_OP_STATE_APPEND] = {.lacks = STATEFUL},
-    [SU_OP_ATTENTION] = {.lacks = STATEFUL},
+    [SU_OP_ROPE] = {.run = su_eval_rope, .scratch = su_eval_rope_scratch},
+    [SU_OP_STATE_APPEND] = {.run = su_eval_state_append},
+    [SU_OP_ATTENTION] = {.run = su_eval_attention, .scratch = su_eval_attention_scratch},
     [SU_OP_SELECT_EMITTED] = {.run = su_eval_same},
-    [SU_OP_MOE_ROUTE] = {.lacks = "routing among experts is computed by the backends only"},
-    [SU_OP_QMATMUL_ID] = {.lacks = QUANTISED},
+    [SU_OP_MOE_ROUTE] = {.run = su_eval_moe_route, .scratch = su_eval_moe_route_scratch},
+    [SU_OP_QMATMUL_ID] = {.run = su_eval_qmatmul_id, .scratch = su_eval_qmatmul_scratch},
     [SU_OP_SAMPLE] = {.lacks = "sampling is done by the host, not within a graph"},
 };
 
@@ -102,14 +101,46 @@ static enum su_code check_supported(const struct su_graph *g, struct su_err *e)
                            "the reference interpreter lacks node %" PRIu32 ": %s", i,
                            ops[op].lacks);
     }
-    for (uint32_t i = 0; i < g->n_weight; i++) {
-        const struct su_value *v = &g->value[g->weight[i]];
-        if (su_dtype_is_block(v->dtype))
-            return su_fail(e, SU_EUNSUPPORTED, v->name,
-                           "the reference interpreter reads no weights of type %s: %s",
-                           su_dtype_name(v->dtype), QUANTISED);
-    }
     return SU_OK;
+}
+
+/* Every row of a stateful graph must be the next position of its session. */
+static enum su_code check_sessions(const struct su_graph *g, const struct su_eval_args *a,
+                                   struct su_err *e)
+{
+    if (g->n_state == 0)
+        return SU_OK;
+    uint32_t *next = su_try_alloc(SU_MAX(a->n_session, 1u), sizeof *next);
+    enum su_code c =
+        next ? SU_OK : su_fail(e, SU_ENOMEM, "sessions", "no memory for their lengths");
+    for (uint32_t i = 0; i < a->n_session && !c; i++) {
+        if (!a->session[i] || a->session[i]->n_state != g->n_state)
+            c = su_fail(e, SU_EINVAL, "sessions", "number %" PRIu32 " was not made for this graph",
+                        i);
+        else
+            next[i] = a->session[i]->length;
+    }
+    for (uint32_t i = 0; i < a->n_row && !c; i++) {
+        const struct su_row *r = &a->row[i];
+        if (r->session >= a->n_session)
+            c = su_fail(e, SU_EINVAL, "rows",
+                        "row %" PRIu32 " names session %" PRIu32 " of %" PRIu32, i, r->session,
+                        a->n_session);
+        else if (r->position != next[r->session])
+            c = su_fail(e, SU_EINVAL, "rows",
+                        "row %" PRIu32 " is position %" PRIu32 " of session %" PRIu32
+                        ", whose next is %" PRIu32,
+                        i, r->position, r->session, next[r->session]);
+        else if (r->position >= a->session[r->session]->ctx)
+            c = su_fail(e, SU_ELIMIT, "rows",
+                        "position %" PRIu32 " is beyond the %" PRIu32 " that session %" PRIu32
+                        " holds",
+                        r->position, a->session[r->session]->ctx, r->session);
+        else
+            next[r->session]++;
+    }
+    free(next);
+    return c;
 }
 
 static enum su_code check_args(const struct su_graph *g, const struct su_eval_args *a,
@@ -128,7 +159,8 @@ static enum su_code check_args(const struct su_graph *g, const struct su_eval_ar
     for (uint32_t i = 0; i < g->n_weight; i++)
         if (!a->weight || !a->weight[i])
             return su_fail(e, SU_EINVAL, g->value[g->weight[i]].name, "no data for this weight");
-    return check_supported(g, e);
+    enum su_code c = check_supported(g, e);
+    return c ? c : check_sessions(g, a, e);
 }
 
 static uint64_t rows_of(const struct su_eval *ev, enum su_domain d)
@@ -218,30 +250,57 @@ static void place(const struct su_eval *ev, const struct su_graph *g, struct su_
             at = 0;
         else if (v->domain == SU_ROWS && domain == SU_EMIT)
             at = ev->emitted[r];
-        k->in[i].w = ev->data[n->arg[i]] + at * su_shape_elements(&v->shape);
+        if (ev->data[n->arg[i]])
+            k->in[i].w = ev->data[n->arg[i]] + at * su_shape_elements(&v->shape);
     }
     for (uint32_t i = 0; i < n->n_out; i++) {
         uint32_t id = n->first_out + i;
-        k->out[i].w = ev->data[id] + r * su_shape_elements(&g->value[id].shape);
+        if (ev->data[id])
+            k->out[i].w = ev->data[id] + r * su_shape_elements(&g->value[id].shape);
     }
 }
 
-static enum su_code run_node(struct su_eval *ev, const struct su_graph *g, const struct su_node *n,
+/* Which state of the graph a value is: the source itself, or what an append made of it. */
+static uint32_t state_of(const struct su_graph *g, uint32_t id)
+{
+    while (g->value[id].kind == SU_VALUE_NODE)
+        id = g->node[g->value[id].node].arg[1];
+    uint32_t i = 0;
+    while (g->state[i] != id)
+        i++;
+    return i;
+}
+
+static enum su_code bind_arg(struct su_eval *ev, const struct su_graph *g, struct su_kernel *k,
+                             uint32_t i, struct su_err *e)
+{
+    uint32_t id = k->node->arg[i];
+    const struct su_value *v = &g->value[id];
+    k->in[i] = (struct su_eval_in){
+        .type = su_dtype_seen(v->dtype), .shape = &v->shape, .stored = v->dtype};
+    if (su_value_is_state(v))
+        k->in[i].state = state_of(g, id);
+    else if (su_dtype_is_block(v->dtype))
+        k->in[i].raw = ev->source[id];
+    else if (!ev->data[id])
+        return load(ev, g, id, e);
+    return SU_OK;
+}
+
+static enum su_code run_node(struct su_eval *ev, const struct su_graph *g,
+                             const struct su_eval_args *a, const struct su_node *n,
                              struct su_err *e)
 {
     const struct su_eval_op *op = &ops[n->op];
     struct su_kernel k = {.node = n};
     uint64_t bytes = 0;
     enum su_code c;
-    for (uint32_t i = 0; i < n->n_arg; i++) {
-        const struct su_value *v = &g->value[n->arg[i]];
-        if (!ev->data[n->arg[i]] && (c = load(ev, g, n->arg[i], e)))
+    for (uint32_t i = 0; i < n->n_arg; i++)
+        if ((c = bind_arg(ev, g, &k, i, e)))
             return c;
-        k.in[i].type = su_dtype_seen(v->dtype);
-        k.in[i].shape = &v->shape;
-    }
     for (uint32_t i = 0; i < n->n_out; i++) {
-        if ((c = hold(ev, g, n->first_out + i, su_op_name(n->op), e)))
+        bool state = su_value_is_state(&g->value[n->first_out + i]);
+        if (!state && (c = hold(ev, g, n->first_out + i, su_op_name(n->op), e)))
             return c;
         k.out[i].type = g->value[n->first_out + i].dtype;
         k.out[i].shape = &g->value[n->first_out + i].shape;
@@ -254,6 +313,8 @@ static enum su_code run_node(struct su_eval *ev, const struct su_graph *g, const
     uint64_t rows = rows_of(ev, g->value[n->first_out].domain);
     for (uint64_t r = 0; r < rows; r++) {
         place(ev, g, &k, r);
+        k.row = &a->row[r]; /* ops that look at it are of domain ROWS */
+        k.session = g->n_state ? a->session[k.row->session] : NULL;
         op->run(&k);
     }
     free(k.scratch);
@@ -277,7 +338,7 @@ static enum su_code run(struct su_eval *ev, const struct su_graph *g, const stru
 {
     enum su_code c;
     for (uint32_t i = 0; i < g->n_node; i++) {
-        if ((c = run_node(ev, g, &g->node[i], e)))
+        if ((c = run_node(ev, g, a, &g->node[i], e)))
             return c;
         if (!a->keep_all)
             release_dead(ev, &g->node[i]);
@@ -328,11 +389,14 @@ enum su_code su_graph_eval(const struct su_graph *g, const struct su_eval_args *
     if (!ev)
         return su_fail(e, SU_ENOMEM, "graph", "no memory to evaluate it");
     c = run(ev, g, args, e);
-    if (c)
+    if (c) {
         su_eval_free(ev);
-    else
-        *out = ev;
-    return c;
+        return c;
+    }
+    for (uint32_t i = 0; i < args->n_row && g->n_state; i++)
+        args->session[args->row[i].session]->length++;
+    *out = ev;
+    return SU_OK;
 }
 
 const void *su_eval_value(const struct su_eval *ev, uint32_t value, size_t *bytes)

@@ -23,12 +23,31 @@ void su_eval_gather(struct su_kernel *k)
             pick(dst, k->in[0].w + o * n * inner, n, inner, k->in[1].w[i]);
 }
 
+/* Row `index` of a block-quantised table. */
+static void pick_blocks(struct su_kernel *k, uint32_t *dst, uint64_t n, uint64_t words,
+                        uint32_t index)
+{
+    enum su_dtype type = k->in[0].stored;
+    uint64_t bytes = words / su_dtype_block_elements(type) * su_dtype_block_bytes(type);
+    if (index >= n) {
+        memset(dst, 0, words * sizeof *dst);
+        return;
+    }
+    su_tensor_decode(type, k->in[0].raw + index * bytes, words, (float *)(void *)dst);
+    for (uint64_t i = 0; i < words; i++)
+        dst[i] = su_eval_fixed(k, su_f(dst[i]));
+}
+
 void su_eval_embedding(struct su_kernel *k)
 {
     const struct su_shape *table = k->in[0].shape;
     uint64_t count = su_shape_elements(k->in[1].shape), words = table->dim[1];
-    for (uint64_t i = 0; i < count; i++)
-        pick(k->out[0].w + i * words, k->in[0].w, table->dim[0], words, k->in[1].w[i]);
+    for (uint64_t i = 0; i < count; i++) {
+        if (k->in[0].raw)
+            pick_blocks(k, k->out[0].w + i * words, table->dim[0], words, k->in[1].w[i]);
+        else
+            pick(k->out[0].w + i * words, k->in[0].w, table->dim[0], words, k->in[1].w[i]);
+    }
 }
 
 void su_eval_const(struct su_kernel *k)

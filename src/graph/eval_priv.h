@@ -15,6 +15,9 @@ struct su_eval_in {
     enum su_dtype type; /* F32, I32, U32, BOOL */
     const struct su_shape *shape;
     const uint32_t *w;
+    enum su_dtype stored; /* a weight's type in its file */
+    const uint8_t *raw; /* a block-quantised weight as stored; then w is NULL */
+    uint32_t state; /* which state of the graph, for an argument that is one; then w is NULL */
 };
 struct su_eval_out {
     enum su_dtype type;
@@ -27,6 +30,8 @@ struct su_kernel {
     struct su_eval_out out[2];
     void *scratch; /* as many bytes as the kernel's scratch function asked for */
     uint64_t saturated; /* results that sat changed */
+    const struct su_row *row; /* of domain ROWS */
+    struct su_session *session; /* of that row; NULL in a graph without states */
 };
 
 /* scratch (may be NULL) reads only node, types and shapes. */
@@ -100,5 +105,15 @@ void su_eval_pool(struct su_kernel *k);
 void su_eval_layernorm(struct su_kernel *k);
 void su_eval_rmsnorm(struct su_kernel *k);
 void su_eval_softmax(struct su_kernel *k);
+void su_eval_qmatmul(struct su_kernel *k);
+uint64_t su_eval_qmatmul_scratch(const struct su_kernel *k);
+void su_eval_qmatmul_id(struct su_kernel *k);
+void su_eval_rope(struct su_kernel *k);
+uint64_t su_eval_rope_scratch(const struct su_kernel *k);
+void su_eval_state_append(struct su_kernel *k);
+void su_eval_attention(struct su_kernel *k);
+uint64_t su_eval_attention_scratch(const struct su_kernel *k);
+void su_eval_moe_route(struct su_kernel *k);
+uint64_t su_eval_moe_route_scratch(const struct su_kernel *k);
 
 #endif

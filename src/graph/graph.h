@@ -261,6 +261,12 @@ void su_eval_free(struct su_eval *ev);
 /* NULL when the interpreter implements the op, else a one-line reason. */
 const char *su_eval_lacks(enum su_op op);
 
+/* cos and sin of the angles by which a rope node turns position `position`: turn[2 i] and turn[2 i + 1] for
+   pair i of dims / 2. factors: its second argument's elements, or NULL. Computed in double by
+   additions, multiplications, divisions and our own range reduction, rounded once, so every host
+   gives the same bits; backends take their tables from here. Assumes a node su_graph_add_node took. */
+void su_rope_turns(const struct su_node *n, const float *factors, uint32_t position, float *turn);
+
 /* Leaf digest of one step: sha256("splitup/leaf" ‖ u64 index ‖ for each part: u64 bytes ‖
    bytes). */
 struct su_bytes {
@@ -300,6 +306,9 @@ int32_t su_num_to_i32(float x); /* toward zero, saturates at +-2^22 */
 /* (v >> 16)·65536 + (v & 0xffff): exact halves, one rounding (RTE) */
 float su_num_from_i32(int32_t v);
 float su_num_from_u32(uint32_t v);
+uint16_t su_num_to_f16(float x); /* N8: nearest even; |x| < 2^-14 -> 0, saturates at 65504 */
+/* N4: 32 activations to quants; returns the scale d, 0 when all quants are 0. */
+float su_num_quantise(const float x[32], int8_t q[32]);
 float su_num_sum(const float *x, size_t n); /* N6: 32 lanes, tree */
 float su_num_dot(const float *a, const float *b, size_t n); /* N5: segments of 256 */
 

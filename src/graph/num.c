@@ -382,6 +382,40 @@ float su_num_tree(float lane[SU_LANES])
     return lane[0];
 }
 
+/* The bit pattern of a half. Exponents 113 .. 142 are those of normal halves; the 13 bits cut off round to even. */
+uint16_t su_num_to_f16(float x)
+{
+    uint32_t u = su_f32_bits(x), sign = u >> 16 & 0x8000u, a = u & ~SIGN;
+    if (a < 0x38800000u) /* 2^-14 */
+        return (uint16_t)sign;
+    if (a > 0x477fe000u) /* 65504 */
+        a = 0x477fe000u;
+    a = a + 0xfffu + (a >> 13 & 1u);
+    return (uint16_t)(sign | (a - 0x38000000u) >> 13);
+}
+
+/* am = the largest |x|; below 2^-48: all 0. d = am * recip(127), id = recip(d), q = bits(x * id + MAGIC) - bits(MAGIC), clamped. */
+float su_num_quantise(const float x[32], int8_t q[32])
+{
+    uint32_t am = 0;
+    for (unsigned i = 0; i < 32; i++) {
+        uint32_t a = su_f32_bits(x[i]) & ~SIGN;
+        am = a > am ? a : am;
+    }
+    memset(q, 0, 32);
+    if (am < 0x27800000u)
+        return 0.0f;
+    float d = f(am) * su_num_recip(127.0f);
+    float id = su_num_recip(d);
+    for (unsigned i = 0; i < 32; i++) {
+        float t = x[i] * id;
+        t = t + f(MAGIC);
+        int32_t n = (int32_t)(su_f32_bits(t) - MAGIC);
+        q[i] = (int8_t)(n > 127 ? 127 : n < -127 ? -127 : n);
+    }
+    return d;
+}
+
 float su_num_sum(const float *x, size_t n)
 {
     float lane[SU_LANES] = {0};

@@ -30,6 +30,18 @@ bool contracted_works(void)
 #pragma GCC optimize("O2", "fp-contract=fast")
 #endif
 
+#define su_eval_attention contracted_eval_attention
+#define su_eval_attention_scratch contracted_eval_attention_scratch
+#define su_eval_moe_route contracted_eval_moe_route
+#define su_eval_moe_route_scratch contracted_eval_moe_route_scratch
+#define su_eval_qmatmul contracted_eval_qmatmul
+#define su_eval_qmatmul_id contracted_eval_qmatmul_id
+#define su_eval_qmatmul_scratch contracted_eval_qmatmul_scratch
+#define su_eval_rope contracted_eval_rope
+#define su_eval_rope_scratch contracted_eval_rope_scratch
+#define su_eval_state_append contracted_eval_state_append
+#define su_num_quantise contracted_num_quantise
+#define su_num_to_f16 contracted_num_to_f16
 #define su_eval_argmax contracted_eval_argmax
 #define su_eval_concat contracted_eval_concat
 #define su_eval_const contracted_eval_const
@@ -94,6 +106,8 @@ bool contracted_works(void)
 #include "../../../src/graph/eval.c"
 #include "../../../src/graph/eval_elementwise.c"
 #include "../../../src/graph/eval_index.c"
+#include "../../../src/graph/eval_quant.c"
+#include "../../../src/graph/eval_seq.c"
 #include "../../../src/graph/eval_linear.c"
 #include "../../../src/graph/eval_move.c"
 #include "../../../src/graph/eval_norm.c"
