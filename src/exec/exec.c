@@ -111,6 +111,16 @@ enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t
                            "node %u: the %s backend lacks this op (%s)", n,
                            backends[x->backend].name, why);
     }
+    if (g->n_state > 0)
+        return su_fail(e, SU_EUNSUPPORTED, g->value[g->state[0]].name,
+                       "stages hold no states of sequence models yet");
+    for (uint32_t i = 0; i < g->n_weight; i++) {
+        const struct su_value *v = &g->value[g->weight[i]];
+        if (su_dtype_is_block(v->dtype) && x->backend != SU_BACKEND_REFERENCE)
+            return su_fail(e, SU_EUNSUPPORTED, v->name,
+                           "the %s backend reads no block-quantised weights (%s)",
+                           backends[x->backend].name, su_dtype_name(v->dtype));
+    }
     struct su_stage *s = su_alloc(sizeof *s);
     s->exec = x;
     s->graph = g;

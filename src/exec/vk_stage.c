@@ -278,12 +278,27 @@ enum su_code vk_wait(struct su_stage *stage, uint32_t slot, bool want_ops, struc
 
 static const char *vk_lacks(enum su_op op)
 {
-    return su_eval_lacks(op);
+    switch (op) {
+    case SU_OP_QMATMUL:
+    case SU_OP_ROPE:
+    case SU_OP_STATE_APPEND:
+    case SU_OP_ATTENTION:
+    case SU_OP_MOE_ROUTE:
+    case SU_OP_QMATMUL_ID:
+    case SU_OP_SAMPLE:
+        return "sequence models are not implemented on this backend";
+    default:
+        return (unsigned)op < SU_OP_COUNT ? NULL : "unknown op";
+    }
 }
 
 static unsigned vk_pipelines(const struct su_exec *x)
 {
-    return ((const struct vk_exec *)x->impl)->n_pipeline;
+    struct vk_exec *vx = x->impl;
+    pthread_mutex_lock(&vx->pipeline_lock);
+    unsigned n = vx->n_pipeline;
+    pthread_mutex_unlock(&vx->pipeline_lock);
+    return n;
 }
 
 const struct su_backend_ops su_backend_vulkan = {
