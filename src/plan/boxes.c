@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tasks stand in layers by their longest way from an input. An edge that passes a layer has a slot there too, so edges only
-   ever join neighbouring layers. */
+/* Tasks stand in layers by their longest way from an input. An edge that passes a layer has a slot
+   there too, so edges only ever join neighbouring layers. */
 #define BOX_TASKS_MAX 16u
 #define SLOTS_MAX 128u
 #define WIRES_MAX 256u
@@ -115,7 +115,8 @@ static bool add_wires(struct boxes *b, uint32_t layer)
     return true;
 }
 
-/* Slots of a layer side by side, in the order of where their edges come from. False when the layer is too wide. */
+/* Slots of a layer side by side, in the order of where their edges come from. False when the layer
+   is too wide. */
 static bool place_layer(struct boxes *b, uint32_t layer)
 {
     uint32_t n = b->first[layer + 1] - b->first[layer], passes = 0, at[SLOTS_MAX];
@@ -154,9 +155,10 @@ static bool place_layer(struct boxes *b, uint32_t layer)
     return true;
 }
 
-/* ---- wires ------------------------------------------------------------------------------------- */
+/* ---- wires ----------------------------------------------------------------------------------- */
 
-/* Wires leave at even columns and arrive at odd ones, so that two of them never run down the same column. */
+/* Wires leave at even columns and arrive at odd ones, so that two of them never run down the same
+   column. */
 static uint32_t port_of(const struct slot *s, uint32_t number, uint32_t count, uint32_t parity)
 {
     uint32_t x = s->x + (2 * number + 1) * s->w / (2 * count);
@@ -220,7 +222,7 @@ static void route(struct boxes *b)
     }
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 /* Line i of the box of a task into out; false beyond the last. */
 static bool box_line(const struct boxes *b, uint32_t task, uint32_t i, char *out, size_t cap)
@@ -304,7 +306,8 @@ static void draw_slot(const struct boxes *b, struct su_plan_canvas *c, uint32_t 
     su_plan_canvas_text(c, s->x + 1, y, text, n);
 }
 
-/* Room for a label to the right of wire k, up to the next wire of the same reader or the next slot. */
+/* Room for a label to the right of wire k, up to the next wire of the same reader or the next slot.
+   */
 static uint32_t label_room(const struct boxes *b, uint32_t k)
 {
     const struct wire *w = &b->wire[k];

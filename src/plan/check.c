@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* An independent reading of a plan: nothing here uses the code that made it, apart from su_layout_build. */
+/* An independent reading of a plan: nothing here uses the code that made it, apart from
+   su_layout_build. */
 #include "plan_priv.h"
 
 #include <inttypes.h>
@@ -155,7 +156,7 @@ static enum su_code check_results(struct check *w)
     return SU_OK;
 }
 
-/* ---- sources ----------------------------------------------------------------------------------- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 static uint64_t rows_of(const struct su_value *v)
 {
@@ -247,7 +248,7 @@ static enum su_code check_sources_complete(struct check *w)
     return SU_OK;
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static enum su_code check_memory(struct check *w, const struct su_plan_task *t)
 {

@@ -83,7 +83,7 @@ uint64_t su_plan_art_edge(const struct su_plan *p, uint32_t from, uint32_t to)
     return bytes;
 }
 
-/* ---- one line per task ------------------------------------------------------------------------- */
+/* ---- one line per task ----------------------------------------------------------------------- */
 
 #define LANES_MAX 16u
 
@@ -104,7 +104,8 @@ static uint32_t last_reader(const struct su_plan *p, uint32_t task)
     return last;
 }
 
-/* The lane for a new task: the first that ends with it, else the first free one; UINT32_MAX when all are taken. */
+/* The lane for a new task: the first that ends with it, else the first free one; UINT32_MAX when
+   all are taken. */
 static uint32_t lane_for(const struct su_plan *p, struct lanes *l, uint32_t task)
 {
     uint32_t free_lane = UINT32_MAX;

@@ -22,7 +22,7 @@ void su_plan_canvas_text(struct su_plan_canvas *c, uint32_t x, uint32_t y, const
                          uint32_t room);
 void su_plan_canvas_write(const struct su_plan_canvas *c, bool utf8, struct su_buf *out);
 
-/* ---- texts of a task --------------------------------------------------------------------------- */
+/* ---- texts of a task ------------------------------------------------------------------------- */
 
 struct su_plan_art {
     const struct su_plan *p;
@@ -39,7 +39,8 @@ uint64_t su_plan_art_edge(const struct su_plan *p, uint32_t from, uint32_t to);
 /* "3.03M" */
 const char *su_plan_count_text(uint64_t v, char out[32]);
 
-/* Boxes in layers. *drawn is false, and nothing was written, when they are too many or too wide (boxes.c). */
+/* Boxes in layers. *drawn is false, and nothing was written, when they are too many or too wide
+   (boxes.c). */
 SU_CHECK enum su_code su_plan_art_boxes(const struct su_plan_art *a, bool *drawn, struct su_err *e);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Bytes of a plan, little-endian, no padding: "SUPLAN1\0"; u32 t_max, sessions, ctx, sharded nodes; u64 target, bytes over
-   cuts, macs of the largest task; u32 tasks on the critical path; results; tasks. A list is a u32 count and its entries, a
-   text or graph a u32 length and its bytes. */
+/* Bytes of a plan, little-endian, no padding: "SUPLAN1\0"; u32 t_max, sessions, ctx, sharded nodes;
+   u64 target, bytes over cuts, macs of the largest task; u32 tasks on the critical path; results;
+   tasks. A list is a u32 count and its entries, a text or graph a u32 length and its bytes. */
 #include "plan_priv.h"
 
 #include <string.h>

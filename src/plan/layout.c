@@ -5,14 +5,15 @@
 #include <string.h>
 
 #define SIZE_LIMIT (UINT64_MAX >> 1)
-/* Placement by size looks at all pairs; beyond this many items only the placement in order is tried. */
+/* Placement by size looks at all pairs; beyond this many items only the placement in order is
+   tried. */
 #define BY_SIZE_ITEMS_MAX 2048u
 #define PAD_ELEMENTS 32u
 
-/* ---- placement --------------------------------------------------------------------------------- */
+/* ---- placement ------------------------------------------------------------------------------- */
 
-/* In order of birth, into the smallest gap that is large enough. Fills `live` (the items alive, by offset), returns the end
-   of the highest item; *peak_bytes is what no placement can go below. */
+/* In order of birth, into the smallest gap that is large enough. Fills `live` (the items alive, by
+   offset), returns the end of the highest item; *peak_bytes is what no placement can go below. */
 static uint64_t place_in_order(struct su_plan_item *item, uint32_t n, uint32_t *live,
                                uint64_t *peak_bytes)
 {
@@ -81,7 +82,8 @@ static void sift_down(const struct su_plan_item *item, uint32_t *heap, uint32_t 
     }
 }
 
-/* order = the item numbers by falling bytes, then rising number (heap sort: no allocation, one result everywhere). */
+/* order = the item numbers by falling bytes, then rising number (heap sort: no allocation, one
+   result everywhere). */
 static void sort_by_size(const struct su_plan_item *item, uint32_t n, uint32_t *order)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -143,7 +145,7 @@ uint64_t su_plan_arena_place(struct su_plan_item *item, uint32_t n, uint32_t *tm
     return place_in_order(item, n, tmp, peak_bytes);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 enum su_code su_plan_fixed_bytes(enum su_dtype d, const struct su_shape *s, uint64_t *bytes,
                                  struct su_err *e)
@@ -208,7 +210,7 @@ bool su_plan_value_outside(const struct su_graph *g, uint32_t value)
     return op == SU_OP_CONST || op == SU_OP_STATE_APPEND;
 }
 
-/* ---- layout of a graph --------------------------------------------------------------------------- */
+/* ---- layout of a graph ----------------------------------------------------------------------- */
 
 struct work {
     struct su_plan_item *item;
@@ -267,8 +269,8 @@ static enum su_code new_item(const struct su_graph *g, uint32_t value, uint32_t 
     return add_bytes(sum, x->bytes, "the values of a dispatch", e);
 }
 
-/* Inputs are born at time 0, the results of node i at time i + 1, and graph outputs live one time longer than the last
-   node. */
+/* Inputs are born at time 0, the results of node i at time i + 1, and graph outputs live one time
+   longer than the last node. */
 static enum su_code collect_items(const struct su_graph *g, uint32_t t_max, struct work *w,
                                   struct su_err *e)
 {

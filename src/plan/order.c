@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- topological orders ------------------------------------------------------------------------ */
+/* ---- topological orders ---------------------------------------------------------------------- */
 
 enum strategy { AS_GIVEN, DEPTH_FIRST, BREADTH_FIRST, FEWEST_BYTES };
 
-/* Bytes per row by which the values alive across a cut grow when unit u is taken. left: uses of a value not yet taken. */
+/* Bytes per row by which the values alive across a cut grow when unit u is taken. left: uses of a
+   value not yet taken. */
 static int64_t growth_of(const struct su_plan_problem *p, uint32_t u, const uint32_t *left)
 {
     int64_t grow = 0;
@@ -122,7 +123,7 @@ enum su_code su_plan_orders_make(struct su_plan_search *s, struct su_err *e)
     return SU_OK;
 }
 
-/* ---- cutting a long order ---------------------------------------------------------------------- */
+/* ---- cutting a long order -------------------------------------------------------------------- */
 
 /* Pairs of cuts times units between them that the last step looks at. */
 #define WINDOW_WORK 10000000u
@@ -199,7 +200,8 @@ static uint32_t reach_back(const struct cutter *w, uint32_t to, uint32_t lowest,
     return hi;
 }
 
-/* Fewest tasks from front to back, each as long as possible; fills hi. Returns the number, 0 = does not fit. */
+/* Fewest tasks from front to back, each as long as possible; fills hi. Returns the number, 0 = does
+   not fit. */
 static uint32_t greedy(struct cutter *w)
 {
     uint32_t at = 0, n = 0;
@@ -215,8 +217,8 @@ static uint32_t greedy(struct cutter *w)
     return at == w->n ? n : 0;
 }
 
-/* The same for a list of devices of which some may be left out: far[t] is the farthest end of t tasks on the devices so far;
-   the devices that led there are remembered as bits. */
+/* The same for a list of devices of which some may be left out: far[t] is the farthest end of t
+   tasks on the devices so far; the devices that led there are remembered as bits. */
 static uint32_t greedy_devices(struct cutter *w)
 {
     struct {

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One graph being planned for one target after another: what was learnt for the last sharding is kept. */
+/* One graph being planned for one target after another: what was learnt for the last sharding is
+   kept. */
 struct solver {
     struct su_plan_problem *whole; /* nothing sharded */
     struct su_plan_problem *sharded; /* NULL while nothing is */
@@ -137,7 +138,7 @@ static enum su_code solve_single(struct solver *s, uint64_t target, bool *found,
     return rc;
 }
 
-/* ---- the smallest target ----------------------------------------------------------------------- */
+/* ---- the smallest target --------------------------------------------------------------------- */
 
 /* The VRAM of the graph in one task; no target above it helps. */
 static uint64_t vram_of_all(struct su_plan_problem *p, uint32_t *unit)
@@ -150,7 +151,8 @@ static uint64_t vram_of_all(struct su_plan_problem *p, uint32_t *unit)
     return c.vram_bytes;
 }
 
-/* All sizes are multiples of SU_PLAN_ALIGN, so only such targets are tried. `below` is known not to do. */
+/* All sizes are multiples of SU_PLAN_ALIGN, so only such targets are tried. `below` is known not to
+   do. */
 static enum su_code find_smallest(struct solver *s, uint64_t below, uint64_t *bytes,
                                   struct su_err *e)
 {
@@ -200,7 +202,7 @@ enum su_code su_plan_smallest(const struct su_graph *g, const struct su_plan_opt
     return rc;
 }
 
-/* ---- refusal ----------------------------------------------------------------------------------- */
+/* ---- refusal --------------------------------------------------------------------------------- */
 
 /* The unit that needs the most VRAM alone. */
 static uint32_t heaviest_unit(struct su_plan_problem *p, struct su_plan_cost *most)
@@ -269,7 +271,7 @@ static enum su_code refuse(struct solver *s, struct su_err *e)
                    given, SU_PLAN_TASK_MAX, SU_PLAN_PORT_MAX, smallest, size);
 }
 
-/* ---- plans ------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 static enum su_code make_plan(struct solver *s, const struct su_plan_targets *t,
                               const struct su_plan_parts *parts, struct su_plan **out,

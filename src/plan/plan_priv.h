@@ -15,9 +15,10 @@ struct su_plan_item {
     uint64_t offset;
     uint32_t from, to;
 };
-/* Chooses the offsets of n items given by ascending `from`, and returns the bytes of the arena. Items that are alive at the
-   same time do not overlap. *peak_bytes: what is alive at once, at most; no placement needs less. tmp holds 2·n numbers.
-   Assumes that all bytes together fit in 63 bits. */
+/* Chooses the offsets of n items given by ascending `from`, and returns the bytes of the arena.
+   Items that are alive at the same time do not overlap. *peak_bytes: what is alive at once, at
+   most; no placement needs less. tmp holds 2·n numbers. Assumes that all bytes together fit in 63
+   bits. */
 uint64_t su_plan_arena_place(struct su_plan_item *item, uint32_t n, uint32_t *tmp,
                              uint64_t *peak_bytes);
 /* Bytes of a weight or a const in the fixed region. SU_EOVERFLOW. */
@@ -28,25 +29,26 @@ SU_CHECK enum su_code su_plan_state_bytes(const struct su_shape *s, uint32_t ctx
                                           struct su_err *e);
 /* Bytes of a value in the arena for t_max rows; at most 2^49. */
 uint64_t su_plan_value_bytes(const struct su_value *v, uint32_t t_max);
-/* True for a value that has no place in the arena: weight, const, state, or a state after an append. */
+/* True for a value that has no place in the arena: weight, const, state, or a state after an
+   append. */
 bool su_plan_value_outside(const struct su_graph *g, uint32_t value);
 
-/* ---- the problem (problem.c, eval.c) ----------------------------------------------------------- */
+/* ---- the problem (problem.c, eval.c) --------------------------------------------------------- */
 
 /* What one task made of a set of units costs. */
 struct su_plan_cost {
     uint64_t fixed_bytes, arena_bytes, session_bytes;
     uint64_t vram_bytes; /* fixed + arena + sessions x session, UINT64_MAX when that overflows */
-    uint64_t
-        floor_bytes; /* vram_bytes were the arena without gaps: grows with the interval of an order */
+    uint64_t floor_bytes; /* vram_bytes without gaps in the arena: grows with an interval */
     uint64_t macs;
     uint64_t cut_bytes; /* per row, that arrive from other tasks */
     uint32_t n_in, n_out;
 };
 
-/* The graph to cut, as units: a unit is a node, or several that no cut may part (users of one state, values that only
-   exist for emitted rows). Nodes that only depend on weights and consts through movement and elementwise ops belong to
-   no unit: every task that needs one computes it again. Unit numbers are topological. Single-threaded. */
+/* The graph to cut, as units: a unit is a node, or several that no cut may part (users of one
+   state, values that only exist for emitted rows). Nodes that only depend on weights and consts
+   through movement and elementwise ops belong to no unit: every task that needs one computes it
+   again. Unit numbers are topological. Single-threaded. */
 struct su_plan_problem {
     struct su_graph *g; /* owned */
     uint32_t *whole_node; /* owned; per node: its number in the graph the user gave */
@@ -55,8 +57,7 @@ struct su_plan_problem {
     bool *copied; /* per node: belongs to no unit */
     uint32_t *unit_of; /* per node, UINT32_MAX when copied */
     uint32_t n_unit;
-    uint32_t *
-        unit_start; /* n_unit + 1; the nodes of unit u are unit_node[unit_start[u]..unit_start[u + 1]) */
+    uint32_t *unit_start; /* nodes of unit u: unit_node[unit_start[u]..unit_start[u + 1]) */
     uint32_t *unit_node;
     uint32_t *next_start, *next; /* units that read from unit u, ascending, each once */
     uint32_t *prev_start, *prev;
@@ -65,12 +66,12 @@ struct su_plan_problem {
     uint64_t *node_macs;
     uint64_t work_step; /* macs that count as one step of work, see su_plan_work */
     struct su_plan_set { /* the set looked at last */
-        uint32_t *node, *in, *out,
-            *source; /* ascending; source: weights and states in order of use */
+        uint32_t *node, *in, *out; /* node numbers, value ids; ascending */
+        uint32_t *source; /* weights and states in order of use */
         uint32_t n_node, n_in, n_out, n_source;
     } set;
     uint32_t stamp;
-    uint32_t *node_stamp, *value_stamp, *made_stamp, *used, *item_of, *tmp, *stack;
+    uint32_t *node_stamp, *value_stamp, *made_stamp, *used, *item_of, *tmp;
     struct su_plan_item *item;
 };
 /* Takes g and whole_node (also on failure). SU_ENOMEM, SU_EOVERFLOW. */
@@ -82,27 +83,31 @@ void su_plan_problem_free(struct su_plan_problem *p);
 void su_plan_set_fill(struct su_plan_problem *p, const uint32_t *unit, uint32_t n);
 void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
                   struct su_plan_cost *c);
-/* Macs in the steps in which stage times are compared: 1/128 of the whole graph, rounded up. Finer differences are below what
-   macs say about time, and would pull cuts away from where few bytes cross. */
+/* Macs in the steps in which stage times are compared: 1/128 of the whole graph, rounded up. Finer
+   differences are below what macs say about time, and would pull cuts away from where few bytes
+   cross. */
 uint64_t su_plan_work(const struct su_plan_problem *p, uint64_t macs);
 /* Within the ports of a task and within target bytes. */
 bool su_plan_cost_fits(const struct su_plan_cost *c, uint64_t target);
 
-/* Fills p->unit_of for all nodes that are not copied, n_unit and unit_start/unit_node (units.c). SU_ENOMEM. */
+/* Fills p->unit_of for all nodes that are not copied, n_unit and unit_start/unit_node (units.c).
+   SU_ENOMEM. */
 SU_CHECK enum su_code su_plan_units_make(struct su_plan_problem *p, struct su_err *e);
 
-/* ---- sharding (shard.c) ------------------------------------------------------------------------ */
+/* ---- sharding (shard.c) ---------------------------------------------------------------------- */
 
-/* rows[i], for every node of p->g: 0, or the rows of a piece, for nodes that exceed the target alone and can be sharded. */
+/* rows[i], for every node of p->g: 0, or the rows of a piece, for nodes that exceed the target
+   alone and can be sharded. */
 SU_CHECK enum su_code su_plan_shard_choose(struct su_plan_problem *p, uint64_t target,
                                            uint32_t *rows, uint32_t *n_sharded, struct su_err *e);
-/* The problem of a copy of g in which nodes with rows are sharded, and outputs that name an input or a weight are made by a
-   node. whole: what the nodes of g are in the user's graph, NULL = themselves. rows NULL = nothing is sharded. */
+/* The problem of a copy of g in which nodes with rows are sharded, and outputs that name an input
+   or a weight are made by a node. whole: what the nodes of g are in the user's graph, NULL =
+   themselves. rows NULL = nothing is sharded. */
 SU_CHECK enum su_code su_plan_rewrite(const struct su_graph *g, const uint32_t *whole,
                                       const uint32_t *rows, const struct su_plan_opts *o,
                                       struct su_plan_problem **out, struct su_err *e);
 
-/* ---- search (search.c, order.c, refine.c) ------------------------------------------------------ */
+/* ---- search (search.c, order.c, refine.c) ---------------------------------------------------- */
 
 /* Which unit is in which task. Every unit reads from tasks with the same or a lower number. */
 struct su_plan_parts {
@@ -126,8 +131,7 @@ struct su_plan_brief {
 };
 struct su_plan_search {
     struct su_plan_problem *p; /* borrowed */
-    uint64_t
-        *ideal; /* sets of units closed under "reads from", ascending by size; NULL = too many */
+    uint64_t *ideal; /* sets closed under "reads from", ascending by size; NULL = too many */
     uint32_t n_ideal;
     uint32_t *order[4]; /* topological orders of the units, distinct */
     uint32_t n_order;
@@ -138,15 +142,16 @@ struct su_plan_search {
 SU_CHECK enum su_code su_plan_search_new(struct su_plan_problem *p, struct su_plan_search **out,
                                          struct su_err *e);
 void su_plan_search_free(struct su_plan_search *s);
-/* Finds the parts; *found is false when nothing fits. quick: any parts will do, feasibility alone is asked. On SU_OK with
-   *found, parts->task_of is owned by the caller. SU_ENOMEM. */
+/* Finds the parts; *found is false when nothing fits. quick: any parts will do, feasibility alone
+   is asked. On SU_OK with *found, parts->task_of is owned by the caller. SU_ENOMEM. */
 SU_CHECK enum su_code su_plan_search_run(struct su_plan_search *s, const struct su_plan_targets *t,
                                          bool quick, struct su_plan_parts *parts, bool *found,
                                          struct su_err *e);
 /* Fills s->order. */
 SU_CHECK enum su_code su_plan_orders_make(struct su_plan_search *s, struct su_err *e);
-/* The best cut of a long order into intervals: start[k]..start[k + 1] is task k on device[k]. Returns the number of tasks, 0
-   when nothing was found. Assumes that a part of an interval that fits also fits. */
+/* The best cut of a long order into intervals: start[k]..start[k + 1] is task k on device[k].
+   Returns the number of tasks, 0 when nothing was found. Assumes that a part of an interval that
+   fits also fits. */
 SU_CHECK enum su_code su_plan_order_cut(struct su_plan_search *s, const uint32_t *order,
                                         const struct su_plan_targets *t, bool quick,
                                         uint32_t start[SU_PLAN_TASK_MAX + 1],
@@ -165,7 +170,7 @@ uint32_t su_plan_parts_units(const struct su_plan_problem *p, const struct su_pl
 /* True when a is better than b. */
 bool su_plan_parts_better(const struct su_plan_parts *a, const struct su_plan_parts *b);
 
-/* ---- from parts to a plan (emit.c, why.c) ------------------------------------------------------ */
+/* ---- from parts to a plan (emit.c, why.c) ---------------------------------------------------- */
 
 /* Builds the tasks. SU_EINTERNAL when a task's real layout exceeds its target. */
 SU_CHECK enum su_code su_plan_emit(struct su_plan_problem *p, const struct su_plan_parts *parts,

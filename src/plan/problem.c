@@ -85,7 +85,8 @@ static void count_uses(struct su_plan_problem *p)
     }
 }
 
-/* Lists, for every unit, the units it reads from (ascending, each once), then turns the lists round. */
+/* Lists, for every unit, the units it reads from (ascending, each once), then turns the lists
+   round. */
 static bool link_units(struct su_plan_problem *p)
 {
     const struct su_graph *g = p->g;
@@ -148,7 +149,6 @@ static bool alloc_arrays(struct su_plan_problem *p)
         {(void **)&p->node_macs, nn * sizeof *p->node_macs},
         {(void **)&p->node_stamp, nn * sizeof *p->node_stamp},
         {(void **)&p->set.node, nn * sizeof *p->set.node},
-        {(void **)&p->stack, nn * sizeof *p->stack},
         {(void **)&p->uses, nv * sizeof *p->uses},
         {(void **)&p->value_bytes, nv * sizeof *p->value_bytes},
         {(void **)&p->set.in, nv * sizeof *p->set.in},

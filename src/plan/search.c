@@ -4,17 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tasks of a plan in their order are a chain of ideals (sets of units that hold all they read from), each the one before
-   it plus one task. So when there are few ideals, a dynamic program over all pairs of them is exact over every way to cut the
-   graph. A chain of n units has n + 1 of them, two parallel chains of n have (n + 1)^2, ten units never more than IDEALS_MAX.
-   Pairs times units are bounded too, which leaves 414 ideals of 64 units. */
+/* The tasks of a plan in their order are a chain of ideals (sets of units that hold all they read
+   from), each the one before it plus one task. So when there are few ideals, a dynamic program over
+   all pairs of them is exact over every way to cut the graph. A chain of n units has n + 1 of them,
+   two parallel chains of n have (n + 1)^2, ten units never more than IDEALS_MAX. Pairs times units
+   are bounded too, which leaves 414 ideals of 64 units. */
 #define IDEALS_MAX 1024u
 #define IDEAL_UNITS_MAX 64u
 #define IDEAL_WORK_MAX (10ull * IDEALS_MAX * IDEALS_MAX)
 /* Of longer orders not every pair of cuts is looked at (order.c). */
 #define PAIR_UNITS_MAX 128u
 
-/* ---- what a set costs -------------------------------------------------------------------------- */
+/* ---- what a set costs ------------------------------------------------------------------------ */
 
 static uint64_t mix(uint64_t x) /* the finaliser of splitmix64 */
 {
@@ -65,8 +66,7 @@ struct program {
 struct cell {
     uint64_t a, b;
     uint32_t tasks; /* UINT32_MAX = not reached */
-    uint32_t
-        from; /* position before the last task; layer before it is this one - 1 with devices, else this one */
+    uint32_t from; /* position before the last task; its layer is one less with devices */
     bool skipped; /* the device of the layer before was left out */
 };
 
@@ -110,7 +110,7 @@ static const struct su_plan_brief *cost_between(struct program *d, uint32_t from
     return b;
 }
 
-/* ---- dynamic program --------------------------------------------------------------------------- */
+/* ---- dynamic program ------------------------------------------------------------------------- */
 
 static bool cell_less(const struct cell *x, const struct cell *y)
 {
@@ -206,7 +206,8 @@ static void read_back(const struct program *d, struct su_plan_parts *parts)
     }
 }
 
-/* First the fewest tasks and the least maximum of work; then, with that maximum allowed everywhere, the fewest bytes. */
+/* First the fewest tasks and the least maximum of work; then, with that maximum allowed everywhere,
+   the fewest bytes. */
 static enum su_code solve_pairs(struct su_plan_search *s, const struct su_plan_targets *t,
                                 const uint32_t *order, uint32_t number, bool quick,
                                 struct su_plan_parts *parts, bool *found, struct su_err *e)
@@ -232,7 +233,7 @@ static enum su_code solve_pairs(struct su_plan_search *s, const struct su_plan_t
     return d.out_of_memory ? su_fail(e, SU_ENOMEM, NULL, "no memory to search cuts") : SU_OK;
 }
 
-/* ---- ideals ------------------------------------------------------------------------------------ */
+/* ---- ideals ---------------------------------------------------------------------------------- */
 
 static int compare_ideals(const void *a, const void *b)
 {
@@ -296,7 +297,7 @@ static bool make_ideals(struct su_plan_search *s)
     return true;
 }
 
-/* ---- the search -------------------------------------------------------------------------------- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 enum su_code su_plan_search_new(struct su_plan_problem *p, struct su_plan_search **out,
                                 struct su_err *e)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- which nodes, into how many rows ----------------------------------------------------------- */
+/* ---- which nodes, into how many rows --------------------------------------------------------- */
 
 /* Rows of the weight may only be parted at multiples of this; 0 = the node cannot be sharded. */
 static uint32_t row_step(const struct su_graph *g, const struct su_node *n)
@@ -32,11 +32,11 @@ static uint32_t weight_of(const struct su_node *n)
 static bool is_copied(const struct su_plan_problem *p, uint32_t value)
 {
     const struct su_value *v = &p->g->value[value];
-    return v->kind == SU_VALUE_NODE && p->copied[v->node];
+    return v->kind == SU_VALUE_WEIGHT || (v->kind == SU_VALUE_NODE && p->copied[v->node]);
 }
 
-/* VRAM of the task that holds only `rows` rows of the node; `other` is what neither the weight nor the result takes. What is
-   computed from a copied argument is copied too. */
+/* VRAM of the task that holds only `rows` rows of the node; `other` is what neither the weight nor
+   the result takes. What is computed from a copied argument is copied too. */
 static uint64_t piece_vram(const struct su_plan_problem *p, const struct su_node *n, uint64_t other,
                            uint32_t rows)
 {
@@ -65,7 +65,8 @@ static uint64_t piece_vram(const struct su_plan_problem *p, const struct su_node
     return bytes + other + su_plan_value_bytes(&out, p->t_max);
 }
 
-/* Rows per piece for the fewest pieces that fit alone, as equal as they can be; 0 = no size fits. */
+/* Rows per piece for the fewest pieces that fit alone, as equal as they can be; 0 = no size fits.
+   */
 static uint32_t rows_that_fit(const struct su_plan_problem *p, uint32_t node, uint64_t vram,
                               uint64_t target, uint32_t step)
 {
@@ -92,7 +93,8 @@ static uint32_t rows_that_fit(const struct su_plan_problem *p, uint32_t node, ui
     return (total / step + pieces - 1) / pieces * step;
 }
 
-/* Another weight made of the same stored tensor; pieces of both could be the same rows under one name. */
+/* Another weight made of the same stored tensor; pieces of both could be the same rows under one
+   name. */
 static bool shares_name(const struct su_graph *g, uint32_t weight)
 {
     for (uint32_t i = 0; i < g->n_weight; i++) {
@@ -165,7 +167,7 @@ enum su_code su_plan_shard_choose(struct su_plan_problem *p, uint64_t target, ui
     return SU_OK;
 }
 
-/* ---- rewriting --------------------------------------------------------------------------------- */
+/* ---- rewriting ------------------------------------------------------------------------------- */
 
 struct rewrite {
     const struct su_graph *from;
@@ -342,7 +344,8 @@ static enum su_code copy_node(struct rewrite *w, uint32_t node, struct su_err *e
     return rc;
 }
 
-/* An output that is no node's result becomes a reshape to the shape it has, so that a task produces it. */
+/* An output that is no node's result becomes a reshape to the shape it has, so that a task produces
+   it. */
 static enum su_code copy_output(struct rewrite *w, const struct su_graph_output *o,
                                 struct su_err *e)
 {

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-/* Nodes are first grouped by what no cut may part. Groups can then form cycles among each other; the strongly connected
-   components (R. Tarjan, "Depth-first search and linear graph algorithms", 1972) are the units. The search follows arguments,
-   so it finishes units in topological order. */
+/* Nodes are first grouped by what no cut may part. Groups can then form cycles among each other;
+   the strongly connected components (R. Tarjan, "Depth-first search and linear graph algorithms",
+   1972) are the units. The search follows arguments, so it finishes units in topological order. */
 struct grouping {
     uint32_t *parent; /* per node: union-find */
     uint32_t *start,

@@ -156,7 +156,7 @@ void assert_valid(const struct su_graph *g, const struct su_plan *p, uint64_t ta
     }
 }
 
-/* ---- runs -------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 struct data *data_new(const struct su_graph *g, uint32_t n_row, uint64_t seed)
 {
@@ -283,7 +283,7 @@ void assert_same_results(const struct su_graph *g, const struct su_plan *p, cons
     su_eval_free(whole);
 }
 
-/* ---- subsets ----------------------------------------------------------------------------------- */
+/* ---- subsets --------------------------------------------------------------------------------- */
 
 static bool is_output(const struct su_graph *g, uint32_t node)
 {

@@ -17,7 +17,8 @@ uint32_t add_op(struct su_graph *g, enum su_op op, const uint32_t *arg, uint32_t
                 const int32_t *attr, uint32_t n_attr);
 uint32_t add_unary(struct su_graph *g, enum su_op op, uint32_t a);
 uint32_t add_binary(struct su_graph *g, enum su_op op, uint32_t a, uint32_t b);
-/* conv2d with square kernel, stride 1, same padding, then bias and relu; names <name>.weight and <name>.bias. */
+/* conv2d with square kernel, stride 1, same padding, then bias and relu; names <name>.weight and
+   <name>.bias. */
 uint32_t add_conv(struct su_graph *g, const char *name, uint32_t x, uint32_t c_in, uint32_t c_out,
                   uint32_t kernel, uint32_t groups);
 uint32_t add_pool(struct su_graph *g, uint32_t x);
@@ -44,14 +45,15 @@ void data_free(const struct su_graph *g, struct data *d);
 /* Evaluates g, and the tasks of the plan one by one; all outputs must be equal to the bit. */
 void assert_same_results(const struct su_graph *g, const struct su_plan *p, const struct data *d);
 void assert_valid(const struct su_graph *g, const struct su_plan *p, uint64_t target);
-/* What a task made of the marked nodes of g (and of what must be copied into it) costs, by building its graph. Nodes that
-   any task may copy (see copied_nodes) need not be marked. */
+/* What a task made of the marked nodes of g (and of what must be copied into it) costs, by building
+   its graph. Nodes that any task may copy (see copied_nodes) need not be marked. */
 struct subset_cost {
     uint64_t vram, macs, cut_bytes;
     uint32_t n_in, n_out;
 };
 struct subset_cost subset_cost(const struct su_graph *g, const bool *in, uint32_t t_max);
-/* Marks what depends on weights and consts only, through movement and elementwise ops, and is no output. */
+/* Marks what depends on weights and consts only, through movement and elementwise ops, and is no
+   output. */
 void copied_nodes(const struct su_graph *g, bool *copied);
 /* How many cases a property test looks at. */
 uint32_t cases(uint32_t few, uint32_t full);

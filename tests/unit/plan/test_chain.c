@@ -115,8 +115,8 @@ static void test_exact(void **state)
     }
 }
 
-/* 100 equal layers for 10 devices that hold 10 each: the cuts are known. Then beyond the orders of which all pairs of cuts are
-   looked at. */
+/* 100 equal layers for 10 devices that hold 10 each: the cuts are known. Then beyond the orders of
+   which all pairs of cuts are looked at. */
 static void test_long(void **state)
 {
     (void)state;

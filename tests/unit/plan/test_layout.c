@@ -20,8 +20,8 @@ static struct su_layout *layout_of(const struct su_graph *g, uint32_t t_max)
     return l;
 }
 
-/* First and last moment at which a value's bytes are needed, derived here from the graph alone; a reshape's argument is needed
-   as long as the reshape. */
+/* First and last moment at which a value's bytes are needed, derived here from the graph alone; a
+   reshape's argument is needed as long as the reshape. */
 static void lives(const struct su_graph *g, uint32_t *from, uint32_t *to)
 {
     for (uint32_t v = 0; v < g->n_value; v++) {
@@ -181,7 +181,8 @@ static void test_overflow(void **state)
     struct su_graph *g = su_graph_new();
     struct su_err e;
     struct su_layout *l;
-    /* Each state has 2^30 elements of 2 bytes: at 2^32 - 1 positions two of them exceed 2^63 bytes. */
+    /* Each state has 2^30 elements of 2 bytes: at 2^32 - 1 positions two of them exceed 2^63 bytes.
+       */
     struct su_shape big = SHAPE(16384, 65536);
     uint32_t k, v, q = add_input(g, "q", SU_ROWS, SU_F32, big);
     assert_int_equal(su_graph_add_state(g, "k", &big, &k, &e), SU_OK);

@@ -69,7 +69,7 @@ static void test_feed_forward(void **state)
 {
     (void)state;
     struct tally t = {0};
-    run_cases(cases(220, 4000), &(struct su_random_opts){0}, 0, &t);
+    run_cases(cases(220, 3000), &(struct su_random_opts){0}, 0, &t);
     assert_true(t.several > t.plans / 10);
     assert_true(t.sharded > 0);
 }
@@ -86,7 +86,7 @@ static void test_larger_graphs(void **state)
 {
     (void)state;
     struct tally t = {0};
-    run_cases(cases(8, 200), &(struct su_random_opts){.nodes = 90, .rows = 2}, 200000, &t);
+    run_cases(cases(8, 40), &(struct su_random_opts){.nodes = 90, .rows = 2}, 200000, &t);
     assert_true(t.several > 0);
 }
 

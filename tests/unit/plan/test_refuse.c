@@ -114,7 +114,8 @@ static void test_too_many_tasks(void **state)
     su_graph_free(g);
 }
 
-/* Nine inputs added up: one task would have nine ports, two tasks have room. Nine inputs joined by one node never fit. */
+/* Nine inputs added up: one task would have nine ports, two tasks have room. Nine inputs joined by
+   one node never fit. */
 static void test_ports(void **state)
 {
     (void)state;
@@ -196,7 +197,7 @@ static void test_overflow(void **state)
     su_graph_free(g);
 }
 
-/* ---- su_plan_check ----------------------------------------------------------------------------- */
+/* ---- su_plan_check --------------------------------------------------------------------------- */
 
 static struct su_graph *digits;
 

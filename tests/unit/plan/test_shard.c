@@ -148,7 +148,8 @@ static void test_tied_weights(void **state)
     su_graph_free(g);
 }
 
-/* A weight that something else reads too cannot be sharded, nor one of which another weight is a part. */
+/* A weight that something else reads too cannot be sharded, nor one of which another weight is a
+   part. */
 static void test_not_shardable(void **state)
 {
     (void)state;
