@@ -394,7 +394,7 @@ uint16_t su_num_to_f16(float x)
     return (uint16_t)(sign | (a - 0x38000000u) >> 13);
 }
 
-/* am = the largest |x|; below 2^-48: all 0. d = am * recip(127), id = recip(d), q = bits(x * id + MAGIC) - bits(MAGIC), clamped. */
+/* am = the largest |x|; below 2^-48: all 0. d = am * (1/127), id = recip(d), q = bits(x * id + MAGIC) - bits(MAGIC), clamped. */
 float su_num_quantise(const float x[32], int8_t q[32])
 {
     uint32_t am = 0;
@@ -405,7 +405,7 @@ float su_num_quantise(const float x[32], int8_t q[32])
     memset(q, 0, 32);
     if (am < 0x27800000u)
         return 0.0f;
-    float d = f(am) * su_num_recip(127.0f);
+    float d = f(am) * f(0x3c010204u);
     float id = su_num_recip(d);
     for (unsigned i = 0; i < 32; i++) {
         float t = x[i] * id;
