@@ -7,6 +7,9 @@
 
 #define CHUNK_CACHE_BYTES (768u << 10) /* arena of one chunk: half of a usual second-level cache */
 
+#define HEAVY_BYTES                                                                                \
+    (1u << 20) /* weights beyond this do not stay in a thread's cache beside the rest */
+
 /* A step on its way: copies of its inputs, its results, and where it stands. */
 struct cpu_flight {
     struct su_stage *stage;
@@ -246,7 +249,22 @@ static void cpu_unload(struct su_stage *s)
     s->impl = NULL;
 }
 
-/* The largest chunk whose arenas, one per thread, stay within what the plan reserves for t_max rows. */
+/* Whether most of the work is products with weights too large for a thread's cache: then every chunk streams them from memory. */
+static bool weights_heavy(const struct su_graph *g)
+{
+    uint64_t macs = 0, elements = 0;
+    for (uint32_t n = 0; n < g->n_node; n++) {
+        const struct su_node *nd = &g->node[n];
+        if (nd->op != SU_OP_MATMUL || g->value[nd->arg[1]].domain != SU_FIXED)
+            continue;
+        macs += su_node_macs(g, n);
+        elements += su_shape_elements(&g->value[nd->arg[1]].shape);
+    }
+    return elements * 4 >= HEAVY_BYTES && macs >= su_graph_macs(g) / 2;
+}
+
+/* The largest chunk whose arenas, one per thread, stay within what the plan reserves for t_max rows. With heavy weights fewer and
+   larger chunks, down to one whose products are split over the threads, read the weights less often. */
 static enum su_code choose_chunk(struct su_stage *s, struct su_err *e)
 {
     struct cpu_stage *cs = s->impl;
@@ -263,7 +281,11 @@ static enum su_code choose_chunk(struct su_stage *s, struct su_err *e)
         return rc;
     uint32_t threads = SU_MIN(su_jobs_threads(cx->jobs), s->t_max);
     threads = (uint32_t)SU_MAX(1u, SU_MIN(threads, budget / row));
-    uint32_t rows = (uint32_t)SU_MIN(SU_MAX(1u, CHUNK_CACHE_BYTES / row), s->t_max / threads);
+    bool heavy = weights_heavy(s->graph);
+    if (heavy && s->t_max / threads < CPU_GEMM_ROWS)
+        threads = 1;
+    uint64_t least = heavy ? CPU_GEMM_ROWS : 1;
+    uint32_t rows = (uint32_t)SU_MIN(SU_MAX(least, CHUNK_CACHE_BYTES / row), s->t_max / threads);
     rows = SU_MAX(rows, 1u);
     for (;; rows = rows > 1 ? rows / 2 : 1) {
         rc = su_layout_build(s->graph, rows, 1, &cs->layout, e);

@@ -175,7 +175,7 @@ static void gemv(struct cpu_gemm *g)
     }
 }
 
-/* Rows [m0, m0 + m) of A, one segment of them, as tiles of [k][rows of the tile]. Tile t begins at row m·t / tiles. */
+/* Rows [m0, m0 + m) and columns [k0, k0 + k) of A as tiles of [k][rows of the tile]. Tile t begins at row m·t / tiles. */
 static void gemm_pack(const struct cpu_gemm *g, uint32_t m0, uint32_t m, uint32_t tiles,
                       uint32_t k0, uint32_t k)
 {
@@ -191,14 +191,14 @@ static void gemm_pack(const struct cpu_gemm *g, uint32_t m0, uint32_t m, uint32_
     }
 }
 
-/* One block of rows: per segment, A is packed, then each panel of that segment, small enough for the first cache, meets all
+/* One block of rows: a part of A's columns is packed, then that part of each panel, small enough for the second cache, meets all
    tiles of A. The totals of N5 are kept in y. */
 static void gemm_block(struct cpu_gemm *g, uint32_t m0, uint32_t m)
 {
     uint32_t tiles = (m + CPU_TILE - 1) / CPU_TILE;
-    for (uint32_t k0 = 0; k0 < g->k; k0 += SEGMENT) {
-        uint32_t k = SU_MIN(g->k - k0, SEGMENT), p = PANEL;
-        gemm_pack(g, m0, m, tiles, k0, k);
+    for (uint32_t k0 = 0; k0 < g->k; k0 += CPU_GEMM_DEPTH) {
+        uint32_t depth = SU_MIN(g->k - k0, CPU_GEMM_DEPTH), p = PANEL;
+        gemm_pack(g, m0, m, tiles, k0, depth);
         for (uint32_t n = g->n_begin; n < g->n_end; n += p) {
             while (p > g->n - n)
                 p /= 2;
@@ -206,8 +206,10 @@ static void gemm_block(struct cpu_gemm *g, uint32_t m0, uint32_t m)
             for (uint32_t t = 0; t < tiles; t++) {
                 uint32_t first = m * t / tiles, mr = m * (t + 1) / tiles - first;
                 float *y = g->y + (size_t)(m0 + first) * g->y_m + n;
-                tile_run(mr, p, b, mr, w, NULL, k, y, g->y_m, k0 > 0);
-                b += (size_t)mr * k;
+                for (uint32_t i = 0; i < depth; i += SEGMENT)
+                    tile_run(mr, p, b + (size_t)i * mr, mr, w + (size_t)i * p, NULL,
+                             SU_MIN(depth - i, SEGMENT), y, g->y_m, k0 + i > 0);
+                b += (size_t)mr * depth;
             }
         }
     }
@@ -537,14 +539,15 @@ static void map_compare(enum su_dtype in, int32_t how, struct map_args *m)
 
 static void map_where(struct map_args *m)
 {
-    const uint32_t *c = m->arg[0], *a = m->arg[1], *b = m->arg[2];
+    const uint32_t *restrict c = m->arg[0], *restrict a = m->arg[1], *restrict b = m->arg[2];
     uint32_t *restrict y = m->y;
-    if (m->step[0] && m->step[1] && m->step[2])
+    size_t sc = m->step[0], sa = m->step[1], sb = m->step[2];
+    if (sc && sa && sb)
         for (size_t i = 0; i < m->n; i++)
-            y[i] = c[i] ? a[i] : b[i];
+            y[i] = cm_pick(c[i] != 0, a[i], b[i]);
     else
         for (size_t i = 0; i < m->n; i++)
-            y[i] = c[i * m->step[0]] ? a[i * m->step[1]] : b[i * m->step[2]];
+            y[i] = cm_pick(c[i * sc] != 0, a[i * sa], b[i * sb]);
 }
 
 static void CPU_FN(map)(enum su_op op, enum su_dtype in, enum su_dtype out, int32_t attr,

@@ -121,7 +121,12 @@ enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
         if (rc != SU_OK)
             return rc;
     } else {
-        cs->work_floats = SU_MAX(cs->work_floats, CPU_GEMM_WORK_FLOATS);
+        const struct su_shape *as = &s->graph->value[nd->arg[0]].shape;
+        uint32_t k_dim = as->dim[as->rank - 1];
+        uint64_t m = su_shape_elements(as) / k_dim * cs->chunk_rows;
+        if (m > 1)
+            cs->work_floats = SU_MAX(cs->work_floats, (size_t)(SU_MIN(m, CPU_GEMM_ROWS) *
+                                                               SU_MIN(k_dim, CPU_GEMM_DEPTH)));
     }
     if (!w)
         return SU_OK;
@@ -161,7 +166,8 @@ static void split_part(void *ctx, size_t i)
     const struct cpu_kernels *k = s->run->k;
     uint32_t begin = (uint32_t)(s->units * i / s->parts),
              end = (uint32_t)(s->units * (i + 1) / s->parts);
-    float *work = s->run->work + (s->parts > 1 ? i * s->run->cs->work_floats : 0);
+    bool one_row = s->gemm && s->gemm->m == 1;
+    float *work = one_row ? NULL : s->run->work + i * s->run->cs->work_floats;
     uint64_t saturations = 0;
     if (s->gemm) {
         struct cpu_gemm g = *s->gemm;
@@ -181,11 +187,17 @@ static void split_part(void *ctx, size_t i)
     __atomic_fetch_add(&s->saturations, saturations, __ATOMIC_RELAXED);
 }
 
+/* A single row needs no work memory, so it can be cut finer than one part per thread: a thread that is held up then delays the
+   others less. */
 static void split_run(struct split *s, uint64_t macs)
 {
     s->parts = 1;
-    if (s->run->jobs && macs >= SPLIT_MACS)
-        s->parts = SU_MIN(s->units, su_jobs_threads(s->run->jobs));
+    if (s->run->jobs && macs >= SPLIT_MACS) {
+        uint32_t threads = su_jobs_threads(s->run->jobs);
+        uint32_t finer =
+            s->gemm && s->gemm->m == 1 && threads > 1 ? (uint32_t)SU_MIN(macs / SPLIT_MACS, 4u) : 1;
+        s->parts = SU_MIN(s->units, threads * finer);
+    }
     if (s->parts > 1)
         su_jobs_run(s->run->jobs, s->parts, split_part, s);
     else

@@ -9,14 +9,14 @@
 
 #include "exec_priv.h"
 
-/* Rows of A that are packed at a time, and what a thread needs to work on them. */
-#define CPU_GEMM_ROWS 96u
-#define CPU_GEMM_WORK_FLOATS (CPU_GEMM_ROWS * 256u)
+/* How much of A is packed at a time: rows, and columns in whole segments of N5. */
+#define CPU_GEMM_ROWS 128u
+#define CPU_GEMM_DEPTH 512u
 /* Elements that conv may read beyond the padded image. */
 #define CPU_CONV_SLACK 32u
 
 /* y[m·y_m + n] = N5 dot of row m of A (a[m·a_m ..]) with row n of W, for n in [n_begin, n_end). w is packed by cpu_pack;
-   n_begin is a multiple of the panel's width. work: CPU_GEMM_WORK_FLOATS. */
+   n_begin is a multiple of the panel's width. work: min(m, CPU_GEMM_ROWS) · min(k, CPU_GEMM_DEPTH), none for m = 1. */
 struct cpu_gemm {
     const float *w;
     uint32_t n, k, m;
@@ -29,7 +29,8 @@ struct cpu_gemm {
     uint64_t saturations;
 };
 /* y[n][oh][ow] = N5 dots of the windows of one padded image with the rows of W in tiles [tile_begin, tile_end) of `tiles`. The window
-   of output (i, j) holds image[i·pw + j + k_off[..]]. w is packed by cpu_pack_tiles. work: cpu_conv_work_floats. */
+   of output (i, j) holds image[i·pw + j + k_off[..]]. w is packed by cpu_pack_tiles. work: `block_rows`
+   rows of a plane for every row of a tile. */
 struct cpu_conv {
     const float *w;
     uint32_t n, k, tiles, tile_begin, tile_end;
