@@ -126,7 +126,7 @@ enum su_code su_plan_orders_make(struct su_plan_search *s, struct su_err *e)
 /* ---- cutting a long order -------------------------------------------------------------------- */
 
 /* Pairs of cuts times units between them that the last step looks at. */
-#define WINDOW_WORK 10000000u
+#define WINDOW_WORK 4000000u
 #define WINDOW_MIN 8u
 #define WINDOW_MAX 256u
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Trials of a refinement, so that a large graph does not wait for the last percent. */
-#define TRIALS_MAX 2000u
+#define TRIALS_MAX 1000u
 
 uint32_t su_plan_parts_units(const struct su_plan_problem *p, const struct su_plan_parts *parts,
                              uint32_t task, uint32_t *unit)
