@@ -150,7 +150,7 @@ void cli_digit_line(const float pixel[784], unsigned row, bool utf8, char *out, 
             at += n;
         } else {
             float mean = (up + down) * 0.5f * 9.0f;
-            out[at++] = ramp[mean <= 0 ? 0 : mean >= 9 ? 9 : (unsigned)mean];
+            out[at++] = ramp[mean >= 9 ? 9 : mean > 0 ? (unsigned)mean : 0];
         }
     }
     out[at] = 0;

@@ -259,7 +259,9 @@ static void print_digit(const struct job *j, const float *pixel, const float *p,
         cli_digit_line(pixel, row, utf8, line, sizeof line);
         printf("  %s", line);
         if (row >= 2 && row < 2 + CLASSES) {
-            unsigned k = row - 2, n = (unsigned)(p[k] * 24.0f + 0.5f);
+            /* A model without a softmax gives any number, not only 0 to 1. */
+            unsigned k = row - 2;
+            unsigned n = p[k] >= 1.0f ? 24 : p[k] > 0.0f ? (unsigned)(p[k] * 24.0f + 0.5f) : 0;
             for (unsigned i = 0; i < n; i++)
                 strcat(bar, utf8 ? "\u2588" : "#");
             printf("   %u %s %8.5f %s", k, k == best ? ">" : " ", (double)p[k], bar);
