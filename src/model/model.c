@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "model_priv.h"
+#include "llm.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- finding ---- */
 
@@ -24,7 +25,7 @@ static enum su_code find_by_name(const char *name, struct su_model *m, struct su
     for (size_t i = 0; i < places.n && !found; i++) {
         size_t used = strlen(looked);
         (void)snprintf(looked + used, sizeof looked - used, "%s%s", i ? ", " : "", places.path[i]);
-        found = su_model_exists(places.path[i], name, m->path);
+        found = su_model_exists(places.path[i], name, true, m->path);
     }
     su_model_places_fini(&places);
     if (!found)
@@ -58,6 +59,36 @@ static enum su_code find_by_path(const char *path, struct su_model *m, struct su
     return c;
 }
 
+/* A file's path becomes m->path; its stem, or for config.json its folder's name, with other
+   characters than a name has replaced, the model's name. */
+static enum su_code find_file(const char *path, bool stem, struct su_model *m, struct su_err *e)
+{
+    char *real = realpath(path, NULL), text[SU_MODEL_PATH_MAX];
+
+    if (!real)
+        return su_fail_sys(e, errno, path, "no file of a model");
+    bool fits = su_str_copy(m->path, sizeof m->path, real) && su_str_copy(text, sizeof text, real);
+    free(real);
+    if (!fits)
+        return su_fail(e, SU_ELIMIT, path, "the path is longer than %zu bytes", sizeof m->path - 1);
+    char *slash = strrchr(text, '/'), *dot;
+    if (!stem && slash > text) {
+        *slash = '\0';
+        slash = strrchr(text, '/');
+    }
+    if (stem && (dot = strrchr(slash, '.')))
+        *dot = '\0';
+    (void)snprintf(m->name, sizeof m->name, "%.*s", (int)SU_MODEL_NAME_MAX, slash + 1);
+    char one[2] = "";
+    for (char *at = m->name; (one[0] = *at); at++) {
+        if (*at != '.' ? su_model_name_error(one) != NULL : at == m->name)
+            *at = '-';
+    }
+    if (m->name[0] == '\0')
+        (void)su_str_copy(m->name, sizeof m->name, "model");
+    return SU_OK;
+}
+
 /* ---- opening ---- */
 
 static enum su_code file_of(const struct su_model *m, const char *suffix,
@@ -69,37 +100,91 @@ static enum su_code file_of(const struct su_model *m, const char *suffix,
     return su_path_join(out, SU_MODEL_PATH_MAX, m->path, leaf, e);
 }
 
-static enum su_code load(struct su_model *m, struct su_err *e)
+static enum su_code load_own(struct su_model *m, struct su_err *e)
 {
     char file[SU_MODEL_PATH_MAX];
-    struct su_weight_span span;
     enum su_code c;
 
     if ((c = file_of(m, "graph", file, e)) || (c = su_graph_load(file, &m->graph, e)) ||
         (c = su_graph_digest(m->graph, m->graph_digest, e)) ||
-        (c = file_of(m, "safetensors", file, e)) || (c = su_weights_open(file, &m->weights, e)))
+        (c = file_of(m, "safetensors", file, e)))
         return c;
-    for (uint32_t i = 0; i < m->graph->n_weight; i++) {
-        if ((c = su_weights_resolve(m->weights, m->graph, m->graph->weight[i], &span, e)))
-            return c;
-    }
-    return SU_OK;
+    return su_weights_open(file, &m->weights, e);
 }
 
-enum su_code su_model_open(const char *name, struct su_model **out, struct su_err *e)
+static bool has_file(const struct su_model *m, const char *leaf, char out[SU_MODEL_PATH_MAX])
 {
+    return su_path_join(out, SU_MODEL_PATH_MAX, m->path, leaf, NULL) == SU_OK &&
+           access(out, F_OK) == 0;
+}
+
+/* shapes: NULL, or the recipe for a folder without weights. */
+static enum su_code load_folder(struct su_model *m, const enum su_llm_quant *shapes,
+                                struct su_err *e)
+{
+    char file[SU_MODEL_PATH_MAX];
+
+    if (file_of(m, "graph", file, NULL) == SU_OK && access(file, F_OK) == 0)
+        return load_own(m, e);
+    if (!has_file(m, "config.json", file))
+        return load_own(m, e);
+    if (shapes && !has_file(m, "model.safetensors", file)) {
+        (void)has_file(m, "config.json", file);
+        return su_llm_open_json(m, file, *shapes, e);
+    }
+    return su_llm_open_folder(m, e);
+}
+
+static enum su_code resolve_all(const struct su_model *m, struct su_err *e)
+{
+    struct su_weight_span span;
+    enum su_code c = SU_OK;
+
+    for (uint32_t i = 0; m->weights && i < m->graph->n_weight && !c; i++)
+        c = su_weights_resolve(m->weights, m->graph, m->graph->weight[i], &span, e);
+    return c;
+}
+
+static enum su_code open_model(const char *name, const enum su_llm_quant *shapes,
+                               struct su_model **out, struct su_err *e)
+{
+    bool gguf = su_str_ends(name, ".gguf"), json = su_str_ends(name, ".json");
     struct su_model *m = su_alloc(sizeof *m);
     enum su_code c;
 
     *out = NULL;
-    c = strchr(name, '/') ? find_by_path(name, m, e) : find_by_name(name, m, e);
-    if (!c && (c = load(m, e)))
-        (void)su_wrap(e, "model %s", m->name);
+    if (json && !shapes)
+        c = su_fail(e, SU_EINVAL, name,
+                    "describes a model without its weights; splitup plan works from shapes alone, "
+                    "all else needs weights, e.g. a GGUF file");
+    else if (gguf || json)
+        c = find_file(name, gguf, m, e);
+    else
+        c = strchr(name, '/') ? find_by_path(name, m, e) : find_by_name(name, m, e);
+    if (!c) {
+        c = gguf   ? su_llm_open_gguf(m, e)
+            : json ? su_llm_open_json(m, m->path, *shapes, e)
+                   : load_folder(m, shapes, e);
+        c = c ? c : resolve_all(m, e);
+        if (c)
+            (void)su_wrap(e, "model %s", m->name);
+    }
     if (c)
         su_model_close(m);
     else
         *out = m;
     return c;
+}
+
+enum su_code su_model_open(const char *name, struct su_model **out, struct su_err *e)
+{
+    return open_model(name, NULL, out, e);
+}
+
+enum su_code su_model_open_shapes(const char *name, enum su_llm_quant quant, struct su_model **out,
+                                  struct su_err *e)
+{
+    return open_model(name, &quant, out, e);
 }
 
 void su_model_close(struct su_model *m)
@@ -130,7 +215,7 @@ static enum su_code add_names(struct names *list, const char *place, struct su_e
     DIR *dir = opendir(place);
 
     while (dir && (d = readdir(dir))) {
-        if (su_model_name_error(d->d_name) || !su_model_exists(place, d->d_name, folder))
+        if (su_model_name_error(d->d_name) || !su_model_exists(place, d->d_name, false, folder))
             continue;
         if (list->n == list->cap) {
             size_t cap = SU_MAX(2 * list->cap, 16u);

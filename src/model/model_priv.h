@@ -16,7 +16,9 @@ void su_model_places_fini(struct su_model_places *p);
 
 /* NULL when name can be that of a model, else what is wrong with it. */
 const char *su_model_name_error(const char *name);
-/* True when <place>/<name>/<name>.graph exists; folder becomes <place>/<name>. */
-bool su_model_exists(const char *place, const char *name, char folder[SU_MODEL_PATH_MAX]);
+/* True when <place>/<name>/<name>.graph exists, or with shapes <place>/<name>/config.json; folder
+   becomes <place>/<name>. */
+bool su_model_exists(const char *place, const char *name, bool shapes,
+                     char folder[SU_MODEL_PATH_MAX]);
 
 #endif

@@ -30,12 +30,17 @@ static bool join(char out[SU_MODEL_PATH_MAX], const char *dir, const char *name)
     return n > 0 && n < SU_MODEL_PATH_MAX;
 }
 
-bool su_model_exists(const char *place, const char *name, char folder[SU_MODEL_PATH_MAX])
+bool su_model_exists(const char *place, const char *name, bool shapes,
+                     char folder[SU_MODEL_PATH_MAX])
 {
-    char file[SU_MODEL_PATH_MAX], leaf[2 * SU_MODEL_NAME_MAX + 16];
+    char file[SU_MODEL_PATH_MAX], leaf[SU_MODEL_NAME_MAX + 16];
 
-    (void)snprintf(leaf, sizeof leaf, "%s/%s.graph", name, name);
-    return join(folder, place, name) && join(file, place, leaf) && access(file, F_OK) == 0;
+    (void)snprintf(leaf, sizeof leaf, "%s.graph", name);
+    if (!join(folder, place, name))
+        return false;
+    if (join(file, folder, leaf) && access(file, F_OK) == 0)
+        return true;
+    return shapes && join(file, folder, "config.json") && access(file, F_OK) == 0;
 }
 
 /* Folder of the running program; false when the system does not say. */

@@ -84,8 +84,10 @@ static void test_index(void **state)
     for (size_t i = 0; i < index.n; i++) {
         if (!has(&folders, index.name[i]))
             fail_msg("models/INDEX names %s, which is no folder", index.name[i]);
-        if (su_model_open(source_path(index.name[i]), &m, &e))
+        if (su_model_open_shapes(source_path(index.name[i]), SU_LLM_Q4_K_M, &m, &e))
             fail_msg("%s: %s", e.at, e.msg);
+        assert_string_equal(m->name, index.name[i]);
+        assert_int_equal(m->weights == NULL, m->is_llm);
         su_model_close(m);
         (void)snprintf(file, sizeof file, "%s/README.md", index.name[i]);
         assert_int_equal(stat(source_path(file), &st), 0);
