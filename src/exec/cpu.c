@@ -393,6 +393,9 @@ static enum su_code load_constants(struct su_stage *s, struct su_err *e)
             memcpy(data, node->data, node->data_bytes);
             cs->fixed[node->first_out] = data;
             cs->fixed_bytes += node->data_bytes;
+        } else if (node->op == SU_OP_MAXPOOL) {
+            const struct su_shape *x = &g->value[node->arg[0]].shape;
+            cs->work_floats = SU_MAX(cs->work_floats, x->dim[x->rank - 1]);
         } else if (node->op == SU_OP_CONV2D && !cs->node[n].k_off) {
             enum su_code rc = cpu_gemm_prepare(s, n, NULL, cx->kernels, &cs->fixed_bytes, e);
             if (rc != SU_OK)

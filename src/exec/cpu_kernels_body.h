@@ -662,6 +662,18 @@ static void CPU_FN(rmsnorm)(const float *x, const float *w, float *y, size_t n, 
     cpu_fix_block(y, n, sat);
 }
 
+static void CPU_FN(column_max)(const uint32_t *restrict x, size_t n, size_t rows,
+                               uint32_t *restrict key)
+{
+    for (size_t i = 0; i < n; i++)
+        key[i] = cm_key(x[i]);
+    for (size_t r = 1; r < rows; r++)
+        for (size_t i = 0; i < n; i++) {
+            uint32_t k = cm_key(x[r * n + i]);
+            key[i] = k > key[i] ? k : key[i];
+        }
+}
+
 static void CPU_FN(fix)(float *x, size_t n, uint64_t *sat)
 {
     cpu_fix_block(x, n, sat);
@@ -675,6 +687,7 @@ const struct cpu_kernels CPU_FN(cpu_kernels) = {
     .conv = CPU_FN(conv),
     .map = CPU_FN(map),
     .fix = CPU_FN(fix),
+    .column_max = CPU_FN(column_max),
     .sum = CPU_FN(sum),
     .softmax = CPU_FN(softmax),
     .layernorm = CPU_FN(layernorm),

@@ -285,17 +285,6 @@ struct window {
     int32_t top, left; /* of the whole window */
 };
 
-static uint32_t pool_max(const uint32_t *x, int32_t w, const struct window *win)
-{
-    uint32_t best = 0;
-    for (int32_t i = win->y0; i < win->y1; i++)
-        for (int32_t j = win->x0; j < win->x1; j++) {
-            uint32_t k = cm_key(x[i * w + j]);
-            best = k > best ? k : best;
-        }
-    return best & CM_SIGN ? best ^ CM_SIGN : ~best;
-}
-
 static uint32_t pool_avg(struct cpu_run *r, const float *x, int32_t w, const struct window *win,
                          const int32_t *attr)
 {
@@ -314,6 +303,21 @@ static uint32_t pool_avg(struct cpu_run *r, const float *x, int32_t w, const str
     return cm_fix(u);
 }
 
+/* One row of outputs: the greatest keys of each column first, then those of each window. */
+static void pool_max_row(struct cpu_run *r, const uint32_t *x, int32_t w, struct window win,
+                         int32_t ow, const int32_t *attr, uint32_t *y)
+{
+    uint32_t *key = (uint32_t *)(void *)r->work;
+    r->k->column_max(x + (ptrdiff_t)win.y0 * w, (size_t)w, (size_t)(win.y1 - win.y0), key);
+    for (int32_t j = 0; j < ow; j++) {
+        int32_t left = j * attr[3] - attr[5], end = SU_MIN(left + attr[1], w);
+        uint32_t best = 0;
+        for (int32_t i = SU_MAX(left, 0); i < end; i++)
+            best = SU_MAX(best, key[i]);
+        y[j] = best & CM_SIGN ? best ^ CM_SIGN : ~best;
+    }
+}
+
 void cpu_op_pool(struct cpu_run *r, uint32_t node)
 {
     const struct su_graph *g = r->stage->graph;
@@ -327,16 +331,21 @@ void cpu_op_pool(struct cpu_run *r, uint32_t node)
     uint32_t *y = cpu_value(r, nd->first_out);
     const int32_t *at = nd->attr;
     for (size_t p = 0; p < planes; p++, x += h * w)
-        for (int32_t i = 0; i < oh; i++)
-            for (int32_t j = 0; j < ow; j++) {
-                struct window win = {.top = i * at[2] - at[4], .left = j * at[3] - at[5]};
-                win.y0 = SU_MAX(win.top, 0);
-                win.x0 = SU_MAX(win.left, 0);
-                win.y1 = SU_MIN(win.top + at[0], h);
-                win.x1 = SU_MIN(win.left + at[1], w);
-                *y++ = nd->op == SU_OP_MAXPOOL ? pool_max(x, w, &win)
-                                               : pool_avg(r, (const float *)x, w, &win, at);
+        for (int32_t i = 0; i < oh; i++, y += ow) {
+            struct window win = {.top = i * at[2] - at[4]};
+            win.y0 = SU_MAX(win.top, 0);
+            win.y1 = SU_MIN(win.top + at[0], h);
+            if (nd->op == SU_OP_MAXPOOL) {
+                pool_max_row(r, x, w, win, ow, at, y);
+                continue;
             }
+            for (int32_t j = 0; j < ow; j++) {
+                win.left = j * at[3] - at[5];
+                win.x0 = SU_MAX(win.left, 0);
+                win.x1 = SU_MIN(win.left + at[1], w);
+                y[j] = pool_avg(r, (const float *)x, w, &win, at);
+            }
+        }
 }
 
 void cpu_op_norm(struct cpu_run *r, uint32_t node)

@@ -52,6 +52,8 @@ struct cpu_kernels {
                 const void *const arg[3], const size_t step[3], void *y, size_t n, uint64_t *sat);
     /* fz and sat in place */
     void (*fix)(float *x, size_t n, uint64_t *sat);
+    /* Order keys of the greatest element of each of n columns, over `rows` rows that follow one another; rows >= 1. */
+    void (*column_max)(const uint32_t *x, size_t n, size_t rows, uint32_t *key);
     /* Rows of D elements, contiguous. N6 sums and the formulas of N11. */
     float (*sum)(const float *x, size_t n);
     void (*softmax)(const float *x, float *y, size_t n, uint64_t *sat);
@@ -86,7 +88,7 @@ struct cpu_stage {
     uint32_t n_arena;
     float *scratch; /* per arena: the padded image of one conv2d row */
     size_t scratch_floats;
-    float *work; /* per thread: see cpu_gemm and cpu_conv */
+    float *work; /* per thread: see cpu_gemm and cpu_conv; a row of keys for maxpool */
     size_t work_floats;
     struct cpu_flight *flight; /* SU_STAGE_IN_FLIGHT */
 };
