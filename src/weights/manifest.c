@@ -2,11 +2,13 @@
 /* Canonical bytes of a manifest. All integers little-endian, nothing is padded or optional:
 
      file  := "SUMANIF1"  entries:u32  entry*
-     entry := length:u8 (1 to 127)  name  dtype:u8  rank:u8 (0 to 6)  dim:u32 (each 1 to 2^31 - 1), rank times
+     entry := length:u8 (1 to 127)  name  dtype:u8  rank:u8 (0 to 6)
+              dim:u32 (each 1 to 2^31 - 1), rank times
               first_row:u64  blob (32 bytes)  offset:u64  bytes:u64
 
-   dtype is a row number of dtypes.def. Entries ascend strictly by (name, first_row), names compared as bytes. Entries of one
-   name agree in type and in all axes but the first. bytes is su_tensor_bytes of type and shape; offset + bytes < 2^64. */
+   dtype is a row number of dtypes.def. Entries ascend strictly by (name, first_row), names compared
+   as bytes. Entries of one name agree in type and in all axes but the first. bytes is
+   su_tensor_bytes of type and shape; offset + bytes < 2^64. */
 #include "weights_priv.h"
 
 #include <inttypes.h>

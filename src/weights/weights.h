@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* weights: named tensors inside files. Reads safetensors and GGUF (mapped, hostile-input safe) through
-   one interface, writes safetensors, and describes a task's weights as a manifest: which bytes of
-   which blob are which tensor. All functions are thread-safe on distinct objects; an open file may
-   be read by many threads. */
+/* weights: named tensors inside files. Reads safetensors and GGUF (mapped, hostile-input safe)
+   through one interface, writes safetensors, and describes a task's weights as a manifest: which
+   bytes of which blob are which tensor. All functions are thread-safe on distinct objects; an open
+   file may be read by many threads. */
 #ifndef SU_WEIGHTS_H
 #define SU_WEIGHTS_H
 
@@ -35,9 +35,9 @@ struct su_tensor {
    grammar and forgotten.
 
    GGUF versions 2 and 3 (https://github.com/ggml-org/ggml, docs/gguf.md), little-endian: layout at
-   the top of gguf.c. Types read: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K. The
-   file lists axes from the fastest on; here they stand reversed, the axis of blocks and of K last,
-   so that any rows along axis 0 are contiguous bytes. */
+   the top of gguf.c. Types read: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K.
+   The file lists axes from the fastest on; here they stand reversed, the axis of blocks and of K
+   last, so that any rows along axis 0 are contiguous bytes. */
 struct su_weights;
 
 /* Maps the file and checks all claims before the data: GGUF's metadata too. Memory, the mapping
@@ -69,8 +69,8 @@ const struct su_tensor *su_weights_at(const struct su_weights *w, uint32_t i);
 const struct su_tensor *su_weights_find(const struct su_weights *w, const char *name);
 const char *su_weights_path(const struct su_weights *w); /* or `at` */
 
-/* Writes n tensors as safetensors (name, dtype, shape, data, bytes set; any order) to path, atomically, with equal
-   bytes for equal contents: wider element types first, then by name, data from a multiple of 8 on,
+/* Writes n tensors as safetensors (name, dtype, shape, data, bytes set; any order) to path,
+   atomically, with equal bytes for equal contents: wider element types first, then by name, data from a multiple of 8 on,
    so that every tensor is aligned to its element. Holds one copy of the file in memory.
      SU_EINVAL        a repeated or bad name, "__metadata__", an axis beyond the graph's limit,
                       bytes that differ from the shape's, data NULL
@@ -85,20 +85,20 @@ SU_CHECK enum su_code su_weights_write(const char *path, const struct su_tensor 
 /* What a file says of its model beside the tensors: keys and values of GGUF. A safetensors file has
    none here. All pointers are borrowed from the file. */
 enum su_meta_type { /* the numbers of GGUF */
-    SU_META_U8,
-    SU_META_I8,
-    SU_META_U16,
-    SU_META_I16,
-    SU_META_U32,
-    SU_META_I32,
-    SU_META_F32,
-    SU_META_BOOL,
-    SU_META_STR,
-    SU_META_ARRAY,
-    SU_META_U64,
-    SU_META_I64,
-    SU_META_F64,
-    SU_META_TYPES
+                    SU_META_U8,
+                    SU_META_I8,
+                    SU_META_U16,
+                    SU_META_I16,
+                    SU_META_U32,
+                    SU_META_I32,
+                    SU_META_F32,
+                    SU_META_BOOL,
+                    SU_META_STR,
+                    SU_META_ARRAY,
+                    SU_META_U64,
+                    SU_META_I64,
+                    SU_META_F64,
+                    SU_META_TYPES
 };
 struct su_meta {
     struct su_bytes key; /* not terminated; any bytes but 0 */
@@ -126,8 +126,8 @@ SU_CHECK enum su_code su_meta_f32(const struct su_weights *w, const char *key, f
                                   struct su_err *e);
 SU_CHECK enum su_code su_meta_bool(const struct su_weights *w, const char *key, bool *out,
                                    struct su_err *e);
-SU_CHECK enum su_code su_meta_str(const struct su_weights *w, const char *key,
-                                  struct su_bytes *out, struct su_err *e);
+SU_CHECK enum su_code su_meta_str(const struct su_weights *w, const char *key, struct su_bytes *out,
+                                  struct su_err *e);
 /* An array of elements of that type exactly. SU_ENOENT, SU_ETYPE. */
 SU_CHECK enum su_code su_meta_array(const struct su_weights *w, const char *key,
                                     enum su_meta_type element, struct su_meta *out,
@@ -150,8 +150,8 @@ struct su_weight_span {
     uint64_t offset; /* in tensor->data */
     uint64_t bytes;
 };
-/* Finds value `id` (a weight of g; SU_EINVAL otherwise) in w. It may be rows first_row.. of a tensor
-   of equal rank and equal inner axes. A rank-1 tensor also stands for a weight whose other axes are
+/* Finds value `id` (a weight of g; SU_EINVAL otherwise) in w. It may be rows first_row.. of a
+   tensor of equal rank and equal inner axes. A rank-1 tensor also stands for a weight whose other axes are
    1, e.g. [16] for [16,1,1], [1,16,1] or, if it has one element, []; rows count along axis 0 of the
    weight.
      SU_ENOENT  no tensor of that name
@@ -186,8 +186,8 @@ void su_manifest_fini(struct su_manifest *m); /* an empty manifest is allowed */
 SU_CHECK enum su_code su_manifest_encode(const struct su_manifest *m, struct su_buf *out,
                                          struct su_err *e);
 /* Reads hostile bytes; anything su_manifest_encode would not have written is refused with its
-   offset. Memory stays below 5 x len. On failure *out is empty: SU_ETRUNC, SU_ELIMIT (a count, rank,
-   axis or size beyond its limit), SU_EFORMAT (anything else), SU_ENOMEM. */
+   offset. Memory stays below 5 x len. On failure *out is empty: SU_ETRUNC, SU_ELIMIT (a count,
+   rank, axis or size beyond its limit), SU_EFORMAT (anything else), SU_ENOMEM. */
 SU_CHECK enum su_code su_manifest_decode(const void *data, size_t len, struct su_manifest *out,
                                          struct su_err *e);
 /* Weights digest: sha256 of the canonical bytes. Fails as su_manifest_encode. */

@@ -36,8 +36,8 @@ SU_CHECK enum su_code su_weights_reserve(struct su_weights *w, uint64_t n_tensor
 SU_CHECK enum su_code su_weights_index(struct su_weights *w, uint64_t start, uint64_t align,
                                        struct su_err *e);
 
-/* ---- safetensors.c, gguf.c: fill a new w whose data, len, path and at are set. After a failure the
-   caller closes w. ---- */
+/* ---- safetensors.c, gguf.c: fill a new w whose data, len, path and at are set. After a
+   failure the caller closes w. ---- */
 
 SU_CHECK enum su_code su_safetensors_parse(struct su_weights *w, struct su_err *e);
 bool su_gguf_sniff(const struct su_weights *w);

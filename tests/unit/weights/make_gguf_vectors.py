@@ -116,7 +116,8 @@ def print_file(path):
     print("#define SMOLLM2_FILE \"%s\"" % os.path.basename(path))
     print("#define SMOLLM2_TENSORS %d" % len(tensors))
     print("#define SMOLLM2_KEYS %d" % len(fields))
-    print("/* sha256 of a line \"name type [shape] offset bytes\" per tensor, ascending by name. */")
+    print("/* sha256 of a line \"name type [shape] offset bytes\" per tensor, ascending by name. "
+          "*/")
     print("#define SMOLLM2_LISTING \"%s\"" % listing.hexdigest())
     print("/* sha256 of all tensors decoded, ascending by name. */")
     print("#define SMOLLM2_DECODED \"%s\"\n" % everything.hexdigest())
