@@ -70,8 +70,9 @@ const struct su_tensor *su_weights_find(const struct su_weights *w, const char *
 const char *su_weights_path(const struct su_weights *w); /* or `at` */
 
 /* Writes n tensors as safetensors (name, dtype, shape, data, bytes set; any order) to path,
-   atomically, with equal bytes for equal contents: wider element types first, then by name, data from a multiple of 8 on,
-   so that every tensor is aligned to its element. Holds one copy of the file in memory.
+   atomically, with equal bytes for equal contents: wider element types first, then by name,
+   data from a multiple of 8 on, so that every tensor is aligned to its element. Holds one copy of
+   the file in memory.
      SU_EINVAL        a repeated or bad name, "__metadata__", an axis beyond the graph's limit,
                       bytes that differ from the shape's, data NULL
      SU_EUNSUPPORTED  a type that safetensors files do not hold
@@ -151,11 +152,12 @@ struct su_weight_span {
     uint64_t bytes;
 };
 /* Finds value `id` (a weight of g; SU_EINVAL otherwise) in w. It may be rows first_row.. of a
-   tensor of equal rank and equal inner axes. A rank-1 tensor also stands for a weight whose other axes are
-   1, e.g. [16] for [16,1,1], [1,16,1] or, if it has one element, []; rows count along axis 0 of the
-   weight.
+   tensor of equal rank and equal inner axes. A rank-1 tensor also stands for a weight whose
+   other axes are 1, e.g. [16] for [16,1,1], [1,16,1] or, if it has one element, []; rows count along
+   axis 0 of the weight, and begin where a block begins.
      SU_ENOENT  no tensor of that name
-     SU_ETYPE   another type, other axes, or rows beyond the tensor's; names both sides */
+     SU_ETYPE   another type, other axes, or rows beyond the tensor's; names both sides; or rows that
+                begin inside a block */
 SU_CHECK enum su_code su_weights_resolve(const struct su_weights *w, const struct su_graph *g,
                                          uint32_t id, struct su_weight_span *out, struct su_err *e);
 
