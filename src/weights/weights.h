@@ -153,11 +153,11 @@ struct su_weight_span {
 };
 /* Finds value `id` (a weight of g; SU_EINVAL otherwise) in w. It may be rows first_row.. of a
    tensor of equal rank and equal inner axes. A rank-1 tensor also stands for a weight whose
-   other axes are 1, e.g. [16] for [16,1,1], [1,16,1] or, if it has one element, []; rows count along
-   axis 0 of the weight, and begin where a block begins.
+   other axes are 1, e.g. [16] for [16,1,1], [1,16,1] or, if it has one element, []; rows count
+   along axis 0 of the weight, and begin where a block begins.
      SU_ENOENT  no tensor of that name
-     SU_ETYPE   another type, other axes, or rows beyond the tensor's; names both sides; or rows that
-                begin inside a block */
+     SU_ETYPE   another type, other axes, or rows beyond the tensor's; names both sides; or rows
+                that begin inside a block */
 SU_CHECK enum su_code su_weights_resolve(const struct su_weights *w, const struct su_graph *g,
                                          uint32_t id, struct su_weight_span *out, struct su_err *e);
 
