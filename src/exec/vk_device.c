@@ -283,7 +283,8 @@ static void describe(VkPhysicalDevice handle, struct vk_found *f)
     d->driver_version = base.driverVersion;
     d->max_buffer_range = base.limits.maxStorageBufferRange;
     d->max_allocation = v11 ? m3.maxMemoryAllocationSize : 0;
-    d->max_workgroup_invocations = base.limits.maxComputeWorkGroupInvocations;
+    d->max_workgroup_invocations =
+        SU_MIN(base.limits.maxComputeWorkGroupInvocations, base.limits.maxComputeWorkGroupSize[0]);
     d->max_push_constants = base.limits.maxPushConstantsSize;
     d->subgroup_size = sg.subgroupSize;
     d->rte32 = fc.shaderRoundingModeRTEFloat32;

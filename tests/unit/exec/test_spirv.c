@@ -43,8 +43,8 @@ struct module {
 static void put(struct module *m, uint32_t op, const uint32_t *operand, uint32_t n)
 {
     m->word[m->n++] = (n + 1) << 16 | op;
-    memcpy(m->word + m->n, operand, n * 4);
-    m->n += n;
+    for (uint32_t i = 0; i < n; i++)
+        m->word[m->n++] = operand[i];
 }
 #define PUT(m, op, ...)                                                                            \
     put(m, op, (const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Ways through the Vulkan backend that this machine's device may not take by itself: staged
-   uploads, no timestamps, no float modes, the validation layer's complaints, the pipeline cache on
+   uploads, no timestamps, no float modes, the pipeline cache on
    disk, errors of the driver. */
 #include "exec/vk_priv.h"
 #include "vk_case.h"
@@ -142,77 +142,6 @@ static void fusing_stops_at_its_limit(void **state)
     assert_int_equal(su_exec_close(x, NULL), SU_OK);
 }
 
-/* ---- validation
-   -------------------------------------------------------------------------------------------------
-   */
-
-static struct su_exec *open_validated(void)
-{
-    struct su_exec *x = NULL;
-    struct su_err e;
-    struct su_exec_opts o = {.backend = SU_BACKEND_VULKAN, .validation = true};
-    enum su_code rc = su_exec_open(&o, &x, &e);
-    if (rc == SU_EUNSUPPORTED)
-        print_message("%s\n", e.msg);
-    return x;
-}
-
-static void validation_is_clean(void **state)
-{
-    (void)state;
-    struct su_exec *x = open_validated();
-    if (!x)
-        skip();
-    struct su_err e = {0};
-    const char *full = getenv("SU_TEST_FULL");
-    run_some(x, 60, full && *full == '1' ? 300 : 12);
-    struct su_graph *g = NULL;
-    if (su_graph_load(SU_SOURCE_DIR "/models/mnist/mnist.graph", &g, &e) == SU_OK) {
-        struct su_random_case *c = vk_case_of(g, 5, 1, true);
-        const char *bad = vk_case_check(x, c, 3);
-        su_random_case_free(c);
-        assert_null(bad);
-    }
-    if (su_exec_close(x, &e) != SU_OK)
-        fail_msg("%s", e.msg);
-}
-
-static void complaints_are_reported(void **state)
-{
-    (void)state;
-    struct su_exec *x = open_validated();
-    if (!x)
-        skip();
-    struct vk_exec *vx = x->impl;
-    struct su_err e = {0};
-    PFN_vkVoidFunction f =
-        vkGetInstanceProcAddr(vx->instance.handle, "vkSubmitDebugUtilsMessageEXT");
-    VkDebugUtilsMessengerCallbackDataEXT data = {
-        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CALLBACK_DATA_EXT, .pMessage = "made up"};
-    assert_non_null(f);
-    for (unsigned i = 0; i < 2; i++)
-        ((PFN_vkSubmitDebugUtilsMessageEXT)f)(
-            vx->instance.handle, VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
-            VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT, &data);
-    assert_int_equal(su_exec_close(x, &e), SU_EINTERNAL);
-    assert_non_null(strstr(e.msg, "2 messages, the first: made up"));
-}
-
-static void layer_is_missing(void **state)
-{
-    (void)state;
-    struct su_exec *x = vk_case_open(NULL);
-    if (!x)
-        skip();
-    assert_int_equal(su_exec_close(x, NULL), SU_OK);
-    struct su_err e = {0};
-    setenv("VK_LAYER_PATH", "/nonexistent", 1);
-    struct su_exec_opts o = {.backend = SU_BACKEND_VULKAN, .validation = true};
-    assert_int_equal(su_exec_open(&o, &x, &e), SU_EUNSUPPORTED);
-    assert_non_null(strstr(e.msg, "vulkan-validationlayers"));
-    unsetenv("VK_LAYER_PATH");
-}
-
 /* ---- cache --------------------------------------------------------------------------------------
    -------------------- */
 
@@ -332,15 +261,9 @@ static void divisors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(staged),
-        cmocka_unit_test(unstaged),
-        cmocka_unit_test(too_large),
-        cmocka_unit_test(fusing_stops_at_its_limit),
-        cmocka_unit_test(validation_is_clean),
-        cmocka_unit_test(complaints_are_reported),
-        cmocka_unit_test(layer_is_missing),
-        cmocka_unit_test(cache_on_disk),
-        cmocka_unit_test(driver_errors),
+        cmocka_unit_test(staged),        cmocka_unit_test(unstaged),
+        cmocka_unit_test(too_large),     cmocka_unit_test(fusing_stops_at_its_limit),
+        cmocka_unit_test(cache_on_disk), cmocka_unit_test(driver_errors),
         cmocka_unit_test(divisors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
