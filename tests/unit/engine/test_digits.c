@@ -9,7 +9,7 @@
 
 #define PIXELS 784u
 
-/* ---- making files ------------------------------------------------------------------------------ */
+/* ---- making files ---------------------------------------------------------------------------- */
 
 static void put_be32(struct su_buf *b, uint32_t v)
 {
@@ -132,7 +132,7 @@ static void holds(const struct su_digits *d, uint32_t count)
     assert_int_equal(su_digits_label(d, UINT64_MAX), -1);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_idx_and_labels(void **state)
 {

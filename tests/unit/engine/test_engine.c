@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Plans run by the engine equal the uncut graph to the bit, on every backend; and what it refuses. */
+/* Plans run by the engine equal the uncut graph to the bit, on every backend; and what it
+   refuses. */
 #include "unit.h"
 
 #include "support/random.h"
@@ -33,7 +34,7 @@ static int close_backends(void **state)
     return 0;
 }
 
-/* ---- random graphs ----------------------------------------------------------------------------- */
+/* ---- random graphs --------------------------------------------------------------------------- */
 
 struct tally {
     uint32_t runs, several, sharded;
@@ -126,7 +127,7 @@ static void test_random_graphs(void **state)
     assert_true(t.sharded > 0);
 }
 
-/* ---- domains ----------------------------------------------------------------------------------- */
+/* ---- domains --------------------------------------------------------------------------------- */
 
 static struct su_shape vec(uint32_t n)
 {
@@ -223,7 +224,7 @@ static void test_saturations_are_counted(void **state)
     su_graph_free(g);
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 /* y = relu(x . w), w [8,8] */
 static struct su_graph *small_graph(void)

@@ -12,7 +12,7 @@
 #define BRANCHES 6u
 #define WIDTH 32u
 
-/* ---- an exec that remembers -------------------------------------------------------------------- */
+/* ---- an exec that remembers ------------------------------------------------------------------ */
 
 struct su_stage {
     const struct su_graph *graph;
@@ -138,7 +138,7 @@ void su_step_result_fini(struct su_step_result *r)
     memset(r, 0, sizeof *r);
 }
 
-/* ---- a wide graph ------------------------------------------------------------------------------ */
+/* ---- a wide graph ---------------------------------------------------------------------------- */
 
 struct wide {
     struct su_graph *graph;
@@ -211,7 +211,7 @@ static bool is_root(const struct su_plan_task *t)
     return true;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void run_well(struct su_engine *en, struct wide *w)
 {

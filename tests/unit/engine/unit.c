@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- scratch ----------------------------------------------------------------------------------- */
+/* ---- scratch --------------------------------------------------------------------------------- */
 
 static char folder[200];
 
@@ -49,7 +49,7 @@ const char *scratch_write(const char *name, const void *data, size_t n)
     return path;
 }
 
-/* ---- errors ------------------------------------------------------------------------------------ */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 void must(enum su_code rc, const struct su_err *e)
 {
@@ -73,7 +73,7 @@ void err_matches(const struct su_err *e, enum su_code code, const char *want)
             fail_msg("no '%s' in: %s", one, line);
 }
 
-/* ---- weights ----------------------------------------------------------------------------------- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 static const char *dtype_text(enum su_dtype d)
 {
@@ -160,7 +160,7 @@ void weight_file_fini(struct weight_file *w)
     su_buf_fini(&w->bytes);
 }
 
-/* ---- plans and results ------------------------------------------------------------------------- */
+/* ---- plans and results ----------------------------------------------------------------------- */
 
 struct su_plan *plan_of(const struct su_graph *g, uint64_t target, uint32_t t_max)
 {
@@ -228,7 +228,7 @@ void same_result(const struct su_graph *g, const struct su_row *row, uint32_t n_
     }
 }
 
-/* ---- graphs ------------------------------------------------------------------------------------ */
+/* ---- graphs ---------------------------------------------------------------------------------- */
 
 uint32_t add_input(struct su_graph *g, const char *name, enum su_domain d, struct su_shape s)
 {
