@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define READ_PIECE_BYTES (16u << 20)
+#define SESSION_CTX_MAX (1u << 20)
 
 static const struct {
     const char *name;
@@ -111,12 +112,13 @@ enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t
                            "node %u: the %s backend lacks this op (%s)", n,
                            backends[x->backend].name, why);
     }
-    if (g->n_state > 0)
+    if (g->n_state > 0 && !x->ops->session_new)
         return su_fail(e, SU_EUNSUPPORTED, g->value[g->state[0]].name,
-                       "stages hold no states of sequence models yet");
+                       "the %s backend holds no states of sequence models",
+                       backends[x->backend].name);
     for (uint32_t i = 0; i < g->n_weight; i++) {
         const struct su_value *v = &g->value[g->weight[i]];
-        if (su_dtype_is_block(v->dtype) && x->backend != SU_BACKEND_REFERENCE)
+        if (su_dtype_is_block(v->dtype) && !x->ops->blocks)
             return su_fail(e, SU_EUNSUPPORTED, v->name,
                            "the %s backend reads no block-quantised weights (%s)",
                            backends[x->backend].name, su_dtype_name(v->dtype));
@@ -143,6 +145,9 @@ void su_stage_free(struct su_stage *s)
         if (su_stage_wait(s, s->waited, false, &r, NULL) == SU_OK)
             su_step_result_fini(&r);
     }
+    for (uint32_t i = 0; i < SU_STAGE_SESSION_MAX; i++)
+        if (s->session[i].ctx > 0)
+            su_stage_session_free(s, i);
     s->exec->ops->unload(s);
     free(s);
 }
@@ -150,6 +155,88 @@ void su_stage_free(struct su_stage *s)
 uint64_t su_stage_bound_bytes(const struct su_stage *s)
 {
     return s->exec->ops->bound_bytes(s);
+}
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+enum su_code su_stage_session_new(struct su_stage *s, uint32_t ctx, uint32_t *session,
+                                  struct su_err *e)
+{
+    uint32_t i = 0;
+    if (ctx < 1 || ctx > SESSION_CTX_MAX)
+        return su_fail(e, SU_EINVAL, "session", "%u positions; give 1 to %u", ctx, SESSION_CTX_MAX);
+    while (i < SU_STAGE_SESSION_MAX && s->session[i].ctx > 0)
+        i++;
+    if (i == SU_STAGE_SESSION_MAX)
+        return su_fail(e, SU_ELIMIT, "session", "%u are open; close one first",
+                       SU_STAGE_SESSION_MAX);
+    if (s->graph->n_state > 0) {
+        enum su_code rc = s->exec->ops->session_new(s, i, ctx, e);
+        if (rc != SU_OK)
+            return rc;
+    }
+    s->session[i] = (struct su_stage_session){.ctx = ctx};
+    *session = i;
+    return SU_OK;
+}
+
+static struct su_stage_session *session_of(const struct su_stage *s, uint32_t session)
+{
+    SU_ASSERT(session < SU_STAGE_SESSION_MAX && s->session[session].ctx > 0);
+    return (struct su_stage_session *)&s->session[session];
+}
+
+void su_stage_session_free(struct su_stage *s, uint32_t session)
+{
+    session_of(s, session)->ctx = 0;
+    if (s->graph->n_state > 0)
+        s->exec->ops->session_free(s, session);
+}
+
+enum su_code su_stage_session_truncate(struct su_stage *s, uint32_t session, uint32_t length,
+                                       struct su_err *e)
+{
+    struct su_stage_session *se = session_of(s, session);
+    if (length > se->length)
+        return su_fail(e, SU_EINVAL, "session", "cannot be cut to %u positions: it has %u", length,
+                       se->length);
+    se->length = length;
+    if (s->graph->n_state > 0 && s->exec->ops->session_truncate)
+        s->exec->ops->session_truncate(s, session, length);
+    return SU_OK;
+}
+
+uint32_t su_stage_session_length(const struct su_stage *s, uint32_t session)
+{
+    return session_of(s, session)->length;
+}
+
+/* Grows the sessions by the step's rows, or by nothing when one of them is out of place. */
+static enum su_code advance_sessions(struct su_stage *s, const struct su_step *step,
+                                     struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+    uint32_t i = 0;
+    if (s->graph->n_state == 0)
+        return SU_OK;
+    for (; i < step->n_row && rc == SU_OK; i++) {
+        const struct su_row *r = &step->row[i];
+        if (r->session >= SU_STAGE_SESSION_MAX || s->session[r->session].ctx == 0)
+            rc = su_fail(e, SU_EINVAL, "step", "row %u names session %u, which is not open", i,
+                         r->session);
+        else if (r->position != s->session[r->session].length)
+            rc = su_fail(e, SU_EINVAL, "step",
+                         "row %u is position %u of session %u, whose next is %u", i, r->position,
+                         r->session, s->session[r->session].length);
+        else if (r->position >= s->session[r->session].ctx)
+            rc = su_fail(e, SU_ELIMIT, "step", "session %u is full with %u positions", r->session,
+                         s->session[r->session].ctx);
+        else
+            s->session[r->session].length++;
+    }
+    for (; rc != SU_OK && i-- > 1;)
+        s->session[step->row[i - 1].session].length--;
+    return rc;
 }
 
 enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step, uint64_t *ticket,
@@ -165,9 +252,15 @@ enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step, uin
     uint32_t n_emit = 0;
     for (uint32_t i = 0; i < step->n_row; i++)
         n_emit += step->row[i].emit;
-    enum su_code rc = s->exec->ops->submit(s, step, slot, e);
+    enum su_code rc = advance_sessions(s, step, e);
     if (rc != SU_OK)
         return rc;
+    rc = s->exec->ops->submit(s, step, slot, e);
+    if (rc != SU_OK) {
+        for (uint32_t i = 0; i < step->n_row && s->graph->n_state > 0; i++)
+            s->session[step->row[i].session].length--;
+        return rc;
+    }
     s->flight[slot] = (struct su_rowcount){step->n_row, n_emit};
     *ticket = s->submitted++;
     return SU_OK;

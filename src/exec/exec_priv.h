@@ -20,6 +20,9 @@ struct su_stage {
         su_rowcount { /* rows and emitted rows of the steps in flight, by ticket modulo SU_STAGE_IN_FLIGHT */
         uint32_t n_row, n_emit;
     } flight[SU_STAGE_IN_FLIGHT];
+    struct su_stage_session { /* kept by exec.c; ctx 0 = free */
+        uint32_t ctx, length;
+    } session[SU_STAGE_SESSION_MAX];
     void *impl;
 };
 
@@ -40,6 +43,13 @@ struct su_backend_ops {
     enum su_code (*wait)(struct su_stage *s, uint32_t slot, bool op_times, struct su_step_result *r,
                          struct su_err *e);
     const char *(*lacks)(enum su_op op); /* NULL when implemented */
+    /* Storage of session number `session` (of s->session, whose lengths exec.c keeps) for ctx positions of every state;
+       NULL when the backend holds no states: graphs with states are then refused at load. truncate may be NULL. */
+    enum su_code (*session_new)(struct su_stage *s, uint32_t session, uint32_t ctx,
+                                struct su_err *e);
+    void (*session_free)(struct su_stage *s, uint32_t session);
+    void (*session_truncate)(struct su_stage *s, uint32_t session, uint32_t length);
+    bool blocks; /* reads block-quantised weights */
 };
 extern const struct su_backend_ops su_backend_reference, su_backend_cpu, su_backend_vulkan;
 

@@ -8,6 +8,8 @@
 struct reference_stage {
     void **weight; /* as stored, graph->weight order */
     uint64_t weight_bytes;
+    struct su_session *session[SU_STAGE_SESSION_MAX];
+    struct su_session *any; /* stands where no session is open, so that every number names one */
     struct su_eval *eval[SU_STAGE_IN_FLIGHT];
     double ms[SU_STAGE_IN_FLIGHT];
 };
@@ -36,6 +38,7 @@ static void reference_unload(struct su_stage *s)
     free(r->weight);
     for (unsigned i = 0; i < SU_STAGE_IN_FLIGHT; i++)
         su_eval_free(r->eval[i]);
+    su_session_free(r->any);
     free(r);
     s->impl = NULL;
 }
@@ -61,9 +64,31 @@ static enum su_code reference_load(struct su_stage *s, const struct su_weight_so
             rc = su_exec_read_weight(g, src, i, r->weight[i], bytes, e);
         r->weight_bytes += bytes;
     }
+    if (rc == SU_OK)
+        rc = su_session_new(g, 1, &r->any, e);
     if (rc != SU_OK)
         reference_unload(s);
     return rc;
+}
+
+static enum su_code reference_session_new(struct su_stage *s, uint32_t session, uint32_t ctx,
+                                          struct su_err *e)
+{
+    struct reference_stage *r = s->impl;
+    return su_session_new(s->graph, ctx, &r->session[session], e);
+}
+
+static void reference_session_free(struct su_stage *s, uint32_t session)
+{
+    struct reference_stage *r = s->impl;
+    su_session_free(r->session[session]);
+    r->session[session] = NULL;
+}
+
+static void reference_session_truncate(struct su_stage *s, uint32_t session, uint32_t length)
+{
+    struct reference_stage *r = s->impl;
+    SU_ASSERT(su_session_truncate(r->session[session], length, NULL) == SU_OK);
 }
 
 static uint64_t reference_bound_bytes(const struct su_stage *s)
@@ -76,11 +101,16 @@ static enum su_code reference_submit(struct su_stage *s, const struct su_step *s
                                      struct su_err *e)
 {
     struct reference_stage *r = s->impl;
+    struct su_session *session[SU_STAGE_SESSION_MAX];
+    for (uint32_t i = 0; i < SU_STAGE_SESSION_MAX; i++)
+        session[i] = r->session[i] ? r->session[i] : r->any;
     struct su_eval_args args = {.row = step->row,
                                 .n_row = step->n_row,
                                 .input = step->input,
                                 .weight = (const void *const *)r->weight,
-                                .limit_bytes = 0};
+                                .limit_bytes = 0,
+                                .session = session,
+                                .n_session = SU_STAGE_SESSION_MAX};
     uint64_t t0 = su_clock_mono_ns();
     enum su_code rc = su_graph_eval(s->graph, &args, &r->eval[slot], e);
     r->ms[slot] = (double)(su_clock_mono_ns() - t0) * 1e-6;
@@ -117,4 +147,8 @@ const struct su_backend_ops su_backend_reference = {
     .submit = reference_submit,
     .wait = reference_wait,
     .lacks = su_eval_lacks,
+    .session_new = reference_session_new,
+    .session_free = reference_session_free,
+    .session_truncate = reference_session_truncate,
+    .blocks = true,
 };
