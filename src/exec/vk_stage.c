@@ -23,21 +23,6 @@ static enum su_code alloc_tables(struct vk_stage *s, struct su_err *e)
     return SU_OK;
 }
 
-static enum su_code check_values(const struct su_graph *g, struct su_err *e)
-{
-    if (g->n_state)
-        return su_fail(e, SU_EUNSUPPORTED, g->value[g->state[0]].name,
-                       "the vulkan backend holds no state yet");
-    for (uint32_t i = 0; i < g->n_weight; i++) {
-        const struct su_value *v = &g->value[g->weight[i]];
-        if (su_dtype_is_block(v->dtype))
-            return su_fail(e, SU_EUNSUPPORTED, v->name,
-                           "the vulkan backend reads no weights of type %s",
-                           su_dtype_name(v->dtype));
-    }
-    return SU_OK;
-}
-
 /* Where inputs, rows and outputs lie in the buffers of a step. */
 static void place_pieces(struct vk_stage *s)
 {
@@ -121,9 +106,7 @@ enum su_code vk_load(struct su_stage *stage, const struct su_weight_source *src,
     s->vx = stage->exec->impl;
     s->graph = stage->graph;
     s->t_max = stage->t_max;
-    enum su_code rc = check_values(s->graph, e);
-    if (rc == SU_OK)
-        rc = alloc_tables(s, e);
+    enum su_code rc = alloc_tables(s, e);
     if (rc == SU_OK)
         rc = su_layout_build(s->graph, s->t_max, 1, &s->layout, e);
     if (rc == SU_OK) {
@@ -185,7 +168,7 @@ static void fill_inputs(const struct vk_stage *s, struct vk_flight *f, const str
     memset(f->counter.map, 0, 16);
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
-        uint64_t n = su_shape_elements(&v->shape) * (v->domain == SU_FIXED ? 1 : f->n_row);
+        uint64_t n = su_shape_elements(&v->shape) * rows[v->domain];
         vk_words_from((uint32_t *)(void *)(base + s->input_at[i]), step->input[i], (size_t)n,
                       v->dtype);
     }
@@ -280,15 +263,18 @@ static const char *vk_lacks(enum su_op op)
 {
     switch (op) {
     case SU_OP_QMATMUL:
+    case SU_OP_QMATMUL_ID:
+        return "it reads no block-quantised weights";
     case SU_OP_ROPE:
     case SU_OP_STATE_APPEND:
     case SU_OP_ATTENTION:
+        return "it holds no states of sequence models";
     case SU_OP_MOE_ROUTE:
-    case SU_OP_QMATMUL_ID:
+        return "it routes among no experts";
     case SU_OP_SAMPLE:
-        return "sequence models are not implemented on this backend";
+        return "sampling is done by the host";
     default:
-        return (unsigned)op < SU_OP_COUNT ? NULL : "unknown op";
+        return NULL;
     }
 }
 
