@@ -307,12 +307,13 @@ static void test_lacking_op_is_named(void **state)
     (void)state;
     struct su_graph *g = su_graph_new();
     uint32_t x = add_input(g, "x", SU_ROWS, vec(16));
-    add_output(g, "y", add_op(g, SU_OP_MOE_ROUTE, &x, 1, (int32_t[]){16, 4, 0}, 3));
+    uint32_t logits = add_op(g, SU_OP_SELECT_EMITTED, &x, 1, NULL, 0);
+    add_output(g, "y", add_op(g, SU_OP_SAMPLE, &logits, 1, NULL, 0));
     finish(g);
     struct weight_file w = weight_file_new(g, NULL);
     struct su_plan *p = plan_of(g, UINT64_C(1) << 40, 1);
     for (unsigned b = 0; b < SU_BACKEND_COUNT; b++)
-        open_refused(g, p, w.weights, (enum su_backend)b, SU_EUNSUPPORTED, "task 0|moe_route");
+        open_refused(g, p, w.weights, (enum su_backend)b, SU_EUNSUPPORTED, "task 0|sample");
     su_plan_free(p);
     weight_file_fini(&w);
     su_graph_free(g);

@@ -138,6 +138,34 @@ void su_step_result_fini(struct su_step_result *r)
     memset(r, 0, sizeof *r);
 }
 
+/* The graphs here have no states, so nobody asks for sessions. */
+enum su_code su_stage_session_new(struct su_stage *s, uint32_t ctx, uint32_t *session,
+                                  struct su_err *e)
+{
+    (void)s;
+    (void)ctx;
+    (void)session;
+    return su_fail(e, SU_EUNSUPPORTED, "fake", "no sessions");
+}
+
+void su_stage_session_free(struct su_stage *s, uint32_t session)
+{
+    fail_msg("session %u of stage %p", session, (void *)s);
+}
+
+enum su_code su_stage_session_truncate(struct su_stage *s, uint32_t session, uint32_t length,
+                                       struct su_err *e)
+{
+    (void)s;
+    return su_fail(e, SU_EINVAL, "fake", "session %u has no length %u", session, length);
+}
+
+uint32_t su_stage_session_length(const struct su_stage *s, uint32_t session)
+{
+    fail_msg("session %u of stage %p", session, (const void *)s);
+    return 0;
+}
+
 /* ---- a wide graph ---------------------------------------------------------------------------- */
 
 struct wide {

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+/* Choosing tokens, sessions of an engine, and generation with a toy language model. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/engine.h"
+#include "support/random_tensor.h"
+
+#define VOCABULARY 50u
+#define WIDTH 64u
+
+/* ---- sampling ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t pick(const struct su_sampling *o, const float *x, uint32_t n, uint32_t position)
+{
+    uint32_t token = UINT32_MAX;
+    struct su_err e = {0};
+    if (su_sample(o, x, n, NULL, 0, position, &token, &e) != SU_OK)
+        fail_msg("%s: %s", e.at, e.msg);
+    return token;
+}
+
+static void test_greedy(void **state)
+{
+    (void)state;
+    const float x[5] = {1.0f, 4.0f, -1.0f, 4.0f, 3.0f};
+    struct su_sampling o = {.seed = 5};
+    assert_int_equal(pick(&o, x, 5, 0), 1); /* the lowest of equals */
+    const float one[1] = {-3.0f};
+    assert_int_equal(pick(&o, one, 1, 0), 0);
+}
+
+/* The published first word of Philox 4x32-10 for a zero key and counter is 6627e8d5: u = 0.399046..., element 399 of 1000 equal ones. */
+static void test_philox(void **state)
+{
+    (void)state;
+    float x[1000] = {0};
+    struct su_sampling o = {.temperature = 1.0f};
+    assert_int_equal(pick(&o, x, 1000, 0), 399);
+    o.seed = 1;
+    assert_int_not_equal(pick(&o, x, 1000, 0), 399);
+    o.seed = 0;
+    assert_int_not_equal(pick(&o, x, 1000, 1), 399);
+}
+
+static void count(const struct su_sampling *o, const float *x, uint32_t n, uint32_t *hits,
+                  uint32_t draws)
+{
+    memset(hits, 0, n * sizeof *hits);
+    for (uint32_t i = 0; i < draws; i++)
+        hits[pick(o, x, n, i)]++;
+}
+
+static void test_distribution(void **state)
+{
+    (void)state;
+    const float x[4] = {0.0f, logf(2.0f), logf(4.0f), logf(1.0f)}; /* 1 : 2 : 4 : 1 */
+    uint32_t hits[4];
+    struct su_sampling o = {.temperature = 1.0f, .seed = 77};
+    count(&o, x, 4, hits, 8000);
+    assert_true(fabs(hits[0] - 1000.0) < 150 && fabs(hits[1] - 2000.0) < 200 &&
+                fabs(hits[2] - 4000.0) < 250);
+    o.temperature = 0.5f; /* 1 : 4 : 16 : 1 */
+    count(&o, x, 4, hits, 8000);
+    assert_true(fabs(hits[2] - 8000.0 * 16 / 22) < 250);
+    o.temperature = 1.0f;
+    o.top_k = 2;
+    count(&o, x, 4, hits, 1000);
+    assert_true(hits[0] == 0 && hits[3] == 0 && hits[1] > 200 && hits[2] > 500);
+    o.top_k = 0;
+    o.top_p = 0.5f; /* the first alone reaches it */
+    count(&o, x, 4, hits, 200);
+    assert_int_equal(hits[2], 200);
+    o.top_p = 0.51f;
+    count(&o, x, 4, hits, 1000);
+    assert_true(hits[1] > 200 && hits[0] == 0);
+    o.top_p = 0.0f;
+    o.min_p = 0.4f;
+    count(&o, x, 4, hits, 1000);
+    assert_true(hits[1] > 200 && hits[0] == 0 && hits[3] == 0);
+}
+
+static void test_penalty(void **state)
+{
+    (void)state;
+    const float x[3] = {2.0f, 1.9f, -1.0f};
+    const uint32_t history[3] = {0, 0, 7};
+    uint32_t token = 9;
+    struct su_sampling o = {.repeat_penalty = 1.2f, .repeat_last = 3};
+    assert_int_equal(su_sample(&o, x, 3, history, 3, 0, &token, NULL), SU_OK);
+    assert_int_equal(token, 1);
+    o.repeat_last = 1; /* only token 7, beyond the vocabulary */
+    assert_int_equal(su_sample(&o, x, 3, history, 3, 0, &token, NULL), SU_OK);
+    assert_int_equal(token, 0);
+    const float negative[2] = {-1.0f, -1.1f};
+    o = (struct su_sampling){.repeat_penalty = 2.0f, .repeat_last = 9};
+    assert_int_equal(su_sample(&o, negative, 2, history, 2, 0, &token, NULL), SU_OK);
+    assert_int_equal(token, 1);
+}
+
+static void test_bad_options(void **state)
+{
+    (void)state;
+    static const struct su_sampling bad[] = {{.temperature = -1.0f},
+                                             {.temperature = 101.0f},
+                                             {.top_p = 1.5f},
+                                             {.min_p = -0.1f},
+                                             {.repeat_penalty = 0.001f}};
+    const float x[2] = {0};
+    uint32_t token = 0;
+    struct su_err e = {0};
+    for (size_t i = 0; i < SU_ARRAY_LEN(bad); i++)
+        assert_int_equal(su_sample(&bad[i], x, 2, NULL, 0, 0, &token, &e), SU_EINVAL);
+    struct su_sampling nan = {.temperature = NAN};
+    assert_int_equal(su_sample(&nan, x, 2, NULL, 0, 0, &token, &e), SU_EINVAL);
+    assert_int_equal(su_sample(&bad[0], x, 0, NULL, 0, 0, &token, &e), SU_EINVAL);
+}
+
+/* ---- a toy language model ------------------------------------------------------------------------------------------ */
+
+struct toy {
+    struct su_graph *g;
+    struct su_weights *weights;
+    struct su_exec *exec;
+    struct su_plan *plan;
+    struct su_engine *en;
+    char path[64];
+};
+
+static uint32_t add(struct su_graph *g, enum su_op op, const uint32_t *arg, uint32_t n_arg,
+                    const int32_t *attr, uint32_t n_attr)
+{
+    uint32_t id = 0;
+    struct su_err e = {0};
+    if (su_graph_add_node(g, op, arg, n_arg, attr, n_attr, NULL, 0, &id, &e) != SU_OK)
+        fail_msg("%s: %s", e.at, e.msg);
+    return id;
+}
+
+static uint32_t add_weight(struct su_graph *g, struct su_tensor *t, const char *name, uint32_t rows,
+                           uint32_t width, uint64_t seed)
+{
+    uint32_t id = 0;
+    struct su_shape s = {2, {rows, width}};
+    float *data = calloc((size_t)rows * width, sizeof *data);
+    su_random_fill(seed, 1, SU_F32, (uint64_t)rows * width, true, data);
+    *t = (struct su_tensor){.name = name,
+                            .dtype = SU_F32,
+                            .shape = s,
+                            .data = (const uint8_t *)data,
+                            .bytes = (uint64_t)rows * width * 4};
+    assert_int_equal(su_graph_add_weight(g, name, SU_F32, &s, 0, &id, NULL), SU_OK);
+    return id;
+}
+
+/* embedding -> rope -> states -> attention -> +residual -> emitted rows -> logits */
+static struct su_graph *toy_graph(struct su_tensor t[2])
+{
+    struct su_graph *g = su_graph_new();
+    const int32_t heads[2] = {2, WIDTH / 2}, flat[1] = {WIDTH};
+    const int32_t rope[8] = {
+        1, WIDTH / 2, (int32_t)su_f32_bits(10000.0f), (int32_t)su_f32_bits(1.0f), 0, 0, 0, 0};
+    const int32_t attention[7] = {2, 2, WIDTH / 2, (int32_t)su_f32_bits(0.1f), 0, 0, 0};
+    struct su_shape scalar = {0}, row = {2, {2, WIDTH / 2}};
+    uint32_t token = 0, k = 0, v = 0;
+    assert_int_equal(su_graph_add_input(g, "token", SU_ROWS, SU_I32, &scalar, &token, NULL), SU_OK);
+    uint32_t table = add_weight(g, &t[0], "table", VOCABULARY, WIDTH, 3),
+             head = add_weight(g, &t[1], "head", VOCABULARY, WIDTH, 4);
+    assert_int_equal(su_graph_add_state(g, "k", &row, &k, NULL), SU_OK);
+    assert_int_equal(su_graph_add_state(g, "v", &row, &v, NULL), SU_OK);
+    uint32_t x = add(g, SU_OP_EMBEDDING, (uint32_t[]){table, token}, 2, NULL, 0);
+    uint32_t h = add(g, SU_OP_RESHAPE, &x, 1, heads, 2), q = add(g, SU_OP_ROPE, &h, 1, rope, 8);
+    k = add(g, SU_OP_STATE_APPEND, (uint32_t[]){q, k}, 2, NULL, 0);
+    v = add(g, SU_OP_STATE_APPEND, (uint32_t[]){h, v}, 2, NULL, 0);
+    uint32_t y = add(g, SU_OP_ATTENTION, (uint32_t[]){q, k, v}, 3, attention, 7);
+    y = add(g, SU_OP_RESHAPE, &y, 1, flat, 1);
+    y = add(g, SU_OP_ADD, (uint32_t[]){x, y}, 2, NULL, 0);
+    y = add(g, SU_OP_SELECT_EMITTED, &y, 1, NULL, 0);
+    y = add(g, SU_OP_MATMUL, (uint32_t[]){y, head}, 2, NULL, 0);
+    assert_int_equal(su_graph_add_output(g, "logits", y, NULL), SU_OK);
+    assert_int_equal(su_graph_check(g, NULL), SU_OK);
+    return g;
+}
+
+static void toy_open(struct toy *t, uint64_t target, uint32_t t_max)
+{
+    struct su_tensor tensor[2];
+    struct su_exec_opts o = {.backend = SU_BACKEND_REFERENCE};
+    struct su_plan_opts p = {.target = &target, .n_target = 1, .t_max = t_max, .ctx = 64};
+    struct su_err e = {0};
+    memset(t, 0, sizeof *t);
+    t->g = toy_graph(tensor);
+    su_str_copy(t->path, sizeof t->path, "/tmp/su-toy-XXXXXX");
+    assert_true(mkstemp(t->path) >= 0);
+    assert_int_equal(su_weights_write(t->path, tensor, 2, &e), SU_OK);
+    free((void *)(uintptr_t)tensor[0].data);
+    free((void *)(uintptr_t)tensor[1].data);
+    assert_int_equal(su_weights_open(t->path, &t->weights, &e), SU_OK);
+    assert_int_equal(su_exec_open(&o, &t->exec, &e), SU_OK);
+    if (su_plan_build(t->g, &p, &t->plan, &e) != SU_OK ||
+        su_engine_open(t->exec, t->g, t->plan, t->weights, &t->en, &e) != SU_OK)
+        fail_msg("%s: %s", e.at, e.msg);
+}
+
+static void toy_close(struct toy *t)
+{
+    struct su_err e = {0};
+    su_engine_close(t->en);
+    assert_int_equal(su_exec_close(t->exec, &e), SU_OK);
+    su_plan_free(t->plan);
+    su_weights_close(t->weights);
+    su_graph_free(t->g);
+    remove(t->path);
+}
+
+static const uint32_t prompt[9] = {3, 1, 4, 1, 5, 9, 2, 6, 5};
+
+static struct su_generated generate(struct toy *t, const struct su_generation *g, uint32_t ctx)
+{
+    struct su_generated out;
+    struct su_err e = {0};
+    uint32_t session = 0;
+    assert_int_equal(su_engine_session_new(t->en, ctx, &session, &e), SU_OK);
+    if (su_engine_generate(t->en, session, g, &out, &e) != SU_OK)
+        fail_msg("%s: %s", e.at, e.msg);
+    assert_int_equal(su_engine_session_length(t->en, session),
+                     g->n_prompt + (out.n > 0 ? out.n - 1 : 0) +
+                         (out.stopped && !g->on_token && out.n < g->max_tokens ? 1 : 0));
+    su_engine_session_free(t->en, session);
+    return out;
+}
+
+/* The same tokens for any cut, any chunk of the prompt, greedy and sampled. */
+static void test_same_tokens(void **state)
+{
+    (void)state;
+    uint8_t want[2][SU_SHA256_BYTES];
+    static const uint64_t target[] = {1u << 20, 24000, 20000};
+    uint32_t tasks = 0;
+    for (size_t i = 0; i < SU_ARRAY_LEN(target); i++) {
+        struct toy t;
+        toy_open(&t, target[i], 4);
+        assert_true(t.plan->n_task > tasks || i > 1);
+        tasks = t.plan->n_task;
+        for (uint32_t sampled = 0; sampled < 2; sampled++)
+            for (uint32_t chunk = 1; chunk <= 4; chunk++) {
+                struct su_generation g = {
+                    .prompt = prompt, .n_prompt = 9, .max_tokens = 24, .chunk = chunk % 4};
+                if (sampled)
+                    g.sampling = (struct su_sampling){
+                        .temperature = 0.8f, .top_k = 20, .top_p = 0.95f, .seed = 42};
+                struct su_generated out = generate(&t, &g, 40);
+                assert_int_equal(out.n, 24);
+                assert_false(out.stopped);
+                if (i == 0 && chunk == 1)
+                    memcpy(want[sampled], out.output_sha256, SU_SHA256_BYTES);
+                assert_memory_equal(want[sampled], out.output_sha256, SU_SHA256_BYTES);
+                free(out.token);
+            }
+        toy_close(&t);
+    }
+    assert_true(memcmp(want[0], want[1], SU_SHA256_BYTES) != 0);
+}
+
+struct watch {
+    uint32_t calls, stop_at;
+};
+
+static bool on_token(void *ctx, uint32_t token)
+{
+    struct watch *w = ctx;
+    assert_true(token < VOCABULARY);
+    return ++w->calls < w->stop_at;
+}
+
+static bool always(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void test_ending(void **state)
+{
+    (void)state;
+    struct toy t;
+    toy_open(&t, 1u << 20, 4);
+    struct su_generation g = {.prompt = prompt, .n_prompt = 9, .max_tokens = 10};
+    struct su_generated free_run = generate(&t, &g, 40);
+    g.stop = &free_run.token[3];
+    g.n_stop = 1;
+    uint32_t first = 0;
+    while (free_run.token[first] != free_run.token[3])
+        first++;
+    struct su_generated stopped = generate(&t, &g, 40);
+    assert_true(stopped.stopped && stopped.n == first);
+    assert_memory_equal(stopped.token, free_run.token, first * 4);
+    free(stopped.token);
+    struct watch w = {.stop_at = 5};
+    g.n_stop = 0;
+    g.on_token = on_token;
+    g.ctx = &w;
+    stopped = generate(&t, &g, 40);
+    assert_true(stopped.stopped && stopped.n == 5 && w.calls == 5);
+    free(stopped.token);
+    g.on_token = NULL;
+    g.max_tokens = 0;
+    stopped = generate(&t, &g, 40);
+    assert_int_equal(stopped.n, 0);
+    free(stopped.token);
+    free(free_run.token);
+    toy_close(&t);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct toy t;
+    toy_open(&t, 24000, 4);
+    struct su_err e = {0};
+    struct su_generated out;
+    uint32_t session = 0;
+    struct su_generation g = {.prompt = prompt, .n_prompt = 9, .max_tokens = 10};
+    assert_int_equal(su_engine_session_new(t.en, 12, &session, &e), SU_OK);
+    assert_int_equal(su_engine_generate(t.en, session, &g, &out, &e), SU_ELIMIT);
+    assert_null(out.token);
+    assert_int_equal(su_engine_session_length(t.en, session), 12); /* whole dispatches stay */
+    assert_int_equal(su_engine_session_truncate(t.en, session, 2, &e), SU_OK);
+    assert_int_equal(su_engine_session_length(t.en, session), 2);
+    g.n_prompt = 0;
+    assert_int_equal(su_engine_generate(t.en, session, &g, &out, &e), SU_EINVAL);
+    const uint32_t beyond = VOCABULARY;
+    g.prompt = &beyond;
+    g.n_prompt = 1;
+    assert_int_equal(su_engine_generate(t.en, session, &g, &out, &e), SU_EINVAL);
+    g.prompt = prompt;
+    g.n_prompt = 9;
+    g.cancelled = always;
+    assert_int_equal(su_engine_generate(t.en, session, &g, &out, &e), SU_ECANCELLED);
+    g.cancelled = NULL;
+    g.sampling.temperature = -1.0f;
+    assert_int_equal(su_engine_generate(t.en, session, &g, &out, &e), SU_EINVAL);
+    assert_int_equal(su_engine_session_new(t.en, 0, &session, &e), SU_EINVAL);
+    toy_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_greedy),       cmocka_unit_test(test_philox),
+        cmocka_unit_test(test_distribution), cmocka_unit_test(test_penalty),
+        cmocka_unit_test(test_bad_options),  cmocka_unit_test(test_same_tokens),
+        cmocka_unit_test(test_ending),       cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
