@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine_priv.h"
+
 struct task_run {
     struct su_step_result result;
     uint64_t ticket;
@@ -16,6 +18,7 @@ struct su_engine {
     const struct su_graph *graph;
     const struct su_plan *plan;
     struct su_stage **stage; /* per task */
+    bool session[SU_STAGE_SESSION_MAX]; /* open */
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -89,6 +92,16 @@ void su_engine_close(struct su_engine *en)
         su_stage_free(en->stage[t]);
     free(en->stage);
     free(en);
+}
+
+const struct su_graph *su_engine_graph(const struct su_engine *en)
+{
+    return en->graph;
+}
+
+uint32_t su_engine_rows(const struct su_engine *en)
+{
+    return en->plan->t_max;
 }
 
 uint64_t su_engine_task_bound_bytes(const struct su_engine *en, uint32_t task)
@@ -231,6 +244,30 @@ static void run_fini(struct run *r)
     free(r->queue);
 }
 
+/* Brings the sessions of a failed run's rows back to what they were in every stage. */
+static void cut_back(struct su_engine *en, const struct su_row *row, uint32_t n_row,
+                     const uint32_t *before)
+{
+    for (uint32_t i = 0; i < n_row && before; i++)
+        for (uint32_t t = 0; t < en->plan->n_task && row[i].session < SU_STAGE_SESSION_MAX; t++)
+            if (en->session[row[i].session] &&
+                su_stage_session_length(en->stage[t], row[i].session) > before[i])
+                (void)!su_stage_session_truncate(en->stage[t], row[i].session, before[i], NULL);
+}
+
+/* The rows' session lengths; NULL for a graph without states, whose rows name no sessions. */
+static uint32_t *lengths_before(const struct su_engine *en, const struct su_row *row,
+                                uint32_t n_row)
+{
+    if (en->graph->n_state == 0)
+        return NULL;
+    uint32_t *before = su_alloc(n_row * sizeof *before);
+    for (uint32_t i = 0; i < n_row; i++)
+        if (row[i].session < SU_STAGE_SESSION_MAX && en->session[row[i].session])
+            before[i] = su_engine_session_length(en, row[i].session);
+    return before;
+}
+
 enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint32_t n_row,
                            const void *const *input, bool leaves, struct su_engine_result *r,
                            struct su_err *e)
@@ -249,6 +286,7 @@ enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint3
     r->output_bytes = su_alloc(p->n_result * sizeof *r->output_bytes);
     r->task_ms = su_alloc(p->n_task * sizeof *r->task_ms);
     count_edges(&run);
+    uint32_t *before = lengths_before(en, row, n_row);
     enum su_code rc = submit_ready(&run, e);
     while (rc == SU_OK && run.next < run.n_queue) {
         rc = wait_next(&run, r, e);
@@ -260,9 +298,61 @@ enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint3
     if (rc == SU_OK && leaves)
         make_leaves(&run, r);
     run_fini(&run);
-    if (rc != SU_OK)
+    if (rc != SU_OK) {
         su_engine_result_fini(r);
+        cut_back(en, row, n_row, before);
+    }
+    free(before);
     return rc;
+}
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+enum su_code su_engine_session_new(struct su_engine *en, uint32_t ctx, uint32_t *session,
+                                   struct su_err *e)
+{
+    uint32_t id = 0;
+    for (uint32_t t = 0; t < en->plan->n_task; t++) {
+        enum su_code rc = su_stage_session_new(en->stage[t], ctx, &id, e);
+        if (rc != SU_OK) {
+            while (t-- > 0)
+                su_stage_session_free(en->stage[t], id);
+            return su_wrap(e, "task %u", t);
+        }
+        /* Every stage opens and closes the same sessions in the same order and gives out the lowest free number. */
+        SU_ASSERT(t == 0 || id == *session);
+        *session = id;
+    }
+    en->session[*session] = true;
+    return SU_OK;
+}
+
+void su_engine_session_free(struct su_engine *en, uint32_t session)
+{
+    for (uint32_t t = 0; t < en->plan->n_task; t++)
+        su_stage_session_free(en->stage[t], session);
+    en->session[session] = false;
+}
+
+uint32_t su_engine_session_length(const struct su_engine *en, uint32_t session)
+{
+    for (uint32_t t = 0; t < en->plan->n_task; t++)
+        if (en->plan->task[t].graph->n_state > 0)
+            return su_stage_session_length(en->stage[t], session);
+    return 0;
+}
+
+enum su_code su_engine_session_truncate(struct su_engine *en, uint32_t session, uint32_t length,
+                                        struct su_err *e)
+{
+    for (uint32_t t = 0; t < en->plan->n_task; t++) {
+        if (en->plan->task[t].graph->n_state == 0)
+            continue;
+        enum su_code rc = su_stage_session_truncate(en->stage[t], session, length, e);
+        if (rc != SU_OK)
+            return rc;
+    }
+    return SU_OK;
 }
 
 void su_engine_result_fini(struct su_engine_result *r)

@@ -49,6 +49,63 @@ SU_CHECK enum su_code su_engine_run(struct su_engine *en, const struct su_row *r
                                     struct su_engine_result *r, struct su_err *e);
 void su_engine_result_fini(struct su_engine_result *r); /* an empty result is allowed */
 
+/* ---- sessions and generation ------------------------------------------------------------------ */
+
+/* A session in every stage of the plan, of ctx positions; the number goes into su_row.session of su_engine_run. Errors of
+   su_stage_session_new; then no stage keeps one. When su_engine_run fails, the sessions of its rows are cut back to what they
+   were. */
+SU_CHECK enum su_code su_engine_session_new(struct su_engine *en, uint32_t ctx, uint32_t *session,
+                                            struct su_err *e);
+/* These assume an open session. */
+void su_engine_session_free(struct su_engine *en, uint32_t session);
+uint32_t su_engine_session_length(const struct su_engine *en, uint32_t session);
+SU_CHECK enum su_code su_engine_session_truncate(struct su_engine *en, uint32_t session,
+                                                 uint32_t length, struct su_err *e);
+
+/* How a token is chosen from logits (rule N12 of splitup-numerics(7)). All zero: the likeliest token. */
+struct su_sampling {
+    float temperature; /* 0 = greedy */
+    uint32_t top_k; /* 0 = all */
+    float top_p; /* shortest prefix of at least this share; 0 or 1 = all */
+    float min_p; /* no token less likely than this share of the likeliest; 0 = all */
+    float repeat_penalty; /* of tokens among the last repeat_last; 0 or 1 = none */
+    uint32_t repeat_last;
+    uint64_t seed;
+};
+/* The token for `position` from n logits (n >= 1, < 2^24). history: tokens so far, oldest first. Equal arguments give equal tokens on
+   every host. SU_EINVAL: an option out of its range, named; SU_ENOMEM. */
+SU_CHECK enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_t n,
+                                const uint32_t *history, uint32_t n_history, uint32_t position,
+                                uint32_t *token, struct su_err *e);
+
+/* One generation: the prompt's tokens, then up to max_tokens chosen ones. */
+struct su_generation {
+    const uint32_t *prompt; /* appended behind what the session holds */
+    uint32_t n_prompt; /* >= 1 */
+    uint32_t max_tokens;
+    const uint32_t *stop; /* a chosen token among these ends it and is not counted */
+    uint32_t n_stop;
+    uint32_t chunk; /* prompt rows of one dispatch, 0 = plan->t_max */
+    struct su_sampling sampling;
+    /* Called for each chosen token, stop tokens left out; false ends the generation. May be NULL. */
+    bool (*on_token)(void *ctx, uint32_t token);
+    bool (*cancelled)(void *ctx); /* asked between dispatches; may be NULL */
+    void *ctx;
+};
+struct su_generated {
+    uint32_t *token; /* n of them, owned (free) */
+    uint32_t n;
+    bool stopped; /* by a stop token or by on_token */
+    double prefill_ms, decode_ms; /* wall time */
+    uint8_t output_sha256[SU_SHA256_BYTES]; /* of the tokens, little-endian u32 */
+};
+/* Runs a graph with one input, I32 [] per row (tokens), and one EMIT output F32 [vocabulary]. Afterwards the session holds every token but
+   the last chosen one. On failure *out is empty and the session is as long as the last finished dispatch left it: SU_ETYPE: a graph of another
+   form, SU_EINVAL: an empty prompt or a token beyond the vocabulary, SU_ELIMIT: the session is full, SU_ECANCELLED, and errors of su_engine_run. Blocks. */
+SU_CHECK enum su_code su_engine_generate(struct su_engine *en, uint32_t session,
+                                         const struct su_generation *g, struct su_generated *out,
+                                         struct su_err *e);
+
 /* ---- running a list of digits ---------------------------------------------------------------- */
 
 /* Where the rows of a run come from: a picture, an IDX file or a safetensors file. Immutable once

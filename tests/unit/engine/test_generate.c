@@ -254,7 +254,7 @@ static void test_same_tokens(void **state)
                     .prompt = prompt, .n_prompt = 9, .max_tokens = 24, .chunk = chunk % 4};
                 if (sampled)
                     g.sampling = (struct su_sampling){
-                        .temperature = 0.8f, .top_k = 20, .top_p = 0.95f, .seed = 42};
+                        .temperature = 20.0f, .top_k = 20, .top_p = 0.95f, .seed = 42};
                 struct su_generated out = generate(&t, &g, 40);
                 assert_int_equal(out.n, 24);
                 assert_false(out.stopped);
