@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "graph/graph.h"
+#include "text/text.h"
 #include "weights/weights.h"
 
 #define SU_MODEL_NAME_MAX 63u /* bytes: letters, digits, '.', '_', '-', not '.' in front */
@@ -122,6 +123,12 @@ void su_model_close(struct su_model *m); /* NULL allowed */
 /* Appends the names found in these places, each once, ascending as bytes, one per line. A place that
    cannot be read counts as empty. SU_ENOMEM, and what su_buf_check says. */
 SU_CHECK enum su_code su_model_list(struct su_buf *out, struct su_err *e);
+
+/* The tokenizer of a language model, from its GGUF file or the tokenizer.json in its folder. *out is owned by the caller
+   (su_text_free). On failure *out is NULL: SU_ETYPE: no language model, or more tokens than the model knows; SU_ENOENT,
+   SU_EFORMAT, SU_EUNSUPPORTED, SU_ELIMIT: what of the file is wrong; errors of su_text_new and su_text_from_hf. */
+SU_CHECK enum su_code su_model_text(const struct su_model *m, struct su_text **out,
+                                    struct su_err *e);
 
 /* The graph of models/mnist: two parallel convolution branches joined by concat; input "image"
    [1,28,28] in 0..1 per row, output "probabilities" [10]. models/mnist/mnist.graph is its canonical
