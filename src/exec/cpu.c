@@ -68,13 +68,14 @@ struct cpu_dispatch {
     uint64_t saturations;
 };
 
-static void chunk_inputs(struct cpu_run *r, const struct cpu_flight *f, uint32_t first_row)
+static void chunk_inputs(struct cpu_run *r, const struct cpu_flight *f, uint32_t first_row,
+                         uint32_t first_emit)
 {
     const struct su_graph *g = r->stage->graph;
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
         size_t row_bytes = (size_t)su_value_row_bytes(v);
-        size_t from = v->domain == SU_FIXED ? 0 : first_row;
+        size_t from = v->domain == SU_ROWS ? first_row : v->domain == SU_EMIT ? first_emit : 0;
         memcpy(cpu_value(r, g->input[i]), (uint8_t *)f->input[i] + from * row_bytes,
                cpu_value_rows(r, g->input[i]) * row_bytes);
     }
@@ -114,7 +115,7 @@ static void chunk_run(struct cpu_dispatch *d, uint32_t chunk, uint32_t arena, st
         first_emit += f->row[i].emit;
     for (uint32_t i = 0; i < r.n_row; i++)
         r.n_emit += r.row[i].emit;
-    chunk_inputs(&r, f, first);
+    chunk_inputs(&r, f, first, first_emit);
     uint64_t t = su_clock_mono_ns();
     for (uint32_t n = 0; n < f->stage->graph->n_node; n++) {
         cpu_op_run(&r, n);
@@ -483,13 +484,16 @@ static enum su_code cpu_submit(struct su_stage *s, const struct su_step *step, u
     struct cpu_flight *f = &cs->flight[slot];
     const struct su_graph *g = s->graph;
     uint64_t sat = 0;
+    uint32_t rows[] = {[SU_FIXED] = 1, [SU_ROWS] = step->n_row, [SU_EMIT] = 0};
+    for (uint32_t i = 0; i < step->n_row; i++)
+        rows[SU_EMIT] += step->row[i].emit;
     memcpy(f->row, step->row, step->n_row * sizeof *f->row);
     f->n_row = step->n_row;
     f->done = false;
     f->next = NULL;
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
-        size_t n = (size_t)su_shape_elements(&v->shape) * (v->domain == SU_FIXED ? 1 : step->n_row);
+        size_t n = (size_t)su_shape_elements(&v->shape) * rows[v->domain];
         memcpy(f->input[i], step->input[i], n * 4);
         if (v->dtype == SU_F32)
             cx->kernels->fix(f->input[i], n, &sat);

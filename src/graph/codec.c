@@ -5,7 +5,7 @@
      file    := "SUGRAPH1"  version:name  records:u32  outputs:u32  record*  output*
      name    := length:u16 (1 to 127)  that many bytes of printable ASCII
      shape   := rank:u8 (0 to 6)  dim:u32 (each 1 to 2^31 - 1), rank times
-     record  := 0:u8  domain:u8 (0 fixed, 1 rows)  dtype:u8  shape  name   an input
+     record  := 0:u8  domain:u8 (0 fixed, 1 rows, 2 emit)  dtype:u8  shape  name   an input
               | 1:u8  dtype:u8  shape  first_row:u64  name               a weight
               | 2:u8  shape  name                                        a state
               | 3:u8  op:u16  args:u8  attrs:u8  data_bytes:u32
@@ -199,10 +199,11 @@ static enum su_code read_input(struct decoder *d, size_t start)
     uint8_t domain = su_read_u8(&d->r);
     enum su_code c;
 
-    if (domain != SU_FIXED && domain != SU_ROWS)
-        return su_fail(d->e, SU_EFORMAT, d->at,
-                       "offset %zu: domain %u of an input is neither 0 (fixed) nor 1 (rows)",
-                       offset, (unsigned)domain);
+    if (domain > SU_EMIT)
+        return su_fail(
+            d->e, SU_EFORMAT, d->at,
+            "offset %zu: domain %u of an input is none of 0 (fixed), 1 (rows) and 2 (emit)", offset,
+            (unsigned)domain);
     if ((c = read_dtype(d, &dtype)) || (c = read_shape(d, &s)) || (c = read_name(d, name)))
         return c;
     return located(d, start,

@@ -130,8 +130,9 @@ enum su_code su_graph_add_input(struct su_graph *g, const char *name, enum su_do
 
     if (c)
         return c;
-    if (domain != SU_FIXED && domain != SU_ROWS)
-        return su_fail(e, SU_EINVAL, name, "the domain of an input is fixed or rows");
+    if ((unsigned)domain > SU_EMIT)
+        return su_fail(e, SU_EINVAL, name, "the domain of an input is fixed, rows or emit, not %u",
+                       (unsigned)domain);
     if (!su_dtype_is_value(dtype))
         return su_fail(e, SU_EINVAL, name,
                        "an input cannot have type %s; it is one of f32, i32, u32, bool",

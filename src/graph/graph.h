@@ -149,7 +149,7 @@ void su_graph_free(struct su_graph *g); /* NULL allowed */
 
 /* Each adds a record and stores its value id in *id, or fails and leaves the graph as it was.
    SU_EINVAL: bad or repeated name (inputs, weights, states and outputs have names of their own),
-   an empty axis, wrong domain (inputs: FIXED or ROWS) or type (inputs: a value type); SU_ETYPE:
+   an empty axis, an unknown domain, a wrong type (inputs: a value type); SU_ETYPE:
    a block type whose blocks do not fill the last axis; SU_ELIMIT: a limit above, named;
    SU_ENOMEM. Names are copied. Every addition takes back `checked`. */
 SU_CHECK enum su_code su_graph_add_input(struct su_graph *g, const char *name,
@@ -230,7 +230,8 @@ uint32_t su_session_length(const struct su_session *s);
 /* Forgets positions length and beyond. SU_EINVAL when length is above the present one. */
 SU_CHECK enum su_code su_session_truncate(struct su_session *s, uint32_t length, struct su_err *e);
 
-/* input[i] (g->input order): elements of row 0, row 1, …, 4 bytes each; FIXED inputs once.
+/* input[i] (g->input order): elements of row 0, row 1, …, 4 bytes each; FIXED inputs once, EMIT
+   inputs only the rows marked emit, in their order (none: any pointer but NULL).
    weight[i] (g->weight order): the bytes as stored (su_tensor_bytes). Inputs and weights of type
    F32, F16, BF16 pass fz and sat on the way in; BOOL inputs count as 1 unless 0. limit_bytes
    bounds all values alive at a time and working memory (0 = 4 GiB). */

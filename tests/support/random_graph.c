@@ -11,7 +11,6 @@
 #define NONE UINT32_MAX
 #define VALUES_MAX 512
 #define INPUTS_MAX 6
-#define OUTPUTS_MAX 8
 #define ANY_NUMBER (1u << SU_F32 | 1u << SU_I32 | 1u << SU_U32)
 #define ANY_INT (1u << SU_I32 | 1u << SU_U32)
 #define ANY_VALUE (ANY_NUMBER | 1u << SU_BOOL)
@@ -53,8 +52,7 @@ static uint32_t add(struct gen *k, enum su_op op, const uint32_t *arg, uint32_t 
         enum su_code c =
             v->kind == SU_VALUE_WEIGHT
                 ? su_graph_add_weight(trial, name, v->dtype, &v->shape, 0, &ids[i], &e)
-                : su_graph_add_input(trial, name, v->domain == SU_FIXED ? SU_FIXED : SU_ROWS,
-                                     v->dtype, &v->shape, &ids[i], &e);
+                : su_graph_add_input(trial, name, v->domain, v->dtype, &v->shape, &ids[i], &e);
         if (c)
             goto out;
     }
@@ -65,7 +63,7 @@ static uint32_t add(struct gen *k, enum su_op op, const uint32_t *arg, uint32_t 
         k->g->n_value + 2 > VALUES_MAX)
         goto out;
     if (su_graph_add_node(k->g, op, arg, n_arg, attr, n_attr, NULL, 0, &id, &e))
-        goto out; /* rows with emit */
+        goto out;
     k->macs -= macs;
     for (uint32_t i = 0; i < n_arg; i++)
         k->uses[arg[i]]++;
@@ -155,10 +153,14 @@ static uint32_t new_input(struct gen *k, enum su_dtype d, const struct su_shape 
     struct su_err e;
     char name[16];
     uint32_t id;
-    bool fixed = !k->o->no_fixed_inputs && k->g->n_input > 0 && su_random_chance(&k->r, 25);
+    enum su_domain domain = SU_ROWS; /* of the first always, so that rows can be selected */
 
+    if (!k->o->no_fixed_inputs && k->g->n_input > 0 && su_random_chance(&k->r, 25))
+        domain = SU_FIXED;
+    else if (k->o->emit && k->g->n_input > 0 && su_random_chance(&k->r, 40))
+        domain = SU_EMIT;
     snprintf(name, sizeof name, "in%u", (unsigned)k->g->n_input);
-    if (su_graph_add_input(k->g, name, fixed ? SU_FIXED : SU_ROWS, d, s, &id, &e))
+    if (su_graph_add_input(k->g, name, domain, d, s, &id, &e))
         return NONE;
     return id;
 }
@@ -657,35 +659,38 @@ static uint32_t list_loose(const struct gen *k, uint32_t *list)
     return n;
 }
 
+/* Puts the concatenation of the vectors in place of them. */
+static void join_all(struct gen *k, uint32_t *join, uint32_t *n)
+{
+    join[0] = add(k, SU_OP_CONCAT, join, *n, &(int32_t){0}, 1);
+    *n = 1;
+}
+
 /* Makes everything used: some loose values become outputs, the others are joined into vectors
    that do. */
 static void finish(struct gen *k)
 {
-    uint32_t loose[VALUES_MAX], join[SU_GRAPH_ARG_MAX], n_join = 0;
+    uint32_t loose[VALUES_MAX], join[2][SU_GRAPH_ARG_MAX], n_join[2] = {0}; /* rows, emit */
     uint32_t n = list_loose(k, loose), direct = su_random_range(&k->r, 1, 4);
 
     k->macs = k->elements = UINT32_MAX;
     for (uint32_t i = 0; i < n; i++) {
         const struct su_value *v = val(k, loose[i]);
-        bool emit = v->domain == SU_EMIT; /* does not join with rows */
-        if (v->kind == SU_VALUE_NODE &&
-            (k->g->n_output < direct || (emit && k->g->n_output < OUTPUTS_MAX - 1))) {
+        uint32_t emit = v->domain == SU_EMIT; /* does not join with rows */
+        if (v->kind == SU_VALUE_NODE && k->g->n_output < direct) {
             add_output(k, loose[i]);
             continue;
         }
-        uint32_t flat = flatten(k, loose[i]);
-        if (emit) {
-            add_output(k, flat);
-            continue;
-        }
-        join[n_join++] = flat;
-        if (n_join == SU_GRAPH_ARG_MAX) {
-            join[0] = add(k, SU_OP_CONCAT, join, n_join, &(int32_t){0}, 1);
-            n_join = 1;
-        }
+        join[emit][n_join[emit]++] = flatten(k, loose[i]);
+        if (n_join[emit] == SU_GRAPH_ARG_MAX)
+            join_all(k, join[emit], &n_join[emit]);
     }
-    if (n_join > 0)
-        add_output(k, n_join == 1 ? join[0] : add(k, SU_OP_CONCAT, join, n_join, &(int32_t){0}, 1));
+    for (uint32_t emit = 0; emit < 2; emit++) {
+        if (n_join[emit] > 1)
+            join_all(k, join[emit], &n_join[emit]);
+        if (n_join[emit] > 0)
+            add_output(k, join[emit][0]);
+    }
     if (su_random_chance(&k->r, 5)) /* the same value twice, or an input as it came */
         add_output(k, su_random_chance(&k->r, 50) ? k->g->output[0].value : k->g->input[0]);
 }
@@ -737,14 +742,19 @@ static void fill_inputs(struct su_random_case *c, uint64_t seed, bool mild)
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
         uint64_t n = su_shape_elements(&v->shape);
-        uint32_t rows = v->domain == SU_FIXED ? 1 : c->n_row;
-        c->input_bytes[i] = (size_t)(4 * n * rows);
+        uint32_t rows = v->domain == SU_FIXED ? 1 : c->n_row, held = 0;
+        for (uint32_t row = 0; row < rows; row++)
+            held += v->domain != SU_EMIT || c->row[row].emit;
+        c->input_bytes[i] = (size_t)(4 * n * held);
         uint8_t *p = c->input[i] = su_alloc(c->input_bytes[i]);
         for (uint32_t row = 0; row < rows; row++) {
-            su_random_fill(seed, (uint64_t)(i + 1) << 32 | row, v->dtype, n, mild, p + 4 * n * row);
+            if (v->domain == SU_EMIT && !c->row[row].emit)
+                continue;
+            su_random_fill(seed, (uint64_t)(i + 1) << 32 | row, v->dtype, n, mild, p);
             /* any word but 0 is true */
             for (uint64_t k = 0; v->dtype == SU_BOOL && !mild && k < n; k += 3)
-                p[4 * (n * row + k) + 1] = p[4 * (n * row + k)];
+                p[4 * k + 1] = p[4 * k];
+            p += 4 * n;
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Random valid feed-forward graphs with inputs and weights, for differential and property tests.
-   Every op family, ranks 0 to 6, every value type, broadcasting, FIXED and ROWS inputs, weights
+   Every op family, ranks 0 to 6, every value type, broadcasting, inputs of every domain, weights
    of f32, f16, bf16 (some from a later first_row), consts, branches, several outputs; consts and
    inputs hold edge values. The same (seed, opts) gives the same case on every machine. */
 #ifndef SU_SUPPORT_RANDOM_GRAPH_H
@@ -18,7 +18,7 @@ struct su_random_opts {
     bool (*allow)(
         enum su_op op); /* only ops for which it is true; reshape, cast and concat always */
     bool mild; /* no edge values: finite, within +-2 */
-    bool emit; /* select_emitted may appear, and ops behind it */
+    bool emit; /* select_emitted may appear, inputs of domain EMIT, and ops behind either */
     bool no_fixed_inputs;
 };
 struct su_random_case {

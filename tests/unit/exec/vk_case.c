@@ -105,10 +105,13 @@ static enum su_code submit(struct su_stage *s, const struct su_random_case *c, u
                            uint32_t n, uint64_t *ticket, struct su_err *e)
 {
     const void *in[SU_GRAPH_ARG_MAX * 4];
+    uint32_t first_emit = 0;
+    for (uint32_t i = 0; i < first; i++)
+        first_emit += c->row[i].emit;
     for (uint32_t i = 0; i < c->graph->n_input; i++) {
         const struct su_value *v = &c->graph->value[c->graph->input[i]];
-        size_t at = v->domain == SU_FIXED ? 0 : (size_t)su_value_row_bytes(v) * first;
-        in[i] = (const uint8_t *)c->input[i] + at;
+        size_t at = v->domain == SU_FIXED ? 0 : v->domain == SU_ROWS ? first : first_emit;
+        in[i] = (const uint8_t *)c->input[i] + at * (size_t)su_value_row_bytes(v);
     }
     struct su_step step = {.row = c->row + first, .n_row = n, .input = in};
     return su_stage_submit(s, &step, ticket, e);

@@ -63,8 +63,8 @@ static const struct corrupt files[] = {
     BAD("trailing_byte", GOOD "\0", SU_EFORMAT, "offset 67: 1 bytes follow the end of the graph"),
     BAD("trailing_graph", GOOD GOOD, SU_EFORMAT, "offset 67: 67 bytes follow"),
     /* sources */
-    BAD("domain_emit", HEAD("\2", "\1") "\0\2\0\1\4\0\0\0\1\0x" NEG_0 OUT_1, SU_EFORMAT,
-        "offset 37: domain 2 of an input"),
+    BAD("domain_unknown", HEAD("\2", "\1") "\0\3\0\1\4\0\0\0\1\0x" NEG_0 OUT_1, SU_EFORMAT,
+        "offset 37: domain 3 of an input"),
     BAD("dtype_unknown", HEAD("\2", "\1") "\0\1\x0e\1\4\0\0\0\1\0x" NEG_0 OUT_1, SU_EUNSUPPORTED,
         "offset 38: element type 14 is unknown"),
     BAD("dtype_of_weights", HEAD("\2", "\1") "\0\1\4\1\4\0\0\0\1\0x" NEG_0 OUT_1, SU_EINVAL,
@@ -230,6 +230,7 @@ static void test_whole_graphs(void **state)
     (void)state;
     su_buf_init(&bytes, 0);
     for (uint32_t i = 0; i < 6; i++) {
+        o.emit = i == 5;
         struct su_random_case *c = su_random_case_new(i, &o);
         su_buf_clear(&bytes);
         assert_int_equal(su_graph_encode(i == 0 ? all : c->graph, &bytes, NULL), SU_OK);

@@ -21,11 +21,13 @@ static const char expected[] =
     "%5 u32 [] fixed = const() {u32} = 4294967295\n"
     "%6 f32 [2] rows, %7 i32 [2] rows = topk(%2) {2}\n"
     "%8 f32 [] fixed = reduce_sum(%3) {0x1, 0}\n"
+    "%9 bool [] emit = input \"late\"\n"
     "output \"y4\" = %4\n"
     "output \"y5\" = %5\n"
     "output \"y6\" = %6\n"
     "output \"y7\" = %7\n"
-    "output \"y8\" = %8\n";
+    "output \"y8\" = %8\n"
+    "output \"y9\" = %9\n";
 
 static void test_small_graph(void **state)
 {
@@ -65,7 +67,9 @@ static void test_small_graph(void **state)
     assert_int_equal(su_graph_add_node(g, SU_OP_REDUCE_SUM, (uint32_t[]){3}, 1, (int32_t[]){1, 0},
                                        2, NULL, 0, &id, &e),
                      SU_OK);
-    for (uint32_t i = 4; i < 9; i++) {
+    assert_int_equal(
+        su_graph_add_input(g, "late", SU_EMIT, SU_BOOL, &(struct su_shape){0}, &id, &e), SU_OK);
+    for (uint32_t i = 4; i < 10; i++) {
         char name[8];
         snprintf(name, sizeof name, "y%u", (unsigned)i);
         assert_int_equal(su_graph_add_output(g, name, i, &e), SU_OK);

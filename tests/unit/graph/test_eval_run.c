@@ -198,6 +198,45 @@ static void test_memory(void **state)
     su_graph_free(g);
 }
 
+/* An input of domain EMIT holds a row per row marked emit, none where none is. */
+static void test_emit_input(void **state)
+{
+    (void)state;
+    struct su_graph *g = su_graph_new();
+    uint32_t row = h_input(g, "row", SU_ROWS, SU_F32, SHAPE(2));
+    uint32_t late = h_input(g, "late", SU_EMIT, SU_F32, SHAPE(2));
+    uint32_t flag = h_input(g, "flag", SU_EMIT, SU_BOOL, SHAPE(1));
+    uint32_t emitted = h_node(g, SU_OP_SELECT_EMITTED, ARGS(row), NO_ATTRS);
+    uint32_t sum = h_node(g, SU_OP_ADD, ARGS(emitted, late), NO_ATTRS);
+    uint32_t either = h_node(g, SU_OP_WHERE, ARGS(flag, sum, late), NO_ATTRS);
+    h_output(g, sum);
+    h_output(g, either);
+    h_output(g, late);
+    check(g);
+    const float rows[] = {10, 20, 30, 40, 50, 60}, lates[] = {1, 2, 3, 4};
+    const uint32_t flags[] = {0, 256};
+    const void *input[] = {rows, lates, flags};
+    struct su_row r[] = {{0, 0, true}, {0, 1, false}, {5, 9, true}};
+    struct su_eval_args a = {.row = r, .n_row = 3, .input = input};
+    struct su_eval *ev = NULL;
+    struct su_err e = {0};
+    size_t bytes;
+    assert_int_equal(su_graph_eval(g, &a, &ev, NULL), SU_OK);
+    h_expect_f(ev, sum, 4, (const float[]){11, 22, 53, 64});
+    h_expect_f(ev, either, 4, (const float[]){1, 2, 53, 64});
+    h_expect_f(ev, late, 4, lates);
+    su_eval_free(ev);
+    r[0].emit = r[2].emit = false;
+    assert_int_equal(su_graph_eval(g, &a, &ev, NULL), SU_OK);
+    assert_non_null(su_eval_value(ev, late, &bytes));
+    assert_int_equal(bytes, 0);
+    su_eval_free(ev);
+    input[1] = NULL;
+    assert_int_equal(evaluate(g, &a, &e), SU_EINVAL);
+    assert_string_equal(e.at, "late");
+    su_graph_free(g);
+}
+
 static void test_lacks(void **state)
 {
     (void)state;
@@ -227,9 +266,10 @@ static void test_unsupported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),  cmocka_unit_test(test_invalid),
-        cmocka_unit_test(test_limit), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_lacks), cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_limit),       cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_emit_input),  cmocka_unit_test(test_lacks),
+        cmocka_unit_test(test_unsupported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

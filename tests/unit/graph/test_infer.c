@@ -53,13 +53,12 @@ static uint32_t parse_arg(struct su_graph *g, const char *text)
         assert_int_equal(su_graph_add_state(g, name, &s, &id, NULL), SU_OK);
         break;
     default:
-        assert_int_equal(
-            su_graph_add_input(g, name, *text == 'f' ? SU_FIXED : SU_ROWS, d, &s, &id, NULL),
-            SU_OK);
-        if (*text == 'e')
-            assert_int_equal(
-                su_graph_add_node(g, SU_OP_SELECT_EMITTED, &id, 1, NULL, 0, NULL, 0, &id, NULL),
-                SU_OK);
+        assert_int_equal(su_graph_add_input(g, name,
+                                            *text == 'f'   ? SU_FIXED
+                                            : *text == 'r' ? SU_ROWS
+                                                           : SU_EMIT,
+                                            d, &s, &id, NULL),
+                         SU_OK);
     }
     return id;
 }

@@ -48,7 +48,7 @@ static void test_repeatable(void **state)
 static void test_variety(void **state)
 {
     uint32_t ops[SU_OP_COUNT] = {0}, ranks[SU_GRAPH_RANK_MAX + 1] = {0},
-             types[SU_DTYPE_COUNT] = {0}, emit = 0, later = 0;
+             types[SU_DTYPE_COUNT] = {0}, emit = 0, emit_inputs = 0, later = 0;
 
     (void)state;
     for (uint64_t seed = 0; seed < 1500; seed++) {
@@ -68,6 +68,7 @@ static void test_variety(void **state)
             ranks[g->value[i].shape.rank]++;
             types[g->value[i].dtype]++;
             emit += g->value[i].domain == SU_EMIT;
+            emit_inputs += g->value[i].domain == SU_EMIT && g->value[i].kind == SU_VALUE_INPUT;
             later += g->value[i].first_row > 0;
             assert_true(seed % 2 == 0 || g->value[i].domain != SU_EMIT);
         }
@@ -84,7 +85,7 @@ static void test_variety(void **state)
         assert_true(ranks[i] > 100);
     for (unsigned i = 0; i <= SU_BF16; i++)
         assert_true(types[i] > 100);
-    assert_true(emit > 100 && later > 100);
+    assert_true(emit > 100 && emit_inputs > 100 && later > 100);
 }
 
 static void test_options(void **state)
