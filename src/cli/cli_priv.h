@@ -10,9 +10,10 @@
 #include "model/model.h"
 #include "plan/plan.h"
 #include "store/store.h"
+#include "text/text.h"
 #include "json/json.h"
 
-#define CLI_OPTION_MAX 16
+#define CLI_OPTION_MAX 24
 #define CLI_ARG_MAX 16
 
 /* arg NULL: a flag. */
@@ -110,5 +111,8 @@ SU_CHECK enum su_code cli_targets(const char *text, uint64_t *target, uint32_t c
    is there, else cpu. Errors: SU_EINVAL, SU_EUSAGE for options that exclude each other, and
    those of su_exec_open. */
 SU_CHECK enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, struct su_err *e);
+
+/* `splitup run` of an opened language model. */
+SU_CHECK enum su_code cli_llm_run(const struct cli *c, struct cli_model *m, struct su_err *e);
 
 #endif

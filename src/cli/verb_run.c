@@ -110,12 +110,7 @@ static enum su_code prepare(struct job *j, struct su_err *e)
     if (!input)
         return su_fail(e, SU_EUSAGE, "--input",
                        "is missing; give a PNG, PGM, IDX(.gz) or safetensors file");
-    enum su_code rc = cli_model_open(c->arg[0], &j->model, e);
-    if (rc != SU_OK)
-        return rc;
-    if (!j->model.model)
-        return su_fail(e, SU_EUSAGE, c->arg[0], "is a graph without weights; give a model");
-    rc = check_model(j->model.graph, j->model.name, e);
+    enum su_code rc = check_model(j->model.graph, j->model.name, e);
     if (rc == SU_OK)
         rc = su_digits_open(input, &j->digits, e);
     if (rc == SU_OK)
@@ -364,7 +359,18 @@ static enum su_code run(struct cli *c, struct su_err *e)
 {
     struct job j = {.cli = c, .json = cli_has(c, "--json")};
     c->tty = c->tty && !(j.json && isatty(STDOUT_FILENO)); /* the two would mix */
-    enum su_code rc = prepare(&j, e);
+    enum su_code rc = cli_model_open(c->arg[0], &j.model, e);
+    if (rc != SU_OK)
+        return rc;
+    if (!j.model.model || !j.model.model->weights)
+        rc = su_fail(e, SU_EUSAGE, c->arg[0], "is a graph without weights; give a model");
+    if (rc == SU_OK && j.model.model->is_llm) {
+        rc = cli_llm_run(c, &j.model, e);
+        cli_model_close(&j.model);
+        return rc;
+    }
+    if (rc == SU_OK)
+        rc = prepare(&j, e);
     if (rc == SU_OK)
         rc = run_all(&j, e);
     if (rc == SU_OK && j.range) {
@@ -392,16 +398,19 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_run = {
     .name = "run",
     .args = "MODEL",
-    .summary = "Run handwritten digits through a model that is split into tasks",
-    .detail = "MODEL is a name that `splitup models` lists, or a folder. The model is cut into "
+    .summary = "Run digits or a prompt through a model that is split into tasks",
+    .detail = "MODEL is a name that `splitup models` lists, a folder, or a .gguf file of a "
+              "language model. The model is cut into "
               "tasks that each fit --target-vram, "
               "and every task runs as a stage of its own. The printed hash depends on the model "
-              "and the digit alone: any target, "
-              "backend, device or batch gives the same one.",
+              "and the input alone: any target, "
+              "backend, device or batch gives the same one. A language model takes --prompt and "
+              "writes on; with --system it "
+              "answers as in a conversation.",
     .min_arg = 1,
     .max_arg = 1,
     .option =
-        {{"--input", "FILE", "digits: PNG or PGM of any size, IDX (.gz), or safetensors; required"},
+        {{"--input", "FILE", "digits: PNG or PGM of any size, IDX (.gz), or safetensors"},
          {"--index", "N", "which digit of the file, counted from 0 (default 0)"},
          {"--range", "A:B",
           "digits A to B-1 in batches, then a summary with accuracy and digits per second"},
@@ -410,8 +419,21 @@ const struct cli_verb cli_verb_run = {
          {"--backend", "NAME", "vulkan, cpu or reference (default: vulkan on a GPU, else cpu)"},
          {"--device", "WHICH",
           "Vulkan device: its number in `splitup doctor`, or a part of its name"},
-         {"--batch", "N", "digits per dispatch (default: up to 64, as many as the target allows)"},
+         {"--batch", "N",
+          "digits or prompt tokens per dispatch (default: up to 64 digits, 32 tokens)"},
          {"--threads", "N", "threads of the cpu backend (default: all processors)"},
-         {"--json", NULL, "print JSON: one object per digit, with --range a summary object last"}},
+         {"--prompt", "TEXT", "language models: the text to go on with"},
+         {"--system", "TEXT",
+          "answer the prompt as a user's turn after this system turn (may be empty)"},
+         {"--max-tokens", "N", "most tokens to write (default 256)"},
+         {"--ctx", "N", "positions of the session (default: what the model knows, at most 8192)"},
+         {"--temperature", "X", "0 takes the likeliest token (default), 1 draws as the model says"},
+         {"--top-k", "N", "draw among the N likeliest only"},
+         {"--top-p", "X", "draw among the likeliest that make up this share"},
+         {"--min-p", "X", "leave out what is less likely than this share of the likeliest"},
+         {"--repeat-penalty", "X", "make tokens of the last 64 less likely by this factor"},
+         {"--seed", "N", "of the draws (default 0); the same seed gives the same text"},
+         {"--json", NULL,
+          "print JSON: one object per digit or prompt, with --range a summary object last"}},
     .run = run,
 };
