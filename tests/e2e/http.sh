@@ -7,6 +7,7 @@ want=$("$SPLITUP" store put --dir "$tmp/other" "$tmp/blob") || fail "put"
 : >"$tmp/log"
 # The server ends when its standard input does, so it cannot outlive this script.
 coproc SERVER { exec python3 "$SU_SOURCE_DIR/tests/e2e/http_server.py" "$tmp/blob" "$tmp/log" 2>"$tmp/server.err"; }
+server=$SERVER_PID input=${SERVER[1]} # bash forgets both at the moment when the server ends
 read -r port <&"${SERVER[0]}" || fail "the server did not start: $(cat "$tmp/server.err")"
 url=http://127.0.0.1:$port
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
@@ -72,8 +73,8 @@ refuse 7 "/wrong-range" get /wrong-range
 refuse 7 "/short" get /short
 refuse 14 "/broken 500" get /broken
 check "nothing of it is visible" [ "$("$SPLITUP" store ls --json | json 'len(d["blobs"])')" = 0 ]
-exec {SERVER[1]}>&-
-wait "$SERVER_PID" 2>/dev/null
+exec {input}>&-
+wait "$server" 2>/dev/null
 refuse 14 "127.0.0.1:$port" get /whole
 refuse 2 "http:" "$SPLITUP" store get http://
 done_ok
