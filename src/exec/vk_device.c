@@ -294,8 +294,6 @@ static void describe(VkPhysicalDevice handle, struct vk_found *f)
     f->loop_limited = dp.driverID == VK_DRIVER_ID_MESA_LLVMPIPE;
     f->timestamp_ns = base.limits.timestampPeriod;
     f->max_texels = base.limits.maxTexelBufferElements;
-    f->offset_align = SU_MAX(base.limits.minStorageBufferOffsetAlignment,
-                             base.limits.minTexelBufferOffsetAlignment);
     VkPhysicalDeviceShaderIntegerDotProductFeatures dot = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
     VkPhysicalDeviceTimelineSemaphoreFeatures timeline = {

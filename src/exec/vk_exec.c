@@ -272,7 +272,6 @@ enum su_code vk_open(struct su_exec *x, const struct su_exec_opts *o, struct su_
         return rc;
     }
     vx->no_fusion = o->no_fusion;
-    vx->workgroup = o->workgroup;
     vx->workgroup_wide = o->workgroup ? o->workgroup : SU_MIN(WORKGROUP_WIDE, most);
     vx->workgroup_tile = SU_MIN(WORKGROUP_TILE, most);
     if (o->cache_dir)

@@ -50,7 +50,6 @@ struct vk_found {
     bool loop_limited; /* llvmpipe: see vk_loop_limit */
     bool float_controls_ext; /* to be enabled (before Vulkan 1.2) */
     uint32_t max_texels;
-    uint64_t offset_align;
     VkPhysicalDeviceMemoryProperties memory;
 };
 /* All devices, best first; *out is owned by the caller (free). */
@@ -101,8 +100,7 @@ struct vk_exec {
     struct vk_fused fused[VK_FUSED_MAX];
     unsigned n_fused;
     bool no_fusion;
-    uint32_t workgroup; /* of elementwise kernels, as asked for; 0 = the backend's choice */
-    uint32_t workgroup_wide, workgroup_tile;
+    uint32_t workgroup_wide, workgroup_tile; /* local sizes of elementwise and of other kernels */
     pthread_mutex_t queue_lock, pipeline_lock;
     bool lost;
 };
