@@ -93,11 +93,10 @@ struct su_plan {
    topological orders by dynamic programming, with local refinement.
 
    A node that only depends on weights and consts through movement and elementwise ops is copied
-   into every task that needs it; the users of one state stay together, and so does all that follows
-   select_emitted. A matmul, qmatmul, conv2d or embedding whose task alone would exceed the target
-   is sharded by rows (axis 0 of the weight) and joined by concat (embedding: by add), with
-   unchanged bits; not when another op reads the weight too, or another weight is part of the same
-   stored tensor.
+   into every task that needs it; the users of one state stay together. A matmul, qmatmul, conv2d or
+   embedding whose task alone would exceed the target is sharded by rows (axis 0 of the weight) and
+   joined by concat (embedding: by add), with unchanged bits; not when another op reads the weight
+   too, or another weight is part of the same stored tensor.
 
    On failure *out is NULL: SU_ENOFIT: no plan within the target (names the node and the smallest
    feasible target in bytes, which works when given back), SU_ELIMIT: more than SU_PLAN_TASK_MAX

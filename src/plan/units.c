@@ -37,7 +37,7 @@ static void join(uint32_t *parent, uint32_t a, uint32_t b)
     }
 }
 
-/* A value that only exists for emitted rows cannot be the input of a graph, nor can a state. */
+/* A state cannot be the input of a graph, so its users stay together. */
 static bool group_nodes(const struct su_plan_problem *p, struct grouping *w)
 {
     const struct su_graph *g = p->g;
@@ -55,8 +55,7 @@ static bool group_nodes(const struct su_plan_problem *p, struct grouping *w)
                     join(w->parent, user[arg] - 1, i);
                 }
                 user[arg] = i + 1;
-            } else if (v->kind == SU_VALUE_NODE &&
-                       (v->domain == SU_EMIT || g->node[v->node].op == SU_OP_STATE_APPEND)) {
+            } else if (v->kind == SU_VALUE_NODE && g->node[v->node].op == SU_OP_STATE_APPEND) {
                 join(w->parent, v->node, i);
             }
         }

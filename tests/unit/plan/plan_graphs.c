@@ -167,7 +167,7 @@ struct data *data_new(const struct su_graph *g, uint32_t n_row, uint64_t seed)
     d->input = su_alloc((g->n_input + 1) * sizeof *d->input);
     d->weight = su_alloc((g->n_weight + 1) * sizeof *d->weight);
     for (uint32_t i = 0; i < n_row; i++) {
-        d->row[i].emit = true;
+        d->row[i] = (struct su_row){.position = i, .emit = i % 4 != 2};
     }
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
@@ -229,14 +229,33 @@ static const void *find_weight(const struct su_graph *g, const struct data *d,
     return NULL;
 }
 
+/* Evaluates a graph; one with states for one new session that the rows fill. */
+static struct su_eval *evaluate(const struct su_graph *g, const struct data *d,
+                                const void *const *input, const void *const *weight)
+{
+    struct su_session *session = NULL;
+    struct su_err e;
+    struct su_eval *ev;
+    if (g->n_state > 0) {
+        need(su_session_new(g, d->n_row, &session, &e), &e);
+    }
+    struct su_eval_args a = {.row = d->row,
+                             .n_row = d->n_row,
+                             .input = input,
+                             .weight = weight,
+                             .session = &session,
+                             .n_session = session ? 1 : 0};
+    need(su_graph_eval(g, &a, &ev, &e), &e);
+    su_session_free(session);
+    return ev;
+}
+
 static struct su_eval *run_task(const struct su_graph *g, const struct su_plan *p, uint32_t task,
                                 const struct data *d, struct su_eval **done)
 {
     const struct su_plan_task *t = &p->task[task];
     const void *input[SU_PLAN_PORT_MAX] = {NULL};
     const void **weight = su_alloc((t->graph->n_weight + 1) * sizeof *weight);
-    struct su_err e;
-    struct su_eval *ev;
     for (uint32_t i = 0; i < t->graph->n_input; i++) {
         const struct su_plan_input *in = &t->input[i];
         if (in->from_task == SU_PLAN_EXTERNAL) {
@@ -250,21 +269,16 @@ static struct su_eval *run_task(const struct su_graph *g, const struct su_plan *
     for (uint32_t i = 0; i < t->graph->n_weight; i++) {
         weight[i] = find_weight(g, d, &t->graph->value[t->graph->weight[i]]);
     }
-    struct su_eval_args a = {.row = d->row, .n_row = d->n_row, .input = input, .weight = weight};
-    need(su_graph_eval(t->graph, &a, &ev, &e), &e);
+    struct su_eval *ev = evaluate(t->graph, d, input, weight);
     free(weight);
     return ev;
 }
 
 void assert_same_results(const struct su_graph *g, const struct su_plan *p, const struct data *d)
 {
-    struct su_err e;
-    struct su_eval *whole, *done[SU_PLAN_TASK_MAX];
-    struct su_eval_args a = {.row = d->row,
-                             .n_row = d->n_row,
-                             .input = (const void *const *)d->input,
-                             .weight = (const void *const *)d->weight};
-    need(su_graph_eval(g, &a, &whole, &e), &e);
+    struct su_eval *done[SU_PLAN_TASK_MAX];
+    struct su_eval *whole =
+        evaluate(g, d, (const void *const *)d->input, (const void *const *)d->weight);
     for (uint32_t i = 0; i < p->n_task; i++) {
         done[i] = run_task(g, p, i, d, done);
     }
