@@ -315,9 +315,9 @@ enum su_code su_engine_session_new(struct su_engine *en, uint32_t ctx, uint32_t 
     for (uint32_t t = 0; t < en->plan->n_task; t++) {
         enum su_code rc = su_stage_session_new(en->stage[t], ctx, &id, e);
         if (rc != SU_OK) {
-            while (t-- > 0)
-                su_stage_session_free(en->stage[t], id);
-            return su_wrap(e, "task %u", t);
+            for (uint32_t k = 0; k < t; k++)
+                su_stage_session_free(en->stage[k], *session);
+            return in_task(rc, t, e);
         }
         /* Every stage opens and closes the same sessions in the same order and gives out the lowest free number. */
         SU_ASSERT(t == 0 || id == *session);

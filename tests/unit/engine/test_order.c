@@ -21,7 +21,7 @@ struct su_stage {
     uint64_t tickets;
 };
 
-enum what { LOAD, FREE, SUBMIT, WAIT, EVENT_KINDS };
+enum what { LOAD, FREE, SUBMIT, WAIT, SESSION, SESSION_END, EVENT_KINDS };
 static struct {
     enum what what;
     const struct su_graph *graph;
@@ -138,21 +138,24 @@ void su_step_result_fini(struct su_step_result *r)
     memset(r, 0, sizeof *r);
 }
 
-/* The graphs here have no states, so nobody asks for sessions. */
 enum su_code su_stage_session_new(struct su_stage *s, uint32_t ctx, uint32_t *session,
                                   struct su_err *e)
 {
-    (void)s;
-    (void)ctx;
-    (void)session;
-    return su_fail(e, SU_EUNSUPPORTED, "fake", "no sessions");
+    assert_int_equal(ctx, 77);
+    *session = 9999;
+    if (note(SESSION, s->graph))
+        return su_fail(e, SU_ELIMIT, "fake", "no more sessions");
+    *session = 5;
+    return SU_OK;
 }
 
 void su_stage_session_free(struct su_stage *s, uint32_t session)
 {
-    fail_msg("session %u of stage %p", session, (void *)s);
+    assert_int_equal(session, 5);
+    (void)note(SESSION_END, s->graph);
 }
 
+/* The graphs here have no states, so nobody asks for lengths. */
 enum su_code su_stage_session_truncate(struct su_stage *s, uint32_t session, uint32_t length,
                                        struct su_err *e)
 {
@@ -350,12 +353,46 @@ static void test_failure_while_loading(void **state)
     wide_fini(&w);
 }
 
+/* A session opens in every stage or in none. */
+static void test_failure_while_opening_a_session(void **state)
+{
+    (void)state;
+    struct wide w;
+    struct su_engine *en;
+    struct su_err e;
+    uint32_t session;
+    char want[40];
+    wide_init(&w);
+    forget();
+    must(su_engine_open(NULL, w.graph, w.plan, w.file.weights, &en, &e), &e);
+    for (uint32_t at = 1; at <= w.plan->n_task; at++) {
+        forget();
+        fail_at[SESSION] = at;
+        assert_int_equal(su_engine_session_new(en, 77, &session, &e), SU_ELIMIT);
+        assert_int_equal(count[SESSION_END], at - 1);
+        snprintf(want, sizeof want, "fake|task %u:", at - 1);
+        err_matches(&e, SU_ELIMIT, want);
+        forget();
+        fail_at[SESSION] = at;
+        assert_int_equal(su_engine_session_new(en, 77, &session, NULL), SU_ELIMIT);
+    }
+    forget();
+    must(su_engine_session_new(en, 77, &session, &e), &e);
+    assert_int_equal(session, 5);
+    assert_int_equal(count[SESSION], w.plan->n_task);
+    su_engine_session_free(en, session);
+    assert_int_equal(count[SESSION_END], w.plan->n_task);
+    su_engine_close(en);
+    wide_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_branches_go_together),
         cmocka_unit_test(test_failure_in_the_middle),
         cmocka_unit_test(test_failure_while_loading),
+        cmocka_unit_test(test_failure_while_opening_a_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
