@@ -3,7 +3,7 @@
 
    All contenders of a case take turns (A B C A B C ...), so that a busy moment hits them alike; the median over the turns is
    the figure, the least time stands beside it. Our time is that of the step on the device, ggml's that of its graph.
-   Before it counts, every contender's result is compared with that of the first. */
+   Before it counts, every contender's result is compared with that of the first: ours bit for bit, ggml's roughly. */
 #include "base/base.h"
 #include "exec/exec.h"
 #include "graph/graph.h"
@@ -246,7 +246,8 @@ static bool contender_warm(struct trial *t, unsigned run)
         c->worst = SU_MAX(c->worst, fabs((double)t->first[i] - (double)y[i]));
     }
     c->worst /= SU_MAX(largest, 1e-30);
-    c->agrees = c->worst <= TOLERANCE;
+    bool ours = run <= RUN_VULKAN && t->first_run <= RUN_VULKAN;
+    c->agrees = ours ? memcmp(y, t->first, n * sizeof *y) == 0 : c->worst <= TOLERANCE;
     free(y);
     return true;
 }
