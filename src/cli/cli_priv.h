@@ -102,6 +102,9 @@ struct cli_model {
     char name[128];
 };
 SU_CHECK enum su_code cli_model_open(const char *word, struct cli_model *out, struct su_err *e);
+/* The same, and language models of which only the config.json is here (su_model_open_shapes). */
+SU_CHECK enum su_code cli_model_open_shapes(const char *word, enum su_llm_quant quant,
+                                            struct cli_model *out, struct su_err *e);
 void cli_model_close(struct cli_model *m);
 /* Parses --target-vram: one size, or a list with commas, into target[cap]; *n is how many.
    SU_EINVAL: 0, or no size; SU_EOVERFLOW; SU_ELIMIT: more than cap. */
@@ -114,5 +117,26 @@ SU_CHECK enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, s
 
 /* `splitup run` of an opened language model. */
 SU_CHECK enum su_code cli_llm_run(const struct cli *c, struct cli_model *m, struct su_err *e);
+
+/* ---- estimates of language models (estimate.c) ----------------------------------------------- */
+
+/* The devices and links that an estimate assumes. */
+struct cli_link {
+    double bits_per_second, seconds; /* rate and one-way delay between devices */
+    double bytes_per_second; /* of a device's memory */
+};
+/* Parses "1Gb,20ms": bits per second in Kb, Mb or Gb (powers of 1000), delay in us, ms or s; either may
+   be left out ("1Gb", "20ms"). SU_EINVAL. */
+SU_CHECK enum su_code cli_link_parse(const char *text, struct cli_link *l, struct su_err *e);
+/* One token of one session: every task reads what it needs of its weights, and the state of up to
+   1024 positions, from memory once; results cross the links; the token goes back to the first task.
+   Arithmetic is taken to hide behind the reading. */
+struct cli_estimate {
+    uint64_t bytes_read; /* by all tasks */
+    double token_seconds; /* along the slowest path of tasks */
+    double
+        slowest_seconds; /* the longest of the tasks and of their links: one token each so often */
+};
+struct cli_estimate cli_estimate_token(const struct su_plan *p, const struct cli_link *l);
 
 #endif

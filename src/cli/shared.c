@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum su_code cli_model_open(const char *word, struct cli_model *out, struct su_err *e)
+/* shapes: NULL, or the recipe for a model without weights. */
+static enum su_code open_model(const char *word, const enum su_llm_quant *shapes,
+                               struct cli_model *out, struct su_err *e)
 {
     memset(out, 0, sizeof *out);
     const char *slash = strrchr(word, '/');
@@ -16,12 +18,24 @@ enum su_code cli_model_open(const char *word, struct cli_model *out, struct su_e
         out->graph = out->file;
         return rc;
     }
-    rc = su_model_open(word, &out->model, e);
+    rc = shapes ? su_model_open_shapes(word, *shapes, &out->model, e)
+                : su_model_open(word, &out->model, e);
     if (rc == SU_OK) {
         out->graph = out->model->graph;
         su_str_copy(out->name, sizeof out->name, out->model->name);
     }
     return rc;
+}
+
+enum su_code cli_model_open(const char *word, struct cli_model *out, struct su_err *e)
+{
+    return open_model(word, NULL, out, e);
+}
+
+enum su_code cli_model_open_shapes(const char *word, enum su_llm_quant quant, struct cli_model *out,
+                                   struct su_err *e)
+{
+    return open_model(word, &quant, out, e);
 }
 
 void cli_model_close(struct cli_model *m)

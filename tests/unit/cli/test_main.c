@@ -346,6 +346,64 @@ static void test_plan(void **state)
     says("/nothing.graph");
 }
 
+static void test_plan_llm(void **state)
+{
+    (void)state;
+    char config[600];
+    (void)snprintf(config, sizeof config, "%s", source_path("models/llama-3.3-70b/config.json"));
+    assert_int_equal(run_cli("plan", config, "--target-vram", "12GB", "--link", "1Gb,20ms", NULL),
+                     0);
+    assert_true(printed("llama-3.3-70b (q4_k_m) in 4 tasks, each within 12 GB; 96 KB per row"));
+    assert_true(printed("39.6 GB of weights in all; room for 1 session of 8192 positions."));
+    /* 39.3 GB at 300 GB/s, three cuts of 20.3 ms, 20 ms back. */
+    assert_true(printed("About 4.72 tokens/s: 39.3 GB read per token"));
+    assert_true(printed("links of 1000 Mb/s and 20 ms"));
+    assert_true(printed("501 KB"));
+    assert_int_equal(run_cli("plan", config, "--target-vram", "24GB", "--quant", "q8_0", "--ctx",
+                             "2048", "--sessions", "3", "--json", NULL),
+                     0);
+    assert_int_equal(json_lines(), 1);
+    static const char *const fields[] = {"\"quant\":\"q8_0\"",
+                                         "\"ctx\":2048",
+                                         "\"sessions\":3",
+                                         "\"weight_bytes\":74",
+                                         "\"estimate\":{\"tokens_per_second\":",
+                                         "\"tokens_per_second_all_sessions\":",
+                                         "\"memory_bytes_per_second\":3.22122547",
+                                         "\"link_seconds\":0.001"};
+    for (unsigned i = 0; i < SU_ARRAY_LEN(fields); i++)
+        assert_true(printed(fields[i]));
+    /* Several sessions fill the pipeline of tasks; one task needs no links. */
+    assert_int_equal(run_cli("plan", config, "--target-vram", "16GB", "--sessions", "2", NULL), 0);
+    assert_true(printed(" over 2 sessions: "));
+    assert_int_equal(run_cli("plan", source_path("models/smollm2-135m"), "--target-vram", "1GB",
+                             "--quant", "bf16", "--bandwidth", "100GB", NULL),
+                     0);
+    assert_true(printed("smollm2-135m (bf16) in 1 task, within 1 GB"));
+    assert_true(printed("memory of 100 GB/s."));
+    assert_int_equal(
+        run_cli("plan", config, "--target-vram", "8GB,12GB,24GB", "--link", "500us,2.5Gb", NULL),
+        0);
+    assert_true(printed("in 3 tasks, each within its device"));
+    assert_true(printed("links of 2500 Mb/s and 0.5 ms"));
+
+    static const char *const wrong[][2] = {
+        {"--quant", "q3"},       {"--link", "1GB"},   {"--link", "1Gb,2Gb"}, {"--link", "1Gb,"},
+        {"--link", "-1Gb,20ms"}, {"--link", "0Gb"},   {"--link", "1ms,2ms"}, {"--bandwidth", "0"},
+        {"--bandwidth", "fast"}, {"--link", "nanms"},
+    };
+    for (unsigned i = 0; i < SU_ARRAY_LEN(wrong); i++) {
+        assert_int_equal(
+            run_cli("plan", config, "--target-vram", "12GB", wrong[i][0], wrong[i][1], NULL), 2);
+        says(wrong[i][0]);
+    }
+    assert_int_equal(run_cli("plan", config, "--target-vram", "12GB", "--ctx", "0", NULL), 8);
+    assert_int_equal(run_cli("plan", config, "--target-vram", "12GB", "--sessions", "70000", NULL),
+                     8);
+    assert_int_equal(run_cli("run", config, "--input", digits(), NULL), 2);
+    says("without its weights|splitup plan");
+}
+
 static void test_doctor(void **state)
 {
     (void)state;
@@ -502,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_run_refuses),
         cmocka_unit_test(test_a_model_without_softmax),
         cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_plan_llm),
         cmocka_unit_test(test_doctor),
         cmocka_unit_test(test_models_and_graphs),
         cmocka_unit_test(test_store),
