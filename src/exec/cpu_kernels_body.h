@@ -15,6 +15,8 @@
 #define CPU_STR(a) CPU_STR2(a)
 
 #define SEGMENT 256u /* of N5 */
+/* A single row leaves the memory too idle without being asked early: the processor's own prefetching stops at every page. */
+#define GEMV_AHEAD_BYTES 4096
 
 #define VECTOR(NAME, BYTES)                                                                        \
     typedef float NAME __attribute__((vector_size(BYTES)));                                        \
@@ -41,6 +43,9 @@ typedef void tile_function(TILE_ARGS);
 #define TILE_LOOP(MR, NV, V, AT)                                                                   \
     for (uint32_t i = 0; i < k; i++) {                                                             \
         const float *p = v + (AT);                                                                 \
+        if (MR == 1 && NV == 2)                                                                    \
+            for (size_t ahead = 0; ahead < 2 * sizeof(V); ahead += 64)                             \
+                __builtin_prefetch((const char *)p + GEMV_AHEAD_BYTES + ahead);                    \
         V wv[NV];                                                                                  \
         _Pragma("GCC unroll 2") for (int j = 0; j < NV; j++) wv[j] =                               \
             *(const V##_unaligned *)(const void *)(p + (size_t)j * (sizeof(V) / 4));               \
