@@ -12,12 +12,15 @@ struct import {
     struct hf_scan s;
     struct hf_extent normalizer, pre_tokenizer, post_processor, added, vocab, merges;
     size_t vocab_count, added_count, merge_count;
+    size_t merge_longest; /* bytes */
     uint32_t id_max;
     struct hf_settings h;
-    uint8_t *texts; /* what the strings below point into */
+    uint8_t *texts; /* what the tokens point into */
     size_t used, cap;
-    struct su_text_string *tokens, *merge;
+    struct su_text_string *tokens;
     int32_t *types;
+    uint8_t *merge; /* one, while merges are read */
+    bool first_merge;
 };
 
 static enum su_code out_of_memory(struct import *m)
@@ -222,6 +225,7 @@ static enum su_code walk_added(struct import *m, bool fill)
             rc = put_added(m, &a);
         } else if (!rc) {
             m->added_count++;
+            m->cap += strlen(a.content);
             m->id_max = SU_MAX(m->id_max, a.id);
         }
         su_json_free(doc);
@@ -246,6 +250,7 @@ static enum su_code count_vocab(struct import *m)
         if (!hf_string(s, NULL, 0, &len) || !hf_take(s, ':') || !hf_id(s, &id))
             break;
         m->vocab_count++;
+        m->cap += len;
         m->id_max = SU_MAX(m->id_max, id);
     }
     return s->rc;
@@ -296,29 +301,35 @@ static bool read_merge(struct hf_scan *s, uint8_t *p, size_t cap, size_t *len)
     return true;
 }
 
-/* Counts the merges, or with `fill` puts them into the arrays. */
-static enum su_code walk_merges(struct import *m, bool fill)
+static enum su_code count_merges(struct import *m)
 {
     struct hf_scan *s = &m->s;
     bool first = true;
-    size_t count = 0, len;
+    size_t len;
 
     if (m->merges.end == 0)
         return su_fail(s->e, SU_EFORMAT, s->at, "the model of tokenizer.json has no \"merges\"");
     hf_enter(s, m->merges);
     (void)hf_take(s, '[');
-    while (hf_more(s, ']', &first)) {
-        uint8_t *p = fill ? m->texts + m->used : NULL;
-        if (!read_merge(s, p, fill ? m->cap - m->used : 0, &len))
-            break;
-        if (fill) {
-            m->merge[count] = (struct su_text_string){p, len};
-            m->used += len;
-        }
-        count++;
+    while (hf_more(s, ']', &first) && read_merge(s, NULL, 0, &len)) {
+        m->merge_longest = SU_MAX(m->merge_longest, len);
+        m->merge_count++;
     }
-    m->merge_count = count;
     return s->rc;
+}
+
+/* The next of the merges that were counted. */
+static bool next_merge(void *context, struct su_text_string *out)
+{
+    struct import *m = context;
+
+    if (m->first_merge) {
+        hf_enter(&m->s, m->merges);
+        (void)hf_take(&m->s, '[');
+    }
+    out->bytes = m->merge;
+    return hf_more(&m->s, ']', &m->first_merge) &&
+           read_merge(&m->s, m->merge, m->merge_longest, &out->len);
 }
 
 static enum su_code fill(struct import *m)
@@ -332,17 +343,13 @@ static enum su_code fill(struct import *m)
         return su_fail(m->s.e, SU_EFORMAT, m->s.at,
                        "tokenizer.json has %zu tokens, but ids up to %u: more than %d have none",
                        known, m->id_max, HOLES_MAX);
-    m->cap = (m->vocab.end - m->vocab.begin) + (m->merges.end - m->merges.begin) +
-             (m->added.end - m->added.begin);
     m->texts = su_try_alloc(m->cap + 1, 1);
     m->tokens = su_try_alloc(count, sizeof *m->tokens);
     m->types = su_try_alloc(count, sizeof *m->types);
-    m->merge = su_try_alloc(m->merge_count + 1, sizeof *m->merge);
+    m->merge = su_try_alloc(m->merge_longest + 1, 1);
     if (!m->texts || !m->tokens || !m->types || !m->merge)
         return out_of_memory(m);
     rc = fill_vocab(m);
-    if (!rc)
-        rc = walk_merges(m, true);
     return rc ? rc : walk_added(m, true);
 }
 
@@ -374,7 +381,6 @@ static enum su_code make(struct import *m, struct su_text **out)
         .tokens = m->tokens,
         .types = m->types,
         .token_count = (size_t)m->id_max + 1,
-        .merges = m->merge,
         .merge_count = m->merge_count,
         .eot = SU_TEXT_NONE,
         .add_bos = m->h.add_bos,
@@ -392,13 +398,14 @@ static enum su_code make(struct import *m, struct su_text **out)
         rc = id_of(m, "unk", m->h.unk, &v.unk);
     if (!rc)
         rc = id_of(m, "pad", m->h.pad, &v.pad);
-    return rc ? rc : su_text_new(&v, m->s.at, out, m->s.e);
+    const struct text_merge_source merges = {next_merge, m};
+    return rc ? rc : text_make(&v, &merges, m->s.at, out, m->s.e);
 }
 
 enum su_code su_text_from_hf(const void *json, size_t len, const void *config, size_t config_len,
                              const char *at, struct su_text **out, struct su_err *e)
 {
-    struct import m = {.s = hf_scan_of(json, len, at, e)};
+    struct import m = {.s = hf_scan_of(json, len, at, e), .first_merge = true};
     enum su_code rc = scan_root(&m);
 
     *out = NULL;
@@ -411,7 +418,7 @@ enum su_code su_text_from_hf(const void *json, size_t len, const void *config, s
     if (!rc)
         rc = walk_added(&m, false);
     if (!rc)
-        rc = walk_merges(&m, false);
+        rc = count_merges(&m);
     if (!rc)
         rc = fill(&m);
     if (!rc)

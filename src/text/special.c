@@ -40,8 +40,7 @@ bool text_stop_name(const uint8_t *name, size_t len)
         "<|flush|>",
         "<|calls|>",
         "<end_of_utterance>",
-        "<\xEF\xBD\x9C"
-        "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>", /* DeepSeek */
+        "<\xEF\xBD\x9C\x65nd\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>", /* DeepSeek */
     };
 
     for (size_t i = 0; i < SU_ARRAY_LEN(stops); i++) {
@@ -64,7 +63,10 @@ static bool is_stop(const struct su_text *t, uint32_t id)
     size_t len;
     const uint8_t *p = text_token(t, id, &len);
 
-    return id == t->eos || id == t->eot || (is_special(t, id) && text_stop_name(p, len));
+    bool marked = t->type[id] == SU_TEXT_CONTROL ||
+                  (t->type[id] == SU_TEXT_USER && len > 2 && memcmp(p, "<|", 2) == 0);
+
+    return id == t->eos || id == t->eot || (marked && text_stop_name(p, len));
 }
 
 static int by_priority(const void *a, const void *b)

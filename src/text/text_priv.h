@@ -133,6 +133,17 @@ static inline const uint8_t *text_token(const struct su_text *t, uint32_t id, si
     return t->blob + t->offset[id];
 }
 
+/* ---- making (tokenizer.c) -------------------------------------------------------------------- */
+
+/* Merges one by one, so that nobody needs to hold them all; gives merge_count of the vocabulary. */
+struct text_merge_source {
+    bool (*next)(void *context, struct su_text_string *out);
+    void *context;
+};
+/* su_text_new with merges from elsewhere: v->merges is not read. */
+enum su_code text_make(const struct su_text_vocab *v, const struct text_merge_source *merges,
+                       const char *at, struct su_text **out, struct su_err *e);
+
 /* ---- special tokens (special.c) -------------------------------------------------------------- */
 
 /* Collects and orders the special tokens and the stops of t. False: out of memory. */

@@ -11,7 +11,9 @@ struct build {
     const char *at;
     struct su_err *e;
     struct su_text *t;
-    uint8_t *side; /* a side of a merge, decoded */
+    const struct text_merge_source *merges;
+    uint8_t *side; /* the sides of a merge, decoded */
+    size_t side_cap;
 };
 
 static enum su_code no_memory(const struct build *b)
@@ -162,8 +164,10 @@ static uint8_t type_of(const struct build *b, size_t i)
 
     if (s->len == 0 || type < SU_TEXT_NORMAL || type > SU_TEXT_BYTE)
         return SU_TEXT_UNUSED;
-    /* Some files have these as plain tokens; a model that writes one means it. */
-    if (type == SU_TEXT_NORMAL && text_stop_name(s->bytes, s->len))
+    /* Some files have these as plain tokens; a model that writes one means it. Not so "</s>", which
+       is HTML to many. */
+    if (type == SU_TEXT_NORMAL && s->len > 2 && memcmp(s->bytes, "<|", 2) == 0 &&
+        text_stop_name(s->bytes, s->len))
         return SU_TEXT_CONTROL;
     return (uint8_t)type;
 }
@@ -286,29 +290,33 @@ static size_t side_of(const struct build *b, const uint8_t *p, size_t len, uint8
     return b->t->kind == SU_TEXT_BPE ? text_bytes_unspell(p, len, out) : spaces_plain(p, len, out);
 }
 
-/* Resolves merge i. False: a side or the result is no token. */
-static enum su_code resolve(const struct build *b, size_t i, struct text_merge *m, bool *found)
+/* Resolves merge i; *found: both sides and the result are tokens. */
+static enum su_code resolve(struct build *b, size_t i, struct su_text_string text,
+                            struct text_merge *m, bool *found)
 {
-    const uint8_t *p = b->v->merges[i].bytes;
-    size_t len = b->v->merges[i].len;
-    const uint8_t *gap = len > 2 ? memchr(p + 1, ' ', len - 2) : NULL;
+    const uint8_t *p = text.bytes;
+    const uint8_t *gap = text.len > 2 ? memchr(p + 1, ' ', text.len - 2) : NULL;
 
     *found = false;
     if (!gap)
         return su_fail(b->e, SU_EFORMAT, b->at, "merge %zu is not two texts with a space between",
                        i);
-    if (len > 2 * SU_TEXT_TOKEN_BYTES_MAX)
+    if (text.len > 4 * SU_TEXT_TOKEN_BYTES_MAX)
         return SU_OK;
+    uint8_t *side = text_grow(b->side, &b->side_cap, text.len, 1);
+    if (!side)
+        return no_memory(b);
+    b->side = side;
     size_t before = (size_t)(gap - p);
-    size_t left = side_of(b, p, before, b->side);
+    size_t left = side_of(b, p, before, side);
     if (left == SIZE_MAX)
         return SU_OK;
-    size_t right = side_of(b, gap + 1, len - before - 1, b->side + left);
+    size_t right = side_of(b, gap + 1, text.len - before - 1, side + left);
     if (right == SIZE_MAX)
         return SU_OK;
-    m->left = text_bytes_find(b->t, b->side, left);
-    m->right = text_bytes_find(b->t, b->side + left, right);
-    m->result = text_bytes_find(b->t, b->side, left + right);
+    m->left = text_bytes_find(b->t, side, left);
+    m->right = text_bytes_find(b->t, side + left, right);
+    m->result = text_bytes_find(b->t, side, left + right);
     *found = m->left != SU_TEXT_NONE && m->right != SU_TEXT_NONE && m->result != SU_TEXT_NONE;
     return SU_OK;
 }
@@ -317,16 +325,16 @@ static enum su_code take_merges(struct build *b)
 {
     struct su_text *t = b->t;
     size_t count = b->v->merge_count;
+    struct su_text_string text;
 
     if (count == 0)
         return SU_OK;
     t->merge = su_try_alloc(count, sizeof *t->merge);
-    b->side = su_try_alloc(2 * SU_TEXT_TOKEN_BYTES_MAX, 1);
-    if (!t->merge || !b->side || !text_slots_init(&t->by_pair, count))
+    if (!t->merge || !text_slots_init(&t->by_pair, count))
         return no_memory(b);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && b->merges->next(b->merges->context, &text); i++) {
         bool found;
-        enum su_code rc = resolve(b, i, &t->merge[t->merge_count], &found);
+        enum su_code rc = resolve(b, i, text, &t->merge[t->merge_count], &found);
         if (rc)
             return rc;
         enum text_find added = found ? text_pair_add(t, (uint32_t)t->merge_count) : TEXT_FIND_TWICE;
@@ -348,10 +356,10 @@ static enum su_code take_merges(struct build *b)
 
 /* ---- the object ------------------------------------------------------------------------------ */
 
-enum su_code su_text_new(const struct su_text_vocab *v, const char *at, struct su_text **out,
-                         struct su_err *e)
+enum su_code text_make(const struct su_text_vocab *v, const struct text_merge_source *merges,
+                       const char *at, struct su_text **out, struct su_err *e)
 {
-    struct build b = {.v = v, .at = at, .e = e};
+    struct build b = {.v = v, .at = at, .e = e, .merges = merges};
     enum su_code rc = check_vocab(&b);
 
     *out = NULL;
@@ -375,6 +383,23 @@ enum su_code su_text_new(const struct su_text_vocab *v, const char *at, struct s
     }
     *out = b.t;
     return SU_OK;
+}
+
+static bool next_of_array(void *context, struct su_text_string *out)
+{
+    const struct su_text_string **at = context;
+
+    *out = *(*at)++;
+    return true;
+}
+
+enum su_code su_text_new(const struct su_text_vocab *v, const char *at, struct su_text **out,
+                         struct su_err *e)
+{
+    const struct su_text_string *merge = v->merges;
+    const struct text_merge_source source = {next_of_array, &merge};
+
+    return text_make(v, &source, at, out, e);
 }
 
 void su_text_free(struct su_text *t)

@@ -74,6 +74,12 @@ static void special_tokens_as_llama_cpp(void **state)
     column(smollm2(NULL), 1, SU_TEXT_PARSE_SPECIAL, 10000);
 }
 
+static void the_same_from_json(void **state)
+{
+    (void)state;
+    column(smollm2_as_json(), 1, SU_TEXT_PARSE_SPECIAL, 10000);
+}
+
 static void gpt2_as_llama_cpp(void **state)
 {
     (void)state;
@@ -119,11 +125,11 @@ static void sentencepiece_as_llama_cpp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(smollm_as_llama_cpp),        cmocka_unit_test(special_tokens_as_llama_cpp),
-        cmocka_unit_test(gpt2_as_llama_cpp),          cmocka_unit_test(llama3_as_llama_cpp),
-        cmocka_unit_test(qwen2_as_llama_cpp),         cmocka_unit_test(default_as_llama_cpp),
-        cmocka_unit_test(tekken_as_tokenizers),       cmocka_unit_test(gpt4o_as_tokenizers),
-        cmocka_unit_test(sentencepiece_as_llama_cpp),
+        cmocka_unit_test(smollm_as_llama_cpp),  cmocka_unit_test(special_tokens_as_llama_cpp),
+        cmocka_unit_test(the_same_from_json),   cmocka_unit_test(gpt2_as_llama_cpp),
+        cmocka_unit_test(llama3_as_llama_cpp),  cmocka_unit_test(qwen2_as_llama_cpp),
+        cmocka_unit_test(default_as_llama_cpp), cmocka_unit_test(tekken_as_tokenizers),
+        cmocka_unit_test(gpt4o_as_tokenizers),  cmocka_unit_test(sentencepiece_as_llama_cpp),
     };
 
     return cmocka_run_group_tests(tests, open_golden, close_golden);

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "weights/weights.h"
+#include "json/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,85 @@ struct su_text *smollm2(const char *pre)
     free(tokens);
     free(merges);
     free(types);
+    su_weights_close(w);
+    return t;
+}
+
+/* The document that Hugging Face ships has these parts, in this order. */
+static void put_json(struct su_buf *out, const struct su_text_string *tokens, size_t token_count,
+                     const struct su_text_string *merges, size_t merge_count,
+                     const struct su_meta *m)
+{
+    struct su_json_writer w;
+    char token[1024];
+
+    su_json_writer_init(&w, out, 2);
+    su_json_put_object(&w, NULL);
+    su_json_put_str(&w, "version", "1.0");
+    su_json_put_null(&w, "truncation");
+    su_json_put_array(&w, "added_tokens");
+    for (uint32_t i = 0; i < token_count; i++) {
+        if (su_meta_int_at(m, i) != SU_TEXT_CONTROL)
+            continue;
+        su_json_put_object(&w, NULL);
+        su_json_put_u64(&w, "id", i);
+        su_json_put_strn(&w, "content", tokens[i].bytes, tokens[i].len);
+        su_json_put_bool(&w, "lstrip", false);
+        su_json_put_bool(&w, "special", true);
+        su_json_end_object(&w);
+    }
+    su_json_end_array(&w);
+    su_json_put_null(&w, "normalizer");
+    su_json_put_object(&w, "pre_tokenizer");
+    su_json_put_str(&w, "type", "Sequence");
+    su_json_put_array(&w, "pretokenizers");
+    su_json_put_object(&w, NULL);
+    su_json_put_str(&w, "type", "Digits");
+    su_json_put_bool(&w, "individual_digits", true);
+    su_json_end_object(&w);
+    su_json_put_object(&w, NULL);
+    su_json_put_str(&w, "type", "ByteLevel");
+    su_json_put_bool(&w, "add_prefix_space", false);
+    su_json_end_object(&w);
+    su_json_end_array(&w);
+    su_json_end_object(&w);
+    su_json_put_object(&w, "model");
+    su_json_put_str(&w, "type", "BPE");
+    su_json_put_object(&w, "vocab");
+    for (uint32_t i = 0; i < token_count; i++) {
+        (void)snprintf(token, sizeof token, "%.*s", (int)tokens[i].len,
+                       (const char *)tokens[i].bytes);
+        su_json_put_u64(&w, token, i);
+    }
+    su_json_end_object(&w);
+    su_json_put_array(&w, "merges");
+    for (size_t i = 0; i < merge_count; i++)
+        su_json_put_strn(&w, NULL, merges[i].bytes, merges[i].len);
+    su_json_end_array(&w);
+    su_json_end_object(&w);
+    su_json_end_object(&w);
+}
+
+struct su_text *smollm2_as_json(void)
+{
+    struct su_weights *w = open_smollm2();
+    struct su_buf json;
+    struct su_meta types;
+    struct su_text *t;
+    struct su_err e = {0};
+    size_t tokens, merges;
+    struct su_text_string *token = strings_of(w, "tokenizer.ggml.tokens", &tokens);
+    struct su_text_string *merge = strings_of(w, "tokenizer.ggml.merges", &merges);
+
+    assert_int_equal(su_meta_array(w, "tokenizer.ggml.token_type", SU_META_I32, &types, NULL),
+                     SU_OK);
+    su_buf_init(&json, 0);
+    put_json(&json, token, tokens, merge, merges, &types);
+    if (su_text_from_hf(json.data, json.len, NULL, 0, "tokenizer.json", &t, &e) != SU_OK)
+        fail_msg("%s", e.msg);
+    su_buf_fini(&json);
+    free(token);
+    free(merge);
     su_weights_close(w);
     return t;
 }

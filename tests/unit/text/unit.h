@@ -5,13 +5,12 @@
 
 #include "text/text.h"
 
-/* clang-format off: the order matters to cmocka */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* clang-format on */
+
+#include <cmocka.h>
 
 /* A vocabulary under construction. Texts given are copied. */
 struct vocab {
@@ -35,6 +34,8 @@ struct su_text *vocab_make(const struct vocab *b);
 
 /* SmolLM2's vocabulary with another pre-tokenizer (NULL: its own); fetched if need be. */
 struct su_text *smollm2(const char *pre);
+/* The same by way of a tokenizer.json. */
+struct su_text *smollm2_as_json(void);
 /* The SentencePiece vocabulary that make_golden.py makes of SmolLM2's. */
 struct su_text *smollm2_as_spm(void);
 
