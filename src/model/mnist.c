@@ -40,11 +40,14 @@ static uint32_t conv_layer(struct builder *b, const char *layer, uint32_t x, uin
     const int32_t pad = (int32_t)side / 2;
     const int32_t conv[] = {1, 1, pad, pad, pad, pad, 1, 1, 1};
     const int32_t pool[] = {2, 2, 2, 2, 0, 0, 0, 0};
-    const struct su_shape kernel = {4, {out, in, side, side}}, bias = {3, {out, 1, 1}};
+    const int32_t per_channel[] = {(int32_t)out, 1, 1};
+    const struct su_shape kernel = {4, {out, in, side, side}}, bias = {1, {out}};
 
     x = add_node(b, SU_OP_CONV2D, (uint32_t[]){x, add_weight(b, layer, "weight", kernel)}, 2, conv,
                  SU_ARRAY_LEN(conv));
-    x = add_node(b, SU_OP_ADD, (uint32_t[]){x, add_weight(b, layer, "bias", bias)}, 2, NULL, 0);
+    uint32_t add = add_weight(b, layer, "bias", bias); /* as [out,1,1] each row would be padded */
+    add = add_node(b, SU_OP_RESHAPE, &add, 1, per_channel, SU_ARRAY_LEN(per_channel));
+    x = add_node(b, SU_OP_ADD, (uint32_t[]){x, add}, 2, NULL, 0);
     x = add_node(b, SU_OP_RELU, &x, 1, NULL, 0);
     return add_node(b, SU_OP_MAXPOOL, &x, 1, pool, SU_ARRAY_LEN(pool));
 }

@@ -43,7 +43,7 @@ static void test_shape_of_graph(void **state)
     assert_int_equal(g->n_input, 1);
     assert_int_equal(g->n_output, 1);
     assert_int_equal(g->n_weight, 16);
-    assert_int_equal(g->n_node, 4 + 2 * (4 + 4 + 1 + 2 + 1) + 1 + 2 + 1);
+    assert_int_equal(g->n_node, 5 + 2 * (5 + 5 + 1 + 2 + 1) + 1 + 2 + 1);
     const struct su_value *in = &g->value[g->input[0]], *out = &g->value[g->output[0].value];
     assert_string_equal(in->name, "image");
     assert_int_equal(in->domain, SU_ROWS);
