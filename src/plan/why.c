@@ -7,13 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a weight or state, which may have been reshaped; else NULL. */
+static const char *stored_name(const struct su_graph *g, uint32_t value)
+{
+    const struct su_value *v = &g->value[value];
+    while (v->kind == SU_VALUE_NODE && g->node[v->node].op == SU_OP_RESHAPE) {
+        v = &g->value[g->node[v->node].arg[0]];
+    }
+    return v->kind == SU_VALUE_WEIGHT || v->kind == SU_VALUE_STATE ? v->name : NULL;
+}
+
 void su_plan_node_label(const struct su_plan_problem *p, uint32_t node, char *out, size_t cap)
 {
     const struct su_node *n = &p->g->node[node];
     const char *name = NULL;
     for (uint32_t k = 0; k < n->n_arg && !name; k++) {
-        const struct su_value *v = &p->g->value[n->arg[k]];
-        name = v->kind == SU_VALUE_WEIGHT || v->kind == SU_VALUE_STATE ? v->name : NULL;
+        name = stored_name(p->g, n->arg[k]);
     }
     size_t at = (size_t)snprintf(out, cap, "%s", su_op_name(n->op));
     if (p->whole_node[node] != UINT32_MAX && at < cap) {

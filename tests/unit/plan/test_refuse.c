@@ -53,6 +53,23 @@ static void test_arguments(void **state)
     su_graph_free(g);
 }
 
+/* A node is told by the weight that it reads, reshaped or not. */
+static void test_names_weight(void **state)
+{
+    (void)state;
+    struct su_graph *g = su_graph_new();
+    struct su_err e;
+    uint64_t target = 256;
+    struct su_plan_opts o = opts_of(&target);
+    uint32_t x = add_input(g, "x", SU_ROWS, SU_F32, SHAPE(64, 4, 4));
+    uint32_t b = add_weight(g, "bias", SU_F32, SHAPE(64));
+    b = add_op(g, SU_OP_RESHAPE, &b, 1, (int32_t[]){64, 1, 1}, 3);
+    finish(g, "y", add_binary(g, SU_OP_ADD, x, b));
+    assert_int_equal(build(g, &o, &e), SU_ENOFIT);
+    assert_string_equal(e.at, "add #1 (bias)");
+    su_graph_free(g);
+}
+
 /* The size that a refusal names works when given back; one byte less does not. */
 static void test_smallest_works(void **state)
 {
@@ -298,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_names_weight),
         cmocka_unit_test(test_smallest_works),
         cmocka_unit_test(test_weight_too_large),
         cmocka_unit_test(test_too_many_tasks),
