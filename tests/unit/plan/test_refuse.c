@@ -314,14 +314,10 @@ static void test_other_graph(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_names_weight),
-        cmocka_unit_test(test_smallest_works),
-        cmocka_unit_test(test_weight_too_large),
-        cmocka_unit_test(test_too_many_tasks),
-        cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_arguments),      cmocka_unit_test(test_names_weight),
+        cmocka_unit_test(test_smallest_works), cmocka_unit_test(test_weight_too_large),
+        cmocka_unit_test(test_too_many_tasks), cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_overflow),       cmocka_unit_test(test_rules),
         cmocka_unit_test(test_other_graph),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
