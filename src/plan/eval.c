@@ -102,8 +102,9 @@ static void new_item(struct su_plan_problem *p, uint32_t value, uint32_t from, u
     ++*n;
 }
 
-/* The arena that su_layout_build would give the task's graph: same items in the same order. */
-static uint64_t arena_of_set(struct su_plan_problem *p, uint64_t *peak_bytes)
+/* The arena that su_layout_build would give the task's graph: same items in the same order. One that
+   fits in `room` however it is placed is not placed: then both results are the items' sum. */
+static uint64_t arena_of_set(struct su_plan_problem *p, uint64_t room, uint64_t *peak_bytes)
 {
     const struct su_plan_set *s = &p->set;
     uint32_t n = 0;
@@ -132,11 +133,20 @@ static uint64_t arena_of_set(struct su_plan_problem *p, uint64_t *peak_bytes)
             p->item[p->item_of[s->out[i]]].to = s->n_node + 1;
         }
     }
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += p->item[i].bytes;
+    }
+    if (sum <= room) {
+        *peak_bytes = sum;
+        return sum;
+    }
     return su_plan_arena_place(p->item, n, p->tmp, peak_bytes);
 }
 
-void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
-                  struct su_plan_cost *c)
+/* Without a target (0) all of *c is exact. */
+static void eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n, uint64_t target,
+                 struct su_plan_cost *c)
 {
     memset(c, 0, sizeof *c);
     su_plan_set_fill(p, unit, n);
@@ -162,15 +172,34 @@ void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
     }
     c->n_in = s->n_in;
     c->n_out = s->n_out;
-    uint64_t state, peak;
-    c->arena_bytes = arena_of_set(p, &peak);
+    uint64_t state, held, peak;
     if (!su_mul_u64(c->session_bytes, p->sessions, &state) ||
-        !su_add_u64(state, c->fixed_bytes, &c->vram_bytes) ||
-        !su_add_u64(c->vram_bytes, c->arena_bytes, &c->vram_bytes)) {
+        !su_add_u64(state, c->fixed_bytes, &held)) {
         c->vram_bytes = c->floor_bytes = UINT64_MAX;
         return;
     }
-    c->floor_bytes = c->vram_bytes - c->arena_bytes + peak;
+    if (target > 0 && held > target) {
+        c->vram_bytes = c->floor_bytes = held;
+        return;
+    }
+    c->arena_bytes = arena_of_set(p, target > 0 ? target - held : 0, &peak);
+    if (!su_add_u64(held, c->arena_bytes, &c->vram_bytes)) {
+        c->vram_bytes = c->floor_bytes = UINT64_MAX;
+        return;
+    }
+    c->floor_bytes = held + peak;
+}
+
+void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
+                  struct su_plan_cost *c)
+{
+    eval(p, unit, n, 0, c);
+}
+
+void su_plan_eval_within(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
+                         uint64_t target, struct su_plan_cost *c)
+{
+    eval(p, unit, n, target, c);
 }
 
 uint64_t su_plan_work(const struct su_plan_problem *p, uint64_t macs)

@@ -149,7 +149,7 @@ static bool fits(const struct cutter *w, uint32_t from, uint32_t to, uint64_t ta
     if (su_plan_work(w->p, w->sum[to] - w->sum[from]) > w->limit) {
         return false;
     }
-    su_plan_eval(w->p, w->order + from, to - from, c);
+    su_plan_eval_within(w->p, w->order + from, to - from, target, c);
     if (c->vram_bytes > target || su_plan_work(w->p, c->macs) > w->limit) {
         return false;
     }
@@ -271,7 +271,7 @@ static void lower_limit(struct cutter *w)
     uint64_t good = 0, bad;
     for (uint32_t k = 0; k < w->n_task; k++) {
         struct su_plan_cost c;
-        su_plan_eval(w->p, w->order + w->hi[k], w->hi[k + 1] - w->hi[k], &c);
+        su_plan_eval_within(w->p, w->order + w->hi[k], w->hi[k + 1] - w->hi[k], UINT64_MAX, &c);
         good = SU_MAX(good, su_plan_work(w->p, c.macs));
     }
     bad = su_plan_work(w->p, w->sum[w->n]) / w->n_task;

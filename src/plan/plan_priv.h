@@ -83,6 +83,11 @@ void su_plan_problem_free(struct su_plan_problem *p);
 void su_plan_set_fill(struct su_plan_problem *p, const uint32_t *unit, uint32_t n);
 void su_plan_eval(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
                   struct su_plan_cost *c);
+/* The same for who only asks whether vram_bytes exceeds target (> 0): the three sizes that hold the
+   arena may be others on the same side of it. Placing an arena takes most of the time of a search,
+   and few are near the target. */
+void su_plan_eval_within(struct su_plan_problem *p, const uint32_t *unit, uint32_t n,
+                         uint64_t target, struct su_plan_cost *c);
 /* Macs in the steps in which stage times are compared: 1/128 of the whole graph, rounded up. Finer
    differences are below what macs say about time, and would pull cuts away from where few bytes
    cross. */

@@ -67,9 +67,18 @@ struct refine {
     uint32_t trials;
 };
 
-static void cost_of_task(struct refine *r, uint32_t task, struct su_plan_cost *c)
+/* Without targets every task fits. */
+static uint64_t target_of(const struct refine *r, uint32_t task)
 {
-    su_plan_eval(r->p, r->unit, su_plan_parts_units(r->p, r->parts, task, r->unit), c);
+    return r->t ? r->t->bytes[r->t->per_device ? r->parts->device[task] : 0] : UINT64_MAX;
+}
+
+/* Returns how many units the task has. */
+static uint32_t cost_of_task(struct refine *r, uint32_t task, struct su_plan_cost *c)
+{
+    uint32_t n = su_plan_parts_units(r->p, r->parts, task, r->unit);
+    su_plan_eval_within(r->p, r->unit, n, target_of(r, task), c);
+    return n;
 }
 
 static void rate(struct refine *r, const struct su_plan_cost *cost, bool with_path)
@@ -115,11 +124,6 @@ static void range_of(const struct refine *r, uint32_t u, uint32_t *lo, uint32_t 
     }
 }
 
-static uint64_t target_of(const struct refine *r, uint32_t task)
-{
-    return r->t->bytes[r->t->per_device ? r->parts->device[task] : 0];
-}
-
 static void remove_task(struct refine *r, uint32_t task)
 {
     struct su_plan_parts *parts = r->parts;
@@ -140,8 +144,7 @@ static bool try_move(struct refine *r, uint32_t u, uint32_t to)
     struct su_plan_cost c_from = r->cost[from], c_to = r->cost[to];
     r->trials++;
     parts->task_of[u] = to;
-    uint32_t left = su_plan_parts_units(r->p, parts, from, r->unit);
-    su_plan_eval(r->p, r->unit, left, &r->cost[from]);
+    uint32_t left = cost_of_task(r, from, &r->cost[from]);
     cost_of_task(r, to, &r->cost[to]);
     bool fits = su_plan_cost_fits(&r->cost[to], target_of(r, to)) &&
                 su_plan_cost_fits(&r->cost[from], target_of(r, from));
