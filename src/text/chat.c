@@ -174,8 +174,8 @@ static void whole(struct su_text_prompt *p, const char *text)
     content(p, text, strlen(text));
 }
 
-/* Without white space at the ends, as the filter trim leaves it. */
-static void trimmed(struct su_text_prompt *p, const char *text)
+/* Without white space at the end, and (head) at the beginning, as the filter trim leaves it. */
+static void trimmed_ends(struct su_text_prompt *p, const char *text, bool head)
 {
     const uint8_t *s = (const uint8_t *)text;
     size_t len = strlen(text), begin = SIZE_MAX, end = 0;
@@ -188,8 +188,14 @@ static void trimmed(struct su_text_prompt *p, const char *text)
         begin = SU_MIN(begin, pos - c.len);
         end = pos;
     }
+    begin = head ? begin : 0;
     if (end > 0)
         content(p, text + begin, end - begin);
+}
+
+static void trimmed(struct su_text_prompt *p, const char *text)
+{
+    trimmed_ends(p, text, true);
 }
 
 /* A conversation without its system turn. */
@@ -292,13 +298,14 @@ static void render_llama2(const struct talk *k, struct su_text_prompt *p)
 
     for (size_t i = 0; i < k->count; i++) {
         if (k->turns[i].role == SU_TEXT_USER_TURN) {
+            bool first = i == 0 && k->system;
             mark(p, i && tagged ? "<s>[INST] " : "[INST] ");
-            if (i == 0 && k->system) {
+            if (first) {
                 mark(p, tagged ? "<<SYS>>\n" : "");
                 whole(p, k->system);
                 mark(p, tagged ? "\n<</SYS>>\n\n" : "\n\n");
             }
-            trimmed(p, k->turns[i].content);
+            trimmed_ends(p, k->turns[i].content, !first); /* trimmed together */
             mark(p, " [/INST]");
         } else {
             mark(p, tagged ? " " : "");

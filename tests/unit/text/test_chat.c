@@ -171,9 +171,9 @@ static void llama2(void **state)
 
     (void)state;
     renders(&c, 0, 4, true,
-            "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello! </s><s>[INST] Bye [/INST]");
+            "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n Hi [/INST] Hello! </s><s>[INST] Bye [/INST]");
     c = detect("'[INST] ' + m + ' [/INST]'", SU_TEXT_CHAT_LLAMA2);
-    renders(&c, 0, 4, true, "[INST] Be brief.\n\nHi [/INST]Hello!</s>[INST] Bye [/INST]");
+    renders(&c, 0, 4, true, "[INST] Be brief.\n\n Hi [/INST]Hello!</s>[INST] Bye [/INST]");
 }
 
 static void mistral(void **state)

@@ -93,12 +93,13 @@ struct su_text *vocab_make(const struct vocab *b)
     return t;
 }
 
-static struct su_weights *open_smollm2(void)
+/* Where the model lies: asked once, for the answer takes reading all of it. */
+static const char *path_of_smollm2(void)
 {
-    char path[4096] = "";
-    struct su_weights *w;
-    struct su_err e = {0};
+    static char path[4096];
 
+    if (path[0])
+        return path;
     FILE *p = popen("python3 '" SU_SOURCE_DIR "/tests/data/fetch_smollm2.py'", "r");
     assert_non_null(p);
     bool got = fgets(path, sizeof path - 64, p) != NULL;
@@ -106,7 +107,15 @@ static struct su_weights *open_smollm2(void)
     assert_true(got);
     path[strcspn(path, "\n")] = '\0';
     strcat(path, "/SmolLM2-135M-Instruct.Q4_1.gguf");
-    if (su_weights_open(path, &w, &e) != SU_OK)
+    return path;
+}
+
+static struct su_weights *open_smollm2(void)
+{
+    struct su_weights *w;
+    struct su_err e = {0};
+
+    if (su_weights_open(path_of_smollm2(), &w, &e) != SU_OK)
         fail_msg("%s", e.msg);
     return w;
 }
