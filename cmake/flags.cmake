@@ -106,7 +106,7 @@ function(su_isa_sources out)
             set(arch "aarch64|arm64")
             set(flags -march=armv8-a+crypto)
         endif()
-        if(file MATCHES "/cpu_kernels_[a-z0-9]+\\.c$")
+        if(file MATCHES "/cpu_(kernels|llm)_[a-z0-9]+\\.c$")
             list(APPEND flags -O3) # these loops are written for the vectoriser
         endif()
         if(NOT arch)

@@ -44,7 +44,7 @@ void *cpu_value(const struct cpu_run *r, uint32_t id)
         id = g->node[g->value[id].node].arg[0];
     if (r->cs->fixed[id])
         return r->cs->fixed[id];
-    return r->arena + r->cs->layout->offset[id];
+    return r->arena + r->cs->layout->offset[id] + r->first * cpu_row_step(r, id) * 4;
 }
 
 uint32_t cpu_value_rows(const struct cpu_run *r, uint32_t id)
@@ -116,9 +116,11 @@ static void chunk_run(struct cpu_dispatch *d, uint32_t chunk, uint32_t arena, st
     for (uint32_t i = 0; i < r.n_row; i++)
         r.n_emit += r.row[i].emit;
     chunk_inputs(&r, f, first, first_emit);
+    if (cs->llm)
+        cpu_llm_begin(&r);
     uint64_t t = su_clock_mono_ns();
     for (uint32_t n = 0; n < f->stage->graph->n_node; n++) {
-        cpu_op_run(&r, n);
+        cpu_op_split(&r, n);
         uint64_t now = su_clock_mono_ns();
         __atomic_fetch_add(&f->op_ns[n], now - t, __ATOMIC_RELAXED);
         t = now;
@@ -239,6 +241,7 @@ static void cpu_unload(struct su_stage *s)
         free(cs->fixed[v]);
     for (uint32_t i = 0; cs->flight && i < SU_STAGE_IN_FLIGHT; i++)
         flight_free(&cs->flight[i], g);
+    cpu_llm_unload(s);
     free(cs->node);
     free(cs->fixed);
     free(cs->flight);
@@ -271,6 +274,11 @@ static enum su_code choose_chunk(struct su_stage *s, struct su_err *e)
     struct cpu_stage *cs = s->impl;
     const struct cpu_exec *cx = s->exec->impl;
     struct su_layout *whole = NULL, *one = NULL;
+    if (cpu_llm_wanted(s->graph)) {
+        cs->chunk_rows = s->t_max;
+        cs->n_arena = 1;
+        return su_layout_build(s->graph, s->t_max, 1, &cs->layout, e);
+    }
     enum su_code rc = su_layout_build(s->graph, s->t_max, 1, &whole, e);
     if (rc != SU_OK)
         return rc;
@@ -361,7 +369,14 @@ static enum su_code load_weights(struct su_stage *s, const struct su_weight_sour
     for (uint32_t i = 0; i < g->n_weight; i++) {
         uint32_t id = g->weight[i];
         void *data = NULL;
-        enum su_code rc = load_weight(s, src, i, &data, e);
+        enum su_code rc;
+        if (su_dtype_is_block(g->value[id].dtype)) {
+            rc = cpu_qweight_load(g, src, i, cx->jobs, &cs->fixed[id], &cs->fixed_bytes, e);
+            if (rc != SU_OK)
+                return rc;
+            continue;
+        }
+        rc = load_weight(s, src, i, &data, e);
         if (rc != SU_OK)
             return rc;
         cs->fixed[id] = data;
@@ -451,6 +466,10 @@ static enum su_code cpu_load(struct su_stage *s, const struct su_weight_source *
         rc = load_constants(s, e);
     if (rc == SU_OK)
         rc = alloc_flights(s, e);
+    if (rc == SU_OK && cpu_llm_wanted(g)) {
+        const struct cpu_exec *cx = s->exec->impl;
+        rc = cpu_llm_load(s, cx->kernels, su_jobs_threads(cx->jobs), e);
+    }
     if (rc == SU_OK) {
         cs->arena = su_try_alloc_aligned(cs->n_arena, (size_t)cs->layout->arena_bytes);
         cs->scratch =
@@ -541,14 +560,8 @@ static enum su_code cpu_wait(struct su_stage *s, uint32_t slot, bool op_times,
 static const char *cpu_lacks(enum su_op op)
 {
     switch (op) {
-    case SU_OP_QMATMUL:
-    case SU_OP_ROPE:
-    case SU_OP_STATE_APPEND:
-    case SU_OP_ATTENTION:
-    case SU_OP_MOE_ROUTE:
-    case SU_OP_QMATMUL_ID:
     case SU_OP_SAMPLE:
-        return "sequence models are not implemented on this backend";
+        return "sampling happens on the host";
     default:
         return (unsigned)op < SU_OP_COUNT ? NULL : "unknown op";
     }
@@ -563,4 +576,7 @@ const struct su_backend_ops su_backend_cpu = {
     .submit = cpu_submit,
     .wait = cpu_wait,
     .lacks = cpu_lacks,
+    .session_new = cpu_session_new,
+    .session_free = cpu_session_free,
+    .blocks = true,
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cpu_llm.h"
 #include "cpu_priv.h"
 
 #include <stdlib.h>
@@ -17,4 +18,17 @@ const struct cpu_kernels *cpu_kernels_pick(void)
         return &cpu_kernels_avx2;
 #endif
     return &cpu_kernels_plain;
+}
+
+const struct cpu_llm_kernels *cpu_llm_pick(const char *kernels_name)
+{
+#if defined(__x86_64__)
+    if (strcmp(kernels_name, "avx512") == 0 && __builtin_cpu_supports("avx512vnni"))
+        return &cpu_llm_avx512;
+    if (strcmp(kernels_name, "plain") != 0 && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c"))
+        return &cpu_llm_avx2;
+#endif
+    (void)kernels_name;
+    return &cpu_llm_plain;
 }

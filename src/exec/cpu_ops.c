@@ -33,8 +33,30 @@ void cpu_op_run(struct cpu_run *r, uint32_t node)
         cpu_op_reduce(r, node);
         break;
     case SU_OP_GATHER:
-    case SU_OP_EMBEDDING:
         cpu_op_gather(r, node);
+        break;
+    case SU_OP_EMBEDDING:
+        if (su_dtype_is_block(
+                r->stage->graph->value[r->stage->graph->node[node].arg[0]].dtype))
+            cpu_op_embed_blocks(r, node);
+        else
+            cpu_op_gather(r, node);
+        break;
+    case SU_OP_QMATMUL:
+    case SU_OP_QMATMUL_ID:
+        cpu_op_qmatmul(r, node);
+        break;
+    case SU_OP_ROPE:
+        cpu_op_rope(r, node);
+        break;
+    case SU_OP_STATE_APPEND:
+        cpu_op_append(r, node);
+        break;
+    case SU_OP_ATTENTION:
+        cpu_op_attention(r, node);
+        break;
+    case SU_OP_MOE_ROUTE:
+        cpu_op_route(r, node);
         break;
     case SU_OP_MATMUL:
     case SU_OP_CONV2D:

@@ -91,6 +91,7 @@ struct cpu_stage {
     float *work; /* per thread: see cpu_gemm and cpu_conv; a row of keys for maxpool */
     size_t work_floats;
     struct cpu_flight *flight; /* SU_STAGE_IN_FLIGHT */
+    struct cpu_llm *llm; /* of a sequence model, else NULL; then chunk_rows is t_max */
 };
 /* One chunk on its way through the graph. */
 struct cpu_run {
@@ -101,6 +102,7 @@ struct cpu_run {
     uint8_t *arena;
     float *scratch, *work;
     const struct su_row *row;
+    uint32_t first; /* in a part of the rows: how many come before it, in the arena */
     uint32_t n_row, n_emit;
     uint64_t saturations;
 };
@@ -111,6 +113,8 @@ uint32_t cpu_value_rows(const struct cpu_run *r,
 size_t cpu_row_step(const struct cpu_run *r, uint32_t id);
 
 void cpu_op_run(struct cpu_run *r, uint32_t node); /* any op the backend has */
+/* The same, rows dealt out to the threads of r->jobs where the op looks at each row on its own and there is enough to do. */
+void cpu_op_split(struct cpu_run *r, uint32_t node);
 void cpu_op_map(struct cpu_run *r, uint32_t node);
 void cpu_op_move(struct cpu_run *r, uint32_t node);
 void cpu_op_reduce(struct cpu_run *r, uint32_t node);
@@ -118,6 +122,27 @@ void cpu_op_gather(struct cpu_run *r, uint32_t node);
 void cpu_op_gemm(struct cpu_run *r, uint32_t node);
 void cpu_op_pool(struct cpu_run *r, uint32_t node);
 void cpu_op_norm(struct cpu_run *r, uint32_t node);
+/* Sequence models: in stages with cs->llm. */
+void cpu_op_qmatmul(struct cpu_run *r, uint32_t node);
+void cpu_op_embed_blocks(struct cpu_run *r, uint32_t node);
+void cpu_op_rope(struct cpu_run *r, uint32_t node);
+void cpu_op_rope_prepare(struct cpu_run *r, uint32_t node); /* before cpu_op_rope, on all rows */
+void cpu_op_append(struct cpu_run *r, uint32_t node);
+void cpu_op_attention(struct cpu_run *r, uint32_t node);
+void cpu_op_route(struct cpu_run *r, uint32_t node);
+bool cpu_llm_wanted(const struct su_graph *g);
+/* Fills cs->llm; on failure too as far as it came. */
+enum su_code cpu_llm_load(struct su_stage *s, const struct cpu_kernels *k, unsigned threads,
+                          struct su_err *e);
+void cpu_llm_unload(struct su_stage *s);
+void cpu_llm_begin(struct cpu_run *r); /* of a dispatch */
+size_t cpu_attention_scratch(uint32_t dim); /* floats per thread */
+enum su_code cpu_session_new(struct su_stage *s, uint32_t session, uint32_t ctx, struct su_err *e);
+void cpu_session_free(struct su_stage *s, uint32_t session);
+/* A block-quantised weight, repacked; *bytes grows by its size. *out is freed by free. */
+enum su_code cpu_qweight_load(const struct su_graph *g, const struct su_weight_source *src,
+                              uint32_t weight, struct su_jobs *jobs, void **out, uint64_t *bytes,
+                              struct su_err *e);
 /* Makes the tables of a matmul or conv2d node and packs its weights (w NULL: they are computed); *bytes grows by what was
    allocated for weights. */
 enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
