@@ -4,7 +4,8 @@ if(TARGET splitup)
     install(TARGETS splitup RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 file(GLOB files CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}"
-    "${CMAKE_SOURCE_DIR}/models/*/*.graph" "${CMAKE_SOURCE_DIR}/models/*/*.safetensors")
+    "${CMAKE_SOURCE_DIR}/models/*/*.graph" "${CMAKE_SOURCE_DIR}/models/*/*.safetensors"
+    "${CMAKE_SOURCE_DIR}/models/*/config.json")
 foreach(file IN LISTS files)
     get_filename_component(folder "${file}" DIRECTORY)
     install(FILES "${file}" DESTINATION "${CMAKE_INSTALL_DATADIR}/splitup/${folder}")
