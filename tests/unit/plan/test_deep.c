@@ -114,6 +114,31 @@ static void test_decoder(void **state)
     su_graph_free(g);
 }
 
+/* Neither the table nor the head fits one task of half a gigabyte: both are sharded, the head for the
+   emitted rows alone. */
+static void test_small_devices(void **state)
+{
+    (void)state;
+    struct su_graph *g = decoder();
+    const uint64_t target = 512ull << 20;
+    struct su_plan_opts o = opts_of(&target);
+    struct su_plan *p;
+    struct su_err e;
+    o.t_max = 16;
+    o.ctx = 1024;
+    assert_int_equal(su_plan_build(g, &o, &p, &e), SU_OK);
+    assert_valid(g, p, target);
+    assert_int_equal(p->n_sharded, 2);
+    const struct su_graph *last = p->task[p->n_task - 1].graph;
+    uint32_t emit = 0;
+    for (uint32_t i = 0; i < last->n_input; i++) {
+        emit += last->value[last->input[i]].domain == SU_EMIT;
+    }
+    assert_true(emit > 0);
+    su_plan_free(p);
+    su_graph_free(g);
+}
+
 /* Devices of a private cluster: large ones late, all in order. */
 static void test_devices(void **state)
 {
@@ -139,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoder),
+        cmocka_unit_test(test_small_devices),
         cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
