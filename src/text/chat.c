@@ -36,9 +36,12 @@ static bool mistral_of(const char *jinja, struct su_text_chat *c)
         c->family = has(jinja, " [INST]")      ? SU_TEXT_CHAT_MISTRAL_V1
                     : has(jinja, "\"[INST]\"") ? SU_TEXT_CHAT_MISTRAL_TEKKEN
                                                : SU_TEXT_CHAT_MISTRAL_V3;
+        c->late = has(jinja, "loop.last and system_message");
     } else {
         c->family = SU_TEXT_CHAT_LLAMA2;
         c->tagged = has(jinja, "<<SYS>>");
+        c->rounds = has(jinja, "bos_token + '[INST]");
+        c->stripped = has(jinja, "content.strip()");
     }
     return true;
 }
@@ -174,7 +177,7 @@ static void whole(struct su_text_prompt *p, const char *text)
     content(p, text, strlen(text));
 }
 
-/* Without white space at the end, and (head) at the beginning, as the filter trim leaves it. */
+/* Without white space at the end, and (head) at the beginning. */
 static void trimmed_ends(struct su_text_prompt *p, const char *text, bool head)
 {
     const uint8_t *s = (const uint8_t *)text;
@@ -193,6 +196,7 @@ static void trimmed_ends(struct su_text_prompt *p, const char *text, bool head)
         content(p, text + begin, end - begin);
 }
 
+/* As the filter trim leaves it. */
 static void trimmed(struct su_text_prompt *p, const char *text)
 {
     trimmed_ends(p, text, true);
@@ -292,25 +296,35 @@ static void render_zephyr(const struct talk *k, struct su_text_prompt *p)
         mark(p, "<|assistant|>\n");
 }
 
+static void llama2_user(const struct talk *k, size_t i, struct su_text_prompt *p)
+{
+    const char *text = k->turns[i].content;
+    bool tagged = k->c->tagged, with_system = i == 0 && k->system;
+
+    mark(p, i && k->c->rounds ? "<s>[INST] " : "[INST] ");
+    if (with_system) {
+        mark(p, tagged ? "<<SYS>>\n" : "");
+        whole(p, k->system);
+        mark(p, tagged ? "\n<</SYS>>\n\n" : "\n\n");
+    }
+    if (k->c->stripped)
+        trimmed_ends(p, text, !with_system); /* the two are trimmed as one */
+    else
+        whole(p, text);
+    mark(p, " [/INST]");
+}
+
 static void render_llama2(const struct talk *k, struct su_text_prompt *p)
 {
-    bool tagged = k->c->tagged;
+    const char *space = k->c->tagged ? " " : "";
 
     for (size_t i = 0; i < k->count; i++) {
         if (k->turns[i].role == SU_TEXT_USER_TURN) {
-            bool first = i == 0 && k->system;
-            mark(p, i && tagged ? "<s>[INST] " : "[INST] ");
-            if (first) {
-                mark(p, tagged ? "<<SYS>>\n" : "");
-                whole(p, k->system);
-                mark(p, tagged ? "\n<</SYS>>\n\n" : "\n\n");
-            }
-            trimmed_ends(p, k->turns[i].content, !first); /* trimmed together */
-            mark(p, " [/INST]");
+            llama2_user(k, i, p);
         } else {
-            mark(p, tagged ? " " : "");
-            trimmed(p, k->turns[i].content);
-            mark(p, tagged ? " " : "");
+            mark(p, space);
+            (k->c->stripped ? trimmed : whole)(p, k->turns[i].content);
+            mark(p, space);
             mark(p, k->c->eos);
         }
     }
@@ -342,6 +356,7 @@ static void render_mistral(const struct talk *k, struct su_text_prompt *p)
 {
     struct mistral m = mistral_marks(k->c);
     bool apart = k->c->family == SU_TEXT_CHAT_MISTRAL_V7;
+    size_t with_system = k->c->late ? k->count - 1 : 0;
 
     if (apart && k->system) {
         mark(p, k->c->spaced ? "[SYSTEM_PROMPT] " : "[SYSTEM_PROMPT]");
@@ -351,7 +366,7 @@ static void render_mistral(const struct talk *k, struct su_text_prompt *p)
     for (size_t i = 0; i < k->count; i++) {
         if (k->turns[i].role == SU_TEXT_USER_TURN) {
             mark(p, m.open);
-            if (i == 0 && k->system && !apart) {
+            if (i == with_system && k->system && !apart) {
                 whole(p, k->system);
                 mark(p, "\n\n");
             }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTING_BYTES_MAX ((size_t)1 << 20)
+/* A tree costs some 150 bytes per value: few values keep it small whatever the document. */
+static const struct su_json_limits limits = {.bytes_max = (size_t)1 << 20, .values_max = 4096};
+
 #define SPACE_MARK "\xE2\x96\x81"
 
 struct reading {
@@ -195,7 +197,6 @@ static enum su_code post_step(struct reading *r, const struct su_json_value *v, 
 static enum su_code read_part(struct reading *r, const struct hf_scan *s, struct hf_extent x,
                               const char *list, step_fn fn)
 {
-    static const struct su_json_limits limits = {.bytes_max = SETTING_BYTES_MAX};
     struct su_json *doc;
 
     if (x.end == 0)
@@ -225,62 +226,84 @@ enum su_code hf_settings_read(struct hf_settings *h, const struct hf_scan *s,
 }
 
 /* A token in tokenizer_config.json is its text, or an object with it. */
-static void take_name(const struct su_json_value *root, const char *key, char *out, size_t cap)
+static void take_name(const struct su_json_value *v, char *out, size_t cap)
 {
-    const struct su_json_value *v = su_json_member(root, key);
-    const char *s = v ? text_of(v, "content") : "";
+    const char *s = "";
 
-    if (v && su_json_kind(v) == SU_JSON_STRING)
-        s = text_of(root, key);
+    if (su_json_as_str(v, NULL, &s, NULL) != SU_OK)
+        s = text_of(v, "content");
     if (s[0] && !su_str_copy(out, cap, s))
         out[0] = '\0';
 }
 
-static void take_flag(const struct su_json_value *root, const char *key, enum su_text_flag *out)
+static void take_flag(const struct su_json_value *v, enum su_text_flag *out)
 {
     bool on;
 
-    if (su_json_get_bool(root, key, &on, NULL) == SU_OK)
+    if (su_json_as_bool(v, NULL, &on, NULL) == SU_OK)
         *out = on ? SU_TEXT_ON : SU_TEXT_OFF;
 }
 
 /* A text, or a list of {name, template} of which "default" counts. */
-static const char *template_in(const struct su_json_value *root)
+static void take_template(const struct su_json_value *v, struct hf_settings *h)
 {
-    const struct su_json_value *v = su_json_member(root, "chat_template");
+    const char *s = "";
 
-    if (!v || su_json_kind(v) == SU_JSON_STRING)
-        return text_of(root, "chat_template");
-    for (v = su_json_first(v); v; v = su_json_next(v)) {
-        if (strcmp(text_of(v, "name"), "default") == 0)
-            return text_of(v, "template");
+    if (su_json_as_str(v, NULL, &s, NULL) != SU_OK) {
+        for (v = su_json_first(v); v; v = su_json_next(v)) {
+            if (strcmp(text_of(v, "name"), "default") == 0)
+                s = text_of(v, "template");
+        }
     }
-    return "";
+    if (s[0] && !h->chat_template)
+        h->chat_template = su_strdup(s);
+}
+
+static void take_setting(struct hf_settings *h, const char *key, const struct su_json_value *v)
+{
+    if (strcmp(key, "bos_token") == 0)
+        take_name(v, h->bos, sizeof h->bos);
+    else if (strcmp(key, "eos_token") == 0)
+        take_name(v, h->eos, sizeof h->eos);
+    else if (strcmp(key, "unk_token") == 0)
+        take_name(v, h->unk, sizeof h->unk);
+    else if (strcmp(key, "pad_token") == 0)
+        take_name(v, h->pad, sizeof h->pad);
+    else if (strcmp(key, "add_bos_token") == 0)
+        take_flag(v, &h->add_bos);
+    else if (strcmp(key, "add_eos_token") == 0)
+        take_flag(v, &h->add_eos);
+    else
+        take_template(v, h);
 }
 
 enum su_code hf_config_read(struct hf_settings *h, const void *config, size_t len, const char *at,
                             struct su_err *e)
 {
-    static const struct su_json_limits limits = {.bytes_max = 4 * SETTING_BYTES_MAX};
-    struct su_json *doc;
-    enum su_code rc = su_json_parse(config, len, at, &limits, &doc, e);
+    static const char wanted[] =
+        "|bos_token|eos_token|unk_token|pad_token|add_bos_token|add_eos_token|chat_template|";
+    struct hf_scan s = hf_scan_of(config, len, at, e);
+    enum su_code rc = SU_OK;
+    bool first = true;
+    char key[32], framed[34];
 
-    if (rc)
-        return su_wrap(e, "tokenizer_config.json");
-    const struct su_json_value *root = su_json_root(doc);
-    if (su_json_kind(root) == SU_JSON_OBJECT) {
-        take_name(root, "bos_token", h->bos, sizeof h->bos);
-        take_name(root, "eos_token", h->eos, sizeof h->eos);
-        take_name(root, "unk_token", h->unk, sizeof h->unk);
-        take_name(root, "pad_token", h->pad, sizeof h->pad);
-        take_flag(root, "add_bos_token", &h->add_bos);
-        take_flag(root, "add_eos_token", &h->add_eos);
-        const char *chat = template_in(root);
-        if (chat[0])
-            h->chat_template = su_strdup(chat);
-    } else {
-        rc = su_fail(e, SU_ETYPE, at, "tokenizer_config.json holds no object");
+    (void)hf_take(&s, '{');
+    while (!rc && hf_more(&s, '}', &first) && hf_key(&s, key, sizeof key)) {
+        struct hf_extent x;
+        struct su_json *doc;
+        if (!hf_skip(&s, &x))
+            break;
+        (void)snprintf(framed, sizeof framed, "|%s|", key);
+        if (!key[0] || !strstr(wanted, framed))
+            continue;
+        rc = su_json_parse(s.p + x.begin, x.end - x.begin, at, &limits, &doc, e);
+        if (rc)
+            break;
+        take_setting(h, key, su_json_root(doc));
+        su_json_free(doc);
     }
-    su_json_free(doc);
-    return rc;
+    if (!rc && !s.rc && hf_peek(&s))
+        (void)hf_fail(&s, SU_EFORMAT, "something follows the document");
+    rc = rc ? rc : s.rc;
+    return rc ? su_wrap(e, "tokenizer_config.json") : SU_OK;
 }

@@ -52,7 +52,7 @@ struct su_text_vocab {
     const char *pre; /* BPE: GGUF's tokenizer.ggml.pre; NULL and "" mean "default" */
     const struct su_text_string *tokens; /* an empty one is a hole */
     const int32_t *types; /* NULL: all are normal */
-    const float *scores; /* SPM: higher is merged first; NULL allowed where merges are given */
+    const float *scores; /* SPM: higher is merged first; NULL: by the merges instead */
     size_t token_count;
     const struct su_text_string *merges; /* "left right", the most urgent first; BPE needs some */
     size_t merge_count;
@@ -67,9 +67,9 @@ struct su_text_vocab {
 struct su_text; /* a tokenizer */
 
 /* Makes a tokenizer; `at` names the file in errors. A merge of which a side or the result is no
-   token is left out, a merge that stands twice counts once (at its first place): neither can be
-   applied in any order that forms a cycle, since a result is longer than its sides. Two normal
-   tokens spelled alike, and scores that are NaN, are refused. On failure *out is NULL:
+   token is left out, and one that stands twice counts once, at its first place. No merges form a
+   cycle, since a result is longer than its sides. Two normal tokens spelled alike and scores that
+   are NaN are refused. On failure *out is NULL:
      SU_EINVAL        no tokens, no merges (BPE), neither scores nor merges (SPM), a special id
                       beyond the vocabulary, add_bos or add_eos on without the token
      SU_EFORMAT       a malformed merge, no merge fits the vocabulary, two equal tokens, NaN
@@ -83,14 +83,14 @@ SU_CHECK enum su_code su_text_new(const struct su_text_vocab *v, const char *at,
 /* Makes a tokenizer from the bytes of a tokenizer.json and, where there is one, the
    tokenizer_config.json beside it (config NULL: none), which names bos, eos, unk and pad and holds
    the chat template. Model type BPE, byte-level or with byte fallback; the pre-tokenizers of GPT-2,
-   SmolLM, Llama 3, Qwen 2, Tekken and GPT-4o by their pattern; a normalizer NFC is not applied (text
-   is nearly always NFC already, and llama.cpp leaves it out too). No tree
-   is built of the document: no allocation is larger than four times it, and the result and all
-   that it was made of stay around twice its size. As su_text_new, and
+   SmolLM, Llama 3, Qwen 2, Tekken and GPT-4o by their pattern; a normalizer NFC is not applied
+   (text is nearly always NFC already, and llama.cpp leaves it out too). No tree is built of either
+   document: memory, the result included, stays below four times their size (+ 1 MiB), and is
+   about once that of real ones. As su_text_new, and
      SU_EUNSUPPORTED  another model type, pre-tokenizer or normalizer, or an option that changes
                       ids and is not known here; the message names it
-     SU_ETRUNC, SU_EFORMAT, SU_ELIMIT  JSON as in json/json.h; ids that leave many holes; an object
-                      of more than 1 MiB where settings stand */
+     SU_ETRUNC, SU_EFORMAT, SU_ELIMIT  JSON as in json/json.h; ids that leave many holes; settings
+                      of more than 1 MiB or 4096 values */
 SU_CHECK enum su_code su_text_from_hf(const void *json, size_t len, const void *config,
                                       size_t config_len, const char *at, struct su_text **out,
                                       struct su_err *e);
@@ -131,7 +131,7 @@ enum {
 
 /* Appends the tokens of text[0..len). Any bytes are taken: those that are no UTF-8 are tokenised
    one by one (llama.cpp puts U+FFFD instead). Bytes that the vocabulary cannot spell become unk
-   (SPM) or nothing (BPE), as everywhere. Control tokens never come of text without
+   (SPM, if it has one) or nothing (BPE), as everywhere. Control tokens never come of text without
    SU_TEXT_PARSE_SPECIAL. Time is n log n in the length, whatever the text. On failure the list is
    as before: SU_ELIMIT beyond SU_TEXT_BYTES_MAX, SU_ENOMEM. */
 SU_CHECK enum su_code su_text_encode(const struct su_text *t, const void *text, size_t len,
@@ -187,8 +187,12 @@ struct su_text_chat {
     enum su_text_chat_family family;
     char system[512]; /* used when the conversation has no system turn; "" = none */
     char eos[24]; /* what the family writes behind an answer */
-    bool dated; /* llama-3: the template puts dates into the system turn */
-    bool tagged; /* llama-2: the system turn stands in <<SYS>>, and every round begins with <s> */
+    /* What the templates of one family differ in. */
+    bool dated; /* llama-3: dates stand in the system turn */
+    bool tagged; /* llama-2: the system text stands in <<SYS>>, answers between spaces */
+    bool rounds; /* llama-2: every round begins with <s>, not only the first */
+    bool stripped; /* llama-2: turns are trimmed */
+    bool late; /* mistral: the system text stands in the last round, not the first */
     bool spaced; /* mistral-v7: a space follows the opening marks */
 };
 

@@ -269,7 +269,7 @@ static enum su_code take_scores(const struct build *b)
 {
     struct su_text *t = b->t;
 
-    if (t->kind != SU_TEXT_SPM || b->v->merge_count)
+    if (t->kind != SU_TEXT_SPM || !b->v->scores)
         return SU_OK;
     t->score = su_try_alloc(t->count, sizeof *t->score);
     if (!t->score)
@@ -327,7 +327,7 @@ static enum su_code take_merges(struct build *b)
     size_t count = b->v->merge_count;
     struct su_text_string text;
 
-    if (count == 0)
+    if (t->score) /* files that have both, as some do, mean the scores */
         return SU_OK;
     t->merge = su_try_alloc(count, sizeof *t->merge);
     if (!t->merge || !text_slots_init(&t->by_pair, count))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Hostile vocabularies. The first bytes are kind, family, flags and the special ids; then each record
-   is a length (0 to 31, plus 128 for a merge), for a token its type and score, and its bytes. */
+/* Hostile vocabularies. The first bytes are kind, family, flags and the special ids; then each
+   record is a length (0 to 31, plus 128 for a merge), for a token its type and score, and its bytes. */
 #include "text/text.h"
 
 #include <math.h>

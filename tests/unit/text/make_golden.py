@@ -13,7 +13,8 @@ tokenizers with the patterns of the models. A SentencePiece vocabulary is made f
 
 golden.bin, little-endian: u32 count of strings, u32 count of columns; then for each string u16
 length, bytes, one u32 per column: 0 = not compared, else the digest of the tokens. A digest is
-FNV-1a over each id as u32, folded to 32 bits. Columns: smollm plain, smollm with special tokens
+FNV-1a over each id as u32, folded to 32 bits. At the end the same digest of what each
+token of SmolLM2 stands for: its length and bytes as so many u32. Columns: smollm plain, smollm with special tokens
 parsed, then gpt-2, llama-bpe, qwen2, default, tekken, gpt-4o and SentencePiece, all plain.
 """
 import ctypes
@@ -35,11 +36,14 @@ SEED = 3
 
 # ---- strings -------------------------------------------------------------------------------------
 
-WORDS = """the of and to in is that it was for on are with as his they be at one have this from or had
-by hot but some what there we can out other were all your when up use word how said an each she which
+WORDS = """the of and to in is that it was for on are with as his they be at one have this from
+or had
+by hot but some what there we can out other were all your when up use word how said an each she
+which
 do their time if will way about many then them would write like so these her long make thing see him
 two has look more day could go come did my sound no most number who over know water than call first
-people may down side been now find any new work part take get place made live where after back little
+people may down side been now find any new work part take get place made live where after back
+little
 only round man year came show every good me give our under name very through just form much great
 think say help low line before turn cause same mean differ move right boy old too does tell sentence
 set three want air well also play small end put home read hand port large spell add even land here
@@ -56,34 +60,49 @@ SCRIPTS = """Übergrößenträger naïve façade coöperate Ångström señor İ
 中文字符 你好，世界！ 漢字 日本語 こんにちは カタカナ ｶﾀｶﾅ 한국어 안녕하세요 조선말
 ქართული Հայերեն አማርኛ ᏣᎳᎩ ᓀᐦᐃᔭᐍᐏᐣ монгол ᠮᠣᠩᠭᠣᠯ Tiếng Việt thảo luận Yorùbá ẹ̀kọ́
 ǅungla ǈ ʰʷ ªº ˈfɔnɛtɪks 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𝟙𝟚𝟛 𐐀𐐨 𠜎𠜱 ﷽ ㎏ Ⅷ ⅷ""".split()
-NUMBERS = """0 7 42 123 1234 12345 123456789012 3.14159 1,000,000 -17 +5 1e10 6.02e-23 0x1F 0b101 50%
+NUMBERS = """0 7 42 123 1234 12345 123456789012 3.14159 1,000,000 -17 +5 1e10 6.02e-23 0x1F 0b101
+50%
 $9.99 №5 ½ ¾ ² ³ ① ⑫ ٣٤٥ १२३ ๑๒๓ ４５６ 一二三 Ⅳ 𝟗𝟖 1st 2nd 3rd 10:30 2024-01-31 1/2 99€""".split()
-EMOJI = """😀 😂🤣 👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪🇫🇷 ❤️ ☺ ✂️ 🧑🏿‍🚀 1️⃣ #️⃣ 🫠 ™ © → ⇒ ∀x∈ℝ ∑∫√ ≠≤≥ ★☆ ♠♥ ▁ █▓▒ ─│┌┐ 🀄 ⠓⠊""".split()
-MARKS = ["e\u0301", "a\u0308\u0323", "n\u0303", "\u0301", " \u0301x", "Z\u0351\u036b\u0343a\u030a\u0363l",
-         "\u0915\u094d\u0937", "o\u0302\u0301\u0309", "\u200d", "\u200b", "\u2060", "\ufeff", "\u00ad",
-         "\u202eabc\u202c", "i\u0307", "\u1100\u1161\u11a8", "\ufffd", "\ue000", "\U000e0041", "\u0378"]
-SPACES = [" ", "  ", "   ", "    ", "        ", "\t", "\t\t", " \t ", "\n", "\n\n", "\n\n\n", "\r\n", "\r\n\r\n",
-          "\r", " \n", "\n ", "  \n  ", "\u00a0", "\u00a0 ", "\u3000", "\u2009\u2003", "\u2028", "\u2029",
-          "\u0085", "\v", "\f", "\x1c", "\x1f", " " * 17, "\n" * 9, "\t" * 5 + "\n", "\u1680", "\u202f"]
-CONTRACTIONS = """I'm you're he's she'd we'll they've can't DON'T I'M WE'LL THEY'VE It'S 'tis o'clock
+EMOJI = """😀 😂🤣 👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪🇫🇷 ❤️ ☺ ✂️ 🧑🏿‍🚀 1️⃣ #️⃣ 🫠 ™ © → ⇒ ∀x∈ℝ ∑∫√ ≠≤≥ ★☆ ♠♥ ▁ █▓▒ ─│┌┐
+🀄 ⠓⠊""".split()
+MARKS = ["e\u0301", "a\u0308\u0323", "n\u0303", "\u0301", " \u0301x",
+         "Z\u0351\u036b\u0343a\u030a\u0363l",
+         "\u0915\u094d\u0937", "o\u0302\u0301\u0309", "\u200d", "\u200b", "\u2060", "\ufeff",
+         "\u00ad",
+         "\u202eabc\u202c", "i\u0307", "\u1100\u1161\u11a8", "\ufffd", "\ue000", "\U000e0041",
+         "\u0378"]
+SPACES = [" ", "  ", "   ", "    ", "        ", "\t", "\t\t", " \t ", "\n", "\n\n", "\n\n\n",
+          "\r\n", "\r\n\r\n",
+          "\r", " \n", "\n ", "  \n  ", "\u00a0", "\u00a0 ", "\u3000", "\u2009\u2003", "\u2028",
+          "\u2029",
+          "\u0085", "\v", "\f", "\x1c", "\x1f", " " * 17, "\n" * 9, "\t" * 5 + "\n", "\u1680",
+          "\u202f"]
+CONTRACTIONS = """I'm you're he's she'd we'll they've can't DON'T I'M WE'LL THEY'VE It'S 'tis
+o'clock
 rock'n'roll l'été d'accord 's 'S 're 'RE ' '' 'x ’s don’t I’ll 'ſ s' ''s '''""".split()
-SPECIALS = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<repo_name>", "<file_sep>", "<gh_stars>",
-            "<|im_start|", "|im_end|>", "<|im_end|> ", " <|im_start|>", "<<|im_end|>>", "<|IM_END|>",
-            "<|im_start|><|im_end|>", "<jupyter_code>", "<s>", "</s>", "<unk>", "<0x41>", "<|eot_id|>",
+SPECIALS = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<repo_name>", "<file_sep>",
+            "<gh_stars>",
+            "<|im_start|", "|im_end|>", "<|im_end|> ", " <|im_start|>", "<<|im_end|>>",
+            "<|IM_END|>",
+            "<|im_start|><|im_end|>", "<jupyter_code>", "<s>", "</s>", "<unk>", "<0x41>",
+            "<|eot_id|>",
             "<reponame><filename>", "<issue_start><issue_comment", "<empty_output>\n"]
-CODE = ["for (int i = 0; i < n; i++) {\n    sum += a[i];\n}\n", "def f(x):\n\treturn x**2  # square\n",
+CODE = ["for (int i = 0; i < n; i++) {\n    sum += a[i];\n}\n",
+        "def f(x):\n\treturn x**2  # square\n",
         "#include <stdio.h>\r\n", "if (a && !b || c) return -1;", "const x = () => `${y}`;",
-        "SELECT * FROM t WHERE id=42;", "<div class=\"a b\">&nbsp;</div>", "{\"k\": [1, 2.5, null]}",
+        "SELECT * FROM t WHERE id=42;", "<div class=\"a b\">&nbsp;</div>",
+        "{\"k\": [1, 2.5, null]}",
         "\\frac{a}{b} \\leq \\sum_{i=1}^{n} x_i", "https://example.org/a/b?c=d&e=%20#f", "a@b.co",
         "C:\\Users\\x\\file.txt", "./run.sh --flag=1 | grep -E '^[a-z]+$' > /dev/null 2>&1",
         "let v: Vec<u8> = vec![0; 1 << 10];", "0xDEADBEEF ^ ~mask", "std::map<int,std::string> m;",
-        "\x1b[31mred\x1b[0m", "=====", "-----\n", "/* ... */", "//////", "...", "!?!?", "@@ -1,3 +1,4 @@",
+        "\x1b[31mred\x1b[0m", "=====", "-----\n", "/* ... */", "//////", "...", "!?!?",
+        "@@ -1,3 +1,4 @@",
         "\"\"\"doc\"\"\"", "```py\nx\n```", "a/b//c///\n/\n", ";;;\n\n;;", "$$$", "``", "~~~^^^"]
 RUNS = "a e x 0 9 1 . - = _ * # é 字 א 😀 ़".split() + [" ", "\n", "\u00a0"]
 
 
 def any_point(r):
-    """Characters of all planes; those of later Unicode versions than the reference's are left out."""
+    """A character of any plane; none of later Unicode versions than the reference's."""
     import unicodedata
     while True:
         top = r.choice((0x80, 0x250, 0x800, 0x3000, 0xA000, 0x10000, 0x20000, 0x110000))
@@ -145,7 +164,8 @@ def strings():
 
 # ---- GGUF ----------------------------------------------------------------------------------------
 
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12:
+"d"}
 
 
 def read_gguf(path):
@@ -229,6 +249,8 @@ def load_llama(tmp):
     lib.llama_tokenize.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32,
                                    ctypes.POINTER(ctypes.c_int32), ctypes.c_int32, ctypes.c_bool,
                                    ctypes.c_bool]
+    lib.llama_token_to_piece.argtypes = [ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p,
+                                         ctypes.c_int32, ctypes.c_int32, ctypes.c_bool]
     lib.llama_backend_init()
     return lib
 
@@ -249,6 +271,14 @@ class Llama:
         n = self.lib.llama_tokenize(self.vocab, data, len(data), self.ids, len(self.ids), False,
                                     special)
         return self.ids[:n]
+
+    def pieces(self, count):
+        """The length and bytes of what each token stands for."""
+        room = ctypes.create_string_buffer(4096)
+        for token in range(count):
+            n = self.lib.llama_token_to_piece(self.vocab, token, room, len(room), 0, True)
+            yield n
+            yield from room.raw[:n]
 
 
 # ---- the other references ------------------------------------------------------------------------
@@ -310,7 +340,8 @@ def sentencepiece(meta):
         types.append(1)
     keep = {k: v for k, v in meta.items() if not k.startswith("tokenizer.")}
     keep.update({"tokenizer.ggml.model": (8, None, b"llama"),
-                 "tokenizer.ggml.tokens": (9, 8, tokens), "tokenizer.ggml.token_type": (9, 5, types),
+                 "tokenizer.ggml.tokens": (9, 8, tokens),
+                 "tokenizer.ggml.token_type": (9, 5, types),
                  "tokenizer.ggml.scores": (9, 6, [-float(i) for i in range(len(tokens))])})
     return keep
 
@@ -355,6 +386,8 @@ def main():
             for column in columns:
                 ids = column(text)
                 out.write(struct.pack("<I", 0 if ids is None else digest(ids)))
+        count = len(meta["tokenizer.ggml.tokens"][2])
+        out.write(struct.pack("<I", digest(smollm.pieces(count))))
     return 0
 
 

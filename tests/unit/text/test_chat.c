@@ -167,13 +167,18 @@ static void zephyr(void **state)
 
 static void llama2(void **state)
 {
-    struct su_text_chat c = detect("bos_token + '[INST] ' <<SYS>>", SU_TEXT_CHAT_LLAMA2);
+    struct su_text_chat c =
+        detect("{{ bos_token + '[INST] ' + content.strip() }} <<SYS>>", SU_TEXT_CHAT_LLAMA2);
 
     (void)state;
     renders(&c, 0, 4, true,
             "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n Hi [/INST] Hello! </s><s>[INST] Bye [/INST]");
+    renders(&c, 1, 2, false, "[INST] Hi [/INST] Hello! </s>");
+    c = detect("[INST] <<SYS>> + message['content']", SU_TEXT_CHAT_LLAMA2);
+    renders(&c, 0, 4, true,
+            "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n Hi\n [/INST]  Hello!  </s>[INST] Bye [/INST]");
     c = detect("'[INST] ' + m + ' [/INST]'", SU_TEXT_CHAT_LLAMA2);
-    renders(&c, 0, 4, true, "[INST] Be brief.\n\n Hi [/INST]Hello!</s>[INST] Bye [/INST]");
+    renders(&c, 0, 4, true, "[INST] Be brief.\n\n Hi\n [/INST] Hello! </s>[INST] Bye [/INST]");
 }
 
 static void mistral(void **state)
@@ -185,6 +190,10 @@ static void mistral(void **state)
     renders(&c, 0, 4, true, " [INST] Be brief.\n\n Hi\n [/INST]  Hello! </s> [INST] Bye [/INST]");
     c = detect("[AVAILABLE_TOOLS] '[INST] '", SU_TEXT_CHAT_MISTRAL_V3);
     renders(&c, 0, 4, true, "[INST] Be brief.\n\n Hi\n[/INST] Hello!</s>[INST] Bye[/INST]");
+    c = detect("[AVAILABLE_TOOLS] '[INST] ' if loop.last and system_message is defined",
+               SU_TEXT_CHAT_MISTRAL_V3);
+    renders(&c, 0, 4, true, "[INST]  Hi\n[/INST] Hello!</s>[INST] Be brief.\n\nBye[/INST]");
+    renders(&c, 0, 3, false, "[INST]  Hi\n[/INST] Hello!</s>");
     c = detect("[AVAILABLE_TOOLS] \"[INST]\"", SU_TEXT_CHAT_MISTRAL_TEKKEN);
     renders(&c, 0, 4, true, "[INST]Be brief.\n\n Hi\n[/INST] Hello! </s>[INST]Bye[/INST]");
     c = detect("'[SYSTEM_PROMPT] ' [INST]", SU_TEXT_CHAT_MISTRAL_V7);

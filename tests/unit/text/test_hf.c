@@ -203,7 +203,9 @@ static void reads_the_config(void **state)
     t = good_with((struct parts){0}, "{\"chat_template\":[]}");
     assert_null(su_text_template(t));
     su_text_free(t);
-    refused_with((struct parts){0}, "[]", SU_ETYPE, "object");
+    refused_with((struct parts){0}, "[]", SU_EFORMAT, "'{'");
+    refused_with((struct parts){0}, "{} 1", SU_EFORMAT, "follows");
+    refused_with((struct parts){0}, "{\"pad_token\":01}", SU_EFORMAT, "tokenizer_config.json");
     refused_with((struct parts){0}, "{", SU_ETRUNC, "tokenizer_config.json");
     refused_with((struct parts){0}, "{\"eos_token\":\"gone\"}", SU_EFORMAT, "\"gone\"");
     refused_with((struct parts){0}, "{\"add_bos_token\":true}", SU_EINVAL, "add_bos");

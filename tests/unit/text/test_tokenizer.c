@@ -425,6 +425,10 @@ static void merges_by_rank_without_scores(void **state)
     tokens_are(t, "abab", 0, "10 8 9"); /* "_ab" is a token, but no merge makes it */
     tokens_are(t, "xbbb", 0, "6 0 14 8");
     su_text_free(t);
+    b.v.scores = b.scores; /* with both the scores count */
+    t = vocab_make(&b);
+    tokens_are(t, "abab", 0, "11 9");
+    su_text_free(t);
     vocab_fini(&b);
 }
 

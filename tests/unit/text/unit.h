@@ -26,8 +26,8 @@ uint32_t vocab_token(struct vocab *b, const char *text, int32_t type);
 void vocab_merge(struct vocab *b, const char *left_and_right);
 /* The 256 bytes in GPT-2's spelling, in order, as ids 0 to 255. */
 void vocab_bytes(struct vocab *b);
-/* Byte-level BPE of the 256 bytes and "th" 256, "the" 257, " t" 258, " th" 259, " the" 260, "in" 261,
-   "ing" 262, "<|end|>" 263 (control), "<user>" 264 (user-defined), "\n\n" 265. */
+/* Byte-level BPE of the 256 bytes and "th" 256, "the" 257, " t" 258, " th" 259, " the" 260, "in"
+   261, "ing" 262, "<|end|>" 263 (control), "<user>" 264 (user-defined), "\n\n" 265. */
 void vocab_small(struct vocab *b, const char *pre);
 /* The tokenizer of b, which must be good. */
 struct su_text *vocab_make(const struct vocab *b);
