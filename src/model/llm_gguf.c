@@ -158,12 +158,40 @@ static void read_rope(struct reader *r, struct su_llm_config *c)
     c->rope.scale = 1.0f / factor;
 }
 
+/* Every how many layers one sees all: a number, or flags of the layers that see a window, which must
+   follow such a pattern. */
+static void read_pattern(struct reader *r, struct su_llm_config *c)
+{
+    struct su_meta list;
+    uint32_t first = 0;
+    char key[96];
+
+    key_of(r, "attention.sliding_window_pattern", key);
+    if (r->code || !su_meta_find(r->w, key, &list) || !list.array) {
+        c->window_pattern = get_u32(r, "attention.sliding_window_pattern", c->window_pattern);
+        return;
+    }
+    if ((r->code = su_meta_array(r->w, key, SU_META_BOOL, &list, r->e)))
+        return;
+    for (uint32_t i = 1; i <= list.n; i++) {
+        bool all = su_meta_int_at(&list, i - 1) == 0;
+        if (all && first == 0)
+            first = i;
+        if (first && all != (i % first == 0)) {
+            r->code = su_fail(r->e, SU_EUNSUPPORTED, key,
+                              "the layers do not follow one pattern, which is not supported");
+            return;
+        }
+    }
+    c->window_pattern = first;
+}
+
 static void read_window(struct reader *r, struct su_llm_config *c)
 {
     if (c->arch != SU_LLM_GEMMA3)
         return;
     c->window = get_u32(r, "attention.sliding_window", 0);
-    c->window_pattern = get_u32(r, "attention.sliding_window_pattern", c->window_pattern);
+    read_pattern(r, c);
     c->rope_window.base = get_f32(r, "rope.freq_base_swa", c->rope_window.base);
 }
 

@@ -331,6 +331,29 @@ static void changed(const char *name, const struct toy_meta *m, struct su_buf *o
     toy_gguf(&t, NULL, NULL, out);
 }
 
+static void test_gguf_pattern(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *flags;
+        uint32_t pattern; /* UINT32_MAX: refused */
+    } list[] = {{"1101", 3}, {"1111", 0}, {"0000", 1}, {"1010", 2}, {"1001", UINT32_MAX}};
+    struct su_llm_config c;
+    struct su_err e;
+    struct su_buf b;
+
+    for (size_t i = 0; i < SU_ARRAY_LEN(list); i++) {
+        const struct toy_meta m = {"gemma3.attention.sliding_window_pattern", SU_META_ARRAY, 0,
+                                   list[i].flags};
+        memset(&e, 0, sizeof e);
+        changed("gemma3.gguf", &m, &b);
+        if (read_gguf(&b, &c, &e))
+            err_matches(&e, SU_EUNSUPPORTED, "sliding_window_pattern|one pattern");
+        assert_true(e.code ? list[i].pattern == UINT32_MAX : c.window_pattern == list[i].pattern);
+        su_buf_fini(&b);
+    }
+}
+
 static void test_gguf_refused(void **state)
 {
     (void)state;
@@ -488,8 +511,8 @@ int main(void)
         cmocka_unit_test(test_json_llama),   cmocka_unit_test(test_json_others),
         cmocka_unit_test(test_json_refused), cmocka_unit_test(test_gemma_refused),
         cmocka_unit_test(test_gguf),         cmocka_unit_test(test_gguf_lacks),
-        cmocka_unit_test(test_gguf_refused), cmocka_unit_test(test_gguf_tensors),
-        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_gguf_pattern), cmocka_unit_test(test_gguf_refused),
+        cmocka_unit_test(test_gguf_tensors), cmocka_unit_test(test_open),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

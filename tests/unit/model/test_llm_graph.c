@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Graphs of language models from shapes alone: digests, sizes, states, plans. */
 #include "plan/plan.h"
+#include "support/alloc.h"
 #include "toys.h"
 
 #include <string.h>
@@ -262,13 +263,33 @@ static void test_large_plans(void **state)
     }
 }
 
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct su_model *m = shapes("smollm2-135m", SU_LLM_Q8_0);
+    struct su_graph *g;
+    struct su_err e = {0};
+
+    if (!su_alloc_watched()) {
+        su_model_close(m);
+        skip();
+    }
+    su_alloc_fail(20000, SIZE_MAX);
+    enum su_code c = su_llm_graph(&m->llm, NULL, SU_LLM_Q8_0, &g, &e);
+    su_alloc_fail_none();
+    assert_int_equal(c, SU_ENOMEM);
+    assert_null(g);
+    err_matches(&e, SU_ENOMEM, "memory");
+    su_model_close(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_sizes), cmocka_unit_test(test_recipes),
         cmocka_unit_test(test_experts_refused), cmocka_unit_test(test_interfaces),
         cmocka_unit_test(test_state_bytes),     cmocka_unit_test(test_digests),
-        cmocka_unit_test(test_large_plans),
+        cmocka_unit_test(test_large_plans),     cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -102,9 +102,14 @@ static void put_meta(struct su_buf *b, const struct toy_meta *m)
 {
     put_text(b, m->key);
     su_buf_u32(b, (uint32_t)m->type);
-    if (m->type == SU_META_STR)
+    if (m->type == SU_META_STR) {
         put_text(b, m->text);
-    else
+    } else if (m->type == SU_META_ARRAY) {
+        su_buf_u32(b, SU_META_BOOL);
+        su_buf_u64(b, strlen(m->text));
+        for (const char *flag = m->text; *flag; flag++)
+            su_buf_u8(b, *flag == '1');
+    } else
         su_buf_u32(b, m->type == SU_META_F32 ? su_f32_bits((float)m->number) : (uint32_t)m->number);
 }
 

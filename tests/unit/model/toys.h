@@ -19,7 +19,7 @@ struct toy_meta {
     const char *key;
     enum su_meta_type type;
     double number;
-    const char *text;
+    const char *text; /* of an array: flags like "110" */
 };
 struct toy {
     const char *name; /* "llama.gguf", or "llama" for a folder */
