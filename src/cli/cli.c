@@ -34,6 +34,11 @@ bool cli_interrupted(void)
     return interrupted != 0;
 }
 
+void cli_interrupt_clear(void)
+{
+    interrupted = 0;
+}
+
 const struct cli_verb *cli_verb_find(const char *name)
 {
     for (unsigned i = 0; i < cli_n_verbs; i++)

@@ -74,6 +74,7 @@ void cli_progress(const struct cli *c, const char *what, const struct su_progres
 void cli_progress_clear(const struct cli *c);
 /* Set by SIGINT. */
 bool cli_interrupted(void);
+void cli_interrupt_clear(void); /* the work it stopped has ended */
 /* Sends what was printed on its way. SU_ECANCELLED when the reader of a pipe has left: work whose
    output nobody sees stops, and the command ends quietly. SU_EIO, SU_ENOSPC ... otherwise. */
 SU_CHECK enum su_code cli_flush(struct su_err *e);

@@ -82,6 +82,8 @@ SU_CHECK enum su_code su_sample(const struct su_sampling *o, const float *logits
 struct su_generation {
     const uint32_t *prompt; /* appended behind what the session holds */
     uint32_t n_prompt; /* >= 1 */
+    const uint32_t *held; /* what the session holds already, for repeat_penalty only; may be NULL */
+    uint32_t n_held; /* 0 when held is NULL */
     uint32_t max_tokens;
     const uint32_t *stop; /* a chosen token among these ends it and is not counted */
     uint32_t n_stop;
@@ -105,6 +107,26 @@ struct su_generated {
 SU_CHECK enum su_code su_engine_generate(struct su_engine *en, uint32_t session,
                                          const struct su_generation *g, struct su_generated *out,
                                          struct su_err *e);
+
+/* How likely a model finds a text. */
+struct su_scoring {
+    const uint32_t *token; /* appended behind what the session holds */
+    uint32_t n; /* >= 2 */
+    uint32_t chunk; /* rows of one dispatch, 0 = plan->t_max */
+    /* Called after each dispatch with the scores so far; may be NULL. */
+    void (*on_progress)(void *ctx, uint32_t n_scored);
+    bool (*cancelled)(void *ctx); /* asked between dispatches; may be NULL */
+    void *ctx;
+};
+/* nll[i], i < n - 1: -log of the probability of token[i + 1] after all before it, that is
+   log(s) - (x[t] - m) with x the logits, m their maximum and s the sum of exp(x - m) by rules N6 and
+   N7: all but the last logarithm is canonical. The graph is as for su_engine_generate; afterwards
+   the session holds every token but the last. On failure the scores of finished dispatches are
+   there, as many as on_progress was told, and the session holds their tokens. SU_ETYPE: a graph of
+   another form; SU_EINVAL: fewer than 2 tokens, or one beyond the vocabulary; SU_ELIMIT: the session
+   is full; SU_ECANCELLED; SU_ENOMEM; errors of su_engine_run. Blocks. */
+SU_CHECK enum su_code su_engine_score(struct su_engine *en, uint32_t session,
+                                      const struct su_scoring *s, double *nll, struct su_err *e);
 
 /* ---- running a list of digits ---------------------------------------------------------------- */
 

@@ -11,27 +11,26 @@ struct generation {
     const struct su_generation *g;
     uint32_t session, vocabulary, chunk;
     struct su_row *row;
-    uint32_t *history; /* prompt, then chosen tokens */
+    uint32_t *history; /* held tokens, the prompt, then chosen tokens */
     uint32_t n_history;
 };
 
-static enum su_code check(const struct su_graph *g, const struct su_generation *q,
-                          uint32_t *vocabulary, struct su_err *e)
+enum su_code su_engine_llm_check(const struct su_engine *en, const uint32_t *token, uint32_t n,
+                                 const char *at, uint32_t *vocabulary, struct su_err *e)
 {
+    const struct su_graph *g = su_engine_graph(en);
     const struct su_value *in = g->n_input == 1 ? &g->value[g->input[0]] : NULL;
     const struct su_value *out = g->n_output == 1 ? &g->value[g->output[0].value] : NULL;
     if (!in || !out || in->domain != SU_ROWS || in->dtype != SU_I32 || in->shape.rank != 0 ||
         out->domain != SU_EMIT || out->dtype != SU_F32 || out->shape.rank != 1)
         return su_fail(e, SU_ETYPE, "graph",
                        "does not take a token per row to logits of emitted rows; only language "
-                       "models generate");
+                       "models do");
     *vocabulary = out->shape.dim[0];
-    if (q->n_prompt < 1)
-        return su_fail(e, SU_EINVAL, "prompt", "is empty; give at least one token");
-    for (uint32_t i = 0; i < q->n_prompt; i++)
-        if (q->prompt[i] >= *vocabulary)
-            return su_fail(e, SU_EINVAL, "prompt", "token %u is number %u of a vocabulary of %u", i,
-                           q->prompt[i], *vocabulary);
+    for (uint32_t i = 0; i < n; i++)
+        if (token[i] >= *vocabulary)
+            return su_fail(e, SU_EINVAL, at, "token %u is number %u of a vocabulary of %u", i,
+                           token[i], *vocabulary);
     return SU_OK;
 }
 
@@ -127,18 +126,22 @@ enum su_code su_engine_generate(struct su_engine *en, uint32_t session,
     struct generation s = {.en = en, .g = g, .session = session};
     uint32_t next = 0, t_max = su_engine_rows(en);
     memset(out, 0, sizeof *out);
-    enum su_code rc = check(su_engine_graph(en), g, &s.vocabulary, e);
+    enum su_code rc = su_engine_llm_check(en, g->prompt, g->n_prompt, "prompt", &s.vocabulary, e);
+    if (rc == SU_OK && g->n_prompt < 1)
+        rc = su_fail(e, SU_EINVAL, "prompt", "is empty; give at least one token");
     if (rc != SU_OK)
         return rc;
     s.chunk = g->chunk ? SU_MIN(g->chunk, t_max) : t_max;
     s.row = su_try_alloc(s.chunk, sizeof *s.row);
-    s.history = su_try_alloc((size_t)g->n_prompt + g->max_tokens, sizeof *s.history);
+    s.history = su_try_alloc((size_t)g->n_held + g->n_prompt + g->max_tokens, sizeof *s.history);
     out->token = su_try_alloc(SU_MAX(g->max_tokens, 1u), sizeof *out->token);
     if (!s.row || !s.history || !out->token) {
         rc = su_fail(e, SU_ENOMEM, "generation", "no memory for %u tokens", g->max_tokens);
     } else {
-        memcpy(s.history, g->prompt, g->n_prompt * sizeof *g->prompt);
-        s.n_history = g->n_prompt;
+        if (g->n_held > 0)
+            memcpy(s.history, g->held, g->n_held * sizeof *g->held);
+        memcpy(s.history + g->n_held, g->prompt, g->n_prompt * sizeof *g->prompt);
+        s.n_history = g->n_held + g->n_prompt;
         uint64_t t0 = su_clock_mono_ns();
         rc = prefill(&s, &next, e);
         uint64_t t1 = su_clock_mono_ns();

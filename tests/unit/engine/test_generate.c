@@ -349,6 +349,150 @@ static void test_errors(void **state)
     toy_close(&t);
 }
 
+/* A penalty sees what the session held before, so a prompt fed in two parts gives the same tokens. */
+static void test_held(void **state)
+{
+    (void)state;
+    struct toy t;
+    struct su_err e = {0};
+    struct su_generated out;
+    uint32_t session = 0;
+    toy_open(&t, 1u << 20, 4);
+    struct su_generation g = {.prompt = prompt, .n_prompt = 9, .max_tokens = 12};
+    g.sampling = (struct su_sampling){
+        .temperature = 20.0f, .repeat_penalty = 50.0f, .repeat_last = 9, .seed = 2};
+    struct su_generated whole = generate(&t, &g, 40);
+    for (uint32_t told = 0; told < 2; told++) {
+        assert_int_equal(su_engine_session_new(t.en, 40, &session, &e), SU_OK);
+        struct su_generation first = {.prompt = prompt, .n_prompt = 6};
+        assert_int_equal(su_engine_generate(t.en, session, &first, &out, &e), SU_OK);
+        free(out.token);
+        struct su_generation rest = g;
+        rest.prompt = prompt + 6;
+        rest.n_prompt = 3;
+        rest.held = told ? prompt : NULL;
+        rest.n_held = told ? 6 : 0;
+        assert_int_equal(su_engine_generate(t.en, session, &rest, &out, &e), SU_OK);
+        bool same = memcmp(out.output_sha256, whole.output_sha256, SU_SHA256_BYTES) == 0;
+        assert_true(same == (told == 1));
+        free(out.token);
+        su_engine_session_free(t.en, session);
+    }
+    free(whole.token);
+    toy_close(&t);
+}
+
+/* ---- scoring --------------------------------------------------------------------------------------------------------- */
+
+/* The softmax in doubles over logits of one row at a time. */
+static void score_directly(struct toy *t, const uint32_t *token, uint32_t n, double *nll)
+{
+    uint32_t session = 0;
+    struct su_err e = {0};
+    assert_int_equal(su_engine_session_new(t->en, 40, &session, &e), SU_OK);
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        struct su_row row = {.session = session, .position = i, .emit = true};
+        struct su_engine_result r;
+        const void *input = &token[i];
+        double sum = 0.0;
+        assert_int_equal(su_engine_run(t->en, &row, 1, &input, false, &r, &e), SU_OK);
+        const float *x = r.output[0];
+        for (uint32_t k = 0; k < VOCABULARY; k++)
+            sum += exp((double)x[k] - (double)x[token[i + 1]]);
+        nll[i] = log(sum);
+        su_engine_result_fini(&r);
+    }
+    su_engine_session_free(t->en, session);
+}
+
+struct scored {
+    uint32_t n, calls, cancel_at;
+};
+
+static void on_progress(void *ctx, uint32_t n)
+{
+    struct scored *s = ctx;
+    assert_true(n > s->n);
+    s->n = n;
+    s->calls++;
+}
+
+static bool after(void *ctx)
+{
+    const struct scored *s = ctx;
+    return s->calls >= s->cancel_at;
+}
+
+/* The same scores for any cut and chunk, and those of a direct computation. */
+static void test_score(void **state)
+{
+    (void)state;
+    static const uint64_t target[] = {1u << 20, 20000};
+    double want[8], direct[8], nll[8];
+    bool spread = false;
+    for (size_t i = 0; i < SU_ARRAY_LEN(target); i++) {
+        struct toy t;
+        struct su_err e = {0};
+        uint32_t session = 0;
+        toy_open(&t, target[i], 4);
+        for (uint32_t chunk = 0; chunk < 6; chunk++) {
+            struct scored done = {.cancel_at = UINT32_MAX};
+            struct su_scoring s = {.token = prompt,
+                                   .n = 9,
+                                   .chunk = chunk,
+                                   .on_progress = on_progress,
+                                   .cancelled = after,
+                                   .ctx = &done};
+            assert_int_equal(su_engine_session_new(t.en, 8, &session, &e), SU_OK);
+            if (su_engine_score(t.en, session, &s, nll, &e) != SU_OK)
+                fail_msg("%s: %s", e.at, e.msg);
+            assert_int_equal(done.n, 8);
+            assert_int_equal(done.calls, chunk == 0 || chunk > 3 ? 2 : (8 + chunk - 1) / chunk);
+            assert_int_equal(su_engine_session_length(t.en, session), 8);
+            su_engine_session_free(t.en, session);
+            if (i == 0 && chunk == 0)
+                memcpy(want, nll, sizeof want);
+            assert_memory_equal(want, nll, sizeof want);
+        }
+        toy_close(&t);
+    }
+    struct toy t;
+    toy_open(&t, 1u << 20, 4);
+    score_directly(&t, prompt, 9, direct);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_true(fabs(want[i] - direct[i]) < 1e-5 * (1.0 + direct[i]));
+        spread = spread || fabs(want[i] - want[0]) > 0.1;
+    }
+    assert_true(spread);
+    toy_close(&t);
+}
+
+static void test_score_errors(void **state)
+{
+    (void)state;
+    struct toy t;
+    struct su_err e = {0};
+    uint32_t session = 0;
+    double nll[8];
+    const uint32_t beyond[2] = {1, VOCABULARY};
+    struct scored done = {.cancel_at = 1};
+    toy_open(&t, 1u << 20, 4);
+    assert_int_equal(su_engine_session_new(t.en, 6, &session, &e), SU_OK);
+    struct su_scoring s = {.token = prompt, .n = 1};
+    assert_int_equal(su_engine_score(t.en, session, &s, nll, &e), SU_EINVAL);
+    s = (struct su_scoring){.token = beyond, .n = 2};
+    assert_int_equal(su_engine_score(t.en, session, &s, nll, &e), SU_EINVAL);
+    s = (struct su_scoring){
+        .token = prompt, .n = 9, .on_progress = on_progress, .cancelled = after, .ctx = &done};
+    assert_int_equal(su_engine_score(t.en, session, &s, nll, &e), SU_ECANCELLED);
+    assert_int_equal(done.n, 4);
+    assert_int_equal(su_engine_session_length(t.en, session), 4);
+    s.cancelled = NULL;
+    done.n = 0;
+    assert_int_equal(su_engine_score(t.en, session, &s, nll, &e), SU_ELIMIT);
+    toy_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +500,8 @@ int main(void)
         cmocka_unit_test(test_distribution), cmocka_unit_test(test_penalty),
         cmocka_unit_test(test_bad_options),  cmocka_unit_test(test_same_tokens),
         cmocka_unit_test(test_ending),       cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_held),         cmocka_unit_test(test_score),
+        cmocka_unit_test(test_score_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

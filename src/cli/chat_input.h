@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/* What a user types into splitup chat. */
+#ifndef SU_CLI_CHAT_INPUT_H
+#define SU_CLI_CHAT_INPUT_H
+
+#include "cli_priv.h"
+
+#define CLI_CHAT_INPUT_MAX ((size_t)1 << 20) /* bytes of one message */
+
+enum cli_chat_input {
+    CLI_CHAT_MESSAGE, /* into text, terminated; may be empty */
+    CLI_CHAT_COMMAND, /* a single line that begins with '/' */
+    CLI_CHAT_END, /* nothing more comes */
+    CLI_CHAT_INTERRUPT, /* SIGINT while waiting; what had been typed is dropped */
+};
+/* Reads one message: a line, lines joined by a backslash at their end, or all between two """. With
+   `prompts`, "> " and "... " are shown on stderr. A last message needs no newline and no closing """.
+   SU_ELIMIT: more than CLI_CHAT_INPUT_MAX; SU_EINVAL: a zero byte; SU_EIO; SU_ENOMEM: then the line is
+   read to its end. */
+SU_CHECK enum su_code cli_chat_read(FILE *in, bool prompts, struct su_buf *text,
+                                    enum cli_chat_input *what, struct su_err *e);
+
+#endif
