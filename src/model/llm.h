@@ -45,8 +45,8 @@ void su_llm_weight_name(const struct su_llm_config *c, enum su_llm_role role, ui
 /* Type that the recipe gives to a tensor of this shape. */
 enum su_dtype su_llm_recipe(const struct su_llm_config *c, enum su_llm_quant quant,
                             enum su_llm_role role, uint32_t layer, const struct su_shape *shape);
-/* Sets what follows from the architecture alone, for both formats: hidden, heads, head_dim and layers
-   are known. */
+/* Sets what follows from the architecture alone, for both formats: hidden, heads, head_dim and
+   layers are known. */
 void su_llm_config_derive(struct su_llm_config *c);
 
 /* Fills *m from a GGUF file, from a folder with config.json and model.safetensors (shapes false),

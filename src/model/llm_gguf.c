@@ -158,8 +158,8 @@ static void read_rope(struct reader *r, struct su_llm_config *c)
     c->rope.scale = 1.0f / factor;
 }
 
-/* Every how many layers one sees all: a number, or flags of the layers that see a window, which must
-   follow such a pattern. */
+/* Every how many layers one sees all: a number, or flags of the layers that see a window, which
+   must follow such a pattern. */
 static void read_pattern(struct reader *r, struct su_llm_config *c)
 {
     struct su_meta list;

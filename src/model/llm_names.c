@@ -68,8 +68,8 @@ void su_llm_weight_name(const struct su_llm_config *c, enum su_llm_role role, ui
                        layer, name, tail);
 }
 
-/* The layers whose attn_v and ffn_down get more bits: the first and last eighth, and of those between
-   every third. */
+/* The layers whose attn_v and ffn_down get more bits: the first and last eighth, and of those
+   between every third. */
 static bool more_bits(uint32_t layer, uint32_t layers)
 {
     uint32_t eighth = layers / 8;

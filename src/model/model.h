@@ -124,9 +124,10 @@ void su_model_close(struct su_model *m); /* NULL allowed */
    cannot be read counts as empty. SU_ENOMEM, and what su_buf_check says. */
 SU_CHECK enum su_code su_model_list(struct su_buf *out, struct su_err *e);
 
-/* The tokenizer of a language model, from its GGUF file or the tokenizer.json in its folder. *out is owned by the caller
-   (su_text_free). On failure *out is NULL: SU_ETYPE: no language model, or more tokens than the model knows; SU_ENOENT,
-   SU_EFORMAT, SU_EUNSUPPORTED, SU_ELIMIT: what of the file is wrong; errors of su_text_new and su_text_from_hf. */
+/* The tokenizer of a language model, from its GGUF file or the tokenizer.json in its folder. *out is
+   owned by the caller (su_text_free). On failure *out is NULL: SU_ETYPE: no language model, or more
+   tokens than the model knows; SU_ENOENT, SU_EFORMAT, SU_EUNSUPPORTED, SU_ELIMIT: what of the file
+   is wrong; errors of su_text_new and su_text_from_hf. */
 SU_CHECK enum su_code su_model_text(const struct su_model *m, struct su_text **out,
                                     struct su_err *e);
 
