@@ -59,7 +59,8 @@ def product(x, w):
     return x @ np.asarray(w).T
 
 
-def values(t):
+def stored(t):
+    """The tensor as a file holds it: floats, their upper halves (BF16), or bytes of blocks."""
     n = int(np.prod(t["shape"]))
     if t["dtype"] in BLOCKS:
         elements, size, halves = BLOCKS[t["dtype"]]
@@ -67,13 +68,21 @@ def values(t):
         raw = raw.reshape(-1, size)
         for at, half in halves.items():
             raw[:, at], raw[:, at + 1] = half & 255, half >> 8
-        kind = getattr(gguf.GGMLQuantizationType, t["dtype"])
-        return gguf.dequantize(raw, kind).astype(np.float64).reshape(t["shape"]).view(Blocks)
+        return raw.reshape(*t["shape"][:-1], -1)
     u = ((words(t["name"], n) >> np.uint64(40)).astype(np.float32) - np.float32(2**23))
     x = np.float32(t["base"]) + np.float32(t["amplitude"]) * (u / np.float32(2**23))
+    x = x.reshape(t["shape"])
+    return (x.view(np.uint32) >> np.uint32(16)).astype(np.uint16) if t["dtype"] == "BF16" else x
+
+
+def values(t):
+    raw = stored(t)
+    if t["dtype"] in BLOCKS:
+        kind = getattr(gguf.GGMLQuantizationType, t["dtype"])
+        return gguf.dequantize(raw, kind).astype(np.float64).reshape(t["shape"]).view(Blocks)
     if t["dtype"] == "BF16":
-        x = (x.view(np.uint32) & np.uint32(0xffff0000)).view(np.float32)
-    return x.astype(np.float64).reshape(t["shape"])
+        raw = (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return raw.astype(np.float64)
 
 
 # ---- the forward pass ---------------------------------------------------------------------------
@@ -248,10 +257,10 @@ class Toy:
         layers = [self.layer(i, q, kv) for i in range(c["layers"])]
         global ROUND
         ROUND = False
-        plain = forward(c, whole, layers)[ROWS]
+        self.plain = forward(c, whole, layers)
         ROUND = True
         rounded = forward(c, whole, layers)[ROWS]
-        self.change = np.abs(plain - rounded).max()
+        self.change = np.abs(self.plain[ROWS] - rounded).max()
         return rounded
 
     def layer(self, i, q, kv):
@@ -430,4 +439,5 @@ def wrapped(row):
     return ",\n       ".join(lines)
 
 
-main()
+if __name__ == "__main__":
+    main()
