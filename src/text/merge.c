@@ -185,7 +185,7 @@ void text_merge_bpe(const struct su_text *t, struct text_scratch *s, const uint8
 {
     if (t->ignore_merges) {
         uint32_t id = text_bytes_find(t, p, len);
-        if (id != SU_TEXT_NONE && t->type[id] == SU_TEXT_NORMAL) {
+        if (id != SU_TEXT_NONE) {
             put_id(s, out, id);
             return;
         }

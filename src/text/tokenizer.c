@@ -200,8 +200,8 @@ static size_t take_token(const struct build *b, size_t i, uint8_t *out, bool *fi
         return len;
     }
     if (type != SU_TEXT_NORMAL && type != SU_TEXT_UNUSED) {
-        /* A merge may yield a special token, as in the models' own code. */
-        *findable = true;
+        /* Text must not merge into a control token, whatever the merges say. */
+        *findable = type == SU_TEXT_USER;
         for (size_t k = 0; k < len; k++)
             *findable = *findable && p[k] > ' ' && p[k] < 0x7F;
         memcpy(out, p, len);

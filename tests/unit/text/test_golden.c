@@ -61,6 +61,7 @@ static void tokens_stand_for_the_same(void **state)
             h = digest_more(h, ((const uint8_t *)s.bytes)[i]);
     }
     assert_int_equal(digest_end(h), su_le32(golden.data + golden.len - 4));
+    assert_int_equal(su_text_merges_ignored(t), 0);
     su_text_free(t);
 }
 

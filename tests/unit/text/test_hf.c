@@ -107,12 +107,14 @@ static void reads_added_tokens(void **state)
     struct su_text *t = good((struct parts){
         .added =
             "[{\"id\":9,\"content\":\"<\\u00e9>\",\"special\":true,\"lstrip\":false},"
-            "{\"id\":10,\"content\":\"<u>\"},{\"id\":3,\"content\":\"th\",\"special\":true}]"});
+            "{\"id\":10,\"content\":\"<u>\"},{\"id\":4,\"content\":\"the\",\"special\":true}]"});
     assert_int_equal(su_text_count(t), 11);
     assert_int_equal(su_text_type(t, 8), SU_TEXT_UNUSED); /* a hole */
     assert_int_equal(su_text_type(t, 9), SU_TEXT_CONTROL);
     assert_int_equal(su_text_type(t, 10), SU_TEXT_USER);
-    assert_int_equal(su_text_type(t, 3), SU_TEXT_CONTROL);
+    assert_int_equal(su_text_type(t, 4), SU_TEXT_CONTROL);
+    tokens_are(t, "the", 0, "3 2"); /* text does not merge into a control token */
+    tokens_are(t, "the", SU_TEXT_PARSE_SPECIAL, "4");
     assert_int_equal(su_text_special(t, "<\xC3\xA9>"), 9);
     tokens_are(t, "t<u>t<\xC3\xA9>", SU_TEXT_PARSE_SPECIAL, "0 10 0 9");
     su_text_free(t);
