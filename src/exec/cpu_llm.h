@@ -72,9 +72,9 @@ struct cpu_llm_kernels {
                    uint32_t count, uint32_t dim, float *o, size_t o_row);
     void (*to_half)(const float *x, size_t n, uint16_t *y); /* N8 */
     void (*round_half)(const float *x, size_t n, float *y); /* the value of the half */
-    /* One line of rope: n pairs (x[i · step], x[i · step + apart]); turn: cos, sin of each. */
-    void (*rope)(const float *x, const float *turn, uint32_t n, uint32_t step, uint32_t apart,
-                 float *y, uint64_t *sat);
+    /* The first dims of one line, paired by halves or with their neighbours; turn: cos and sin of each pair. */
+    void (*rope)(const float *x, const float *turn, uint32_t dims, bool halves, float *y,
+                 uint64_t *sat);
 };
 extern const struct cpu_llm_kernels cpu_llm_plain, cpu_llm_avx2, cpu_llm_avx512;
 /* Those of the instruction set that was picked, or of the next one below that this processor has in full. */

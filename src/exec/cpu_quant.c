@@ -48,22 +48,31 @@ static size_t place(uint32_t element, uint32_t row)
     return element / 4 * 64 + row * 4 + element % 4;
 }
 
+/* Four elements at a time, as the bytes of a word. */
 static void pack_run(const struct cpu_qlayout *l, uint32_t row, const int8_t *q, uint8_t *high,
                      uint8_t *low)
 {
-    for (uint32_t i = 0; i < CPU_RUN; i++) {
-        uint32_t u = (uint32_t)(q[i] + l->centre), v = i / 4;
-        size_t at = row * 4 + i % 4;
-        if (l->low == 512) {
-            low[place(i, row)] = (uint8_t)q[i];
-            continue;
-        }
-        low[place(i % 16, row)] |= (uint8_t)((u & 15u) << (i / 16 * 4));
-        if (l->high == 64)
-            high[at] |= (uint8_t)(u >> 4 << v);
-        else if (l->high == 128)
-            high[v / 4 * 64 + at] |= (uint8_t)(u >> 4 << 2 * (v % 4));
+    uint32_t word[8], top[2] = {0};
+    uint8_t u[CPU_RUN];
+    for (uint32_t i = 0; i < CPU_RUN; i++)
+        u[i] = (uint8_t)(q[i] + l->centre);
+    memcpy(word, u, sizeof word);
+    if (l->low == 512) {
+        for (uint32_t v = 0; v < 8; v++)
+            memcpy(low + v * 64 + row * 4, &word[v], 4);
+        return;
     }
+    for (uint32_t v = 0; v < 4; v++) {
+        uint32_t both = (word[v] & 0x0f0f0f0fu) | (word[v + 4] & 0x0f0f0f0fu) << 4;
+        memcpy(low + v * 64 + row * 4, &both, 4);
+    }
+    for (uint32_t v = 0; v < 8; v++)
+        if (l->high == 64)
+            top[0] |= (word[v] >> 4 & 0x01010101u) << v;
+        else
+            top[v / 4] |= (word[v] >> 4 & 0x03030303u) << 2 * (v % 4);
+    for (uint32_t i = 0; i < l->high / 64; i++)
+        memcpy(high + i * 64 + row * 4, &top[i], 4);
 }
 
 static void pack_head(enum su_dtype type, const struct cpu_qlayout *l, uint32_t row,
@@ -86,7 +95,6 @@ void cpu_qpack(enum su_dtype type, uint64_t depth, const uint8_t *rows, uint8_t 
     const struct cpu_qlayout *l = &layouts[type];
     uint64_t row_bytes = cpu_qrow_bytes(type, depth);
     uint32_t block_bytes = su_dtype_block_bytes(type);
-    memset(group, 0, row_bytes * CPU_GROUP);
     for (uint32_t row = 0; row < CPU_GROUP; row++) {
         uint8_t *to = group;
         for (uint64_t at = 0; at < row_bytes; at += block_bytes) {

@@ -277,8 +277,7 @@ void cpu_op_rope(struct cpu_run *r, uint32_t node)
     for (uint32_t row = 0; row < r->n_row; row++) {
         const float *turn = m->turns[m->turns_of[node]].turn + (size_t)(r->first + row) * dims;
         for (size_t l = 0; l < lines; l++, x += last, y += last) {
-            m->k->rope(x, turn, dims / 2, halves ? 1 : 2, halves ? dims / 2 : 1, y,
-                       &r->saturations);
+            m->k->rope(x, turn, dims, halves, y, &r->saturations);
             memcpy(y + dims, x + dims, (last - dims) * sizeof *y);
         }
     }

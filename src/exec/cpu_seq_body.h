@@ -191,8 +191,8 @@ static void round_half(const float *x, size_t n, float *y)
     }
 }
 
-static void rope(const float *x, const float *turn, uint32_t n, uint32_t step, uint32_t apart,
-                 float *y, uint64_t *sat)
+static ALWAYS void rope_line(const float *x, const float *turn, uint32_t n, uint32_t step,
+                             uint32_t apart, float *y, uint64_t *sat)
 {
     uint32_t clamped = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -207,6 +207,15 @@ static void rope(const float *x, const float *turn, uint32_t n, uint32_t step, u
         y[(size_t)i * step + apart] = cm_float(cm_fix(v));
     }
     *sat += clamped;
+}
+
+static ISA_TARGET void rope(const float *restrict x, const float *restrict turn, uint32_t dims,
+                            bool halves, float *restrict y, uint64_t *restrict sat)
+{
+    if (halves)
+        rope_line(x, turn, dims / 2, 1, dims / 2, y, sat);
+    else
+        rope_line(x, turn, dims / 2, 2, 1, y, sat);
 }
 
 #define CPU_NAME2(a) #a
