@@ -238,10 +238,55 @@ void vk_words_from(uint32_t *dst, const void *src, size_t n, enum su_dtype d)
     }
 }
 
+/* One plane of n blocks at raw, gathered in `plane` first. */
+static enum su_code put_plane(struct uploader *u, const uint8_t *raw, size_t n, uint32_t step,
+                              const struct vk_plane *p, uint8_t *plane, struct su_err *e)
+{
+    size_t bytes = n * p->bytes;
+    for (size_t i = 0; i < n; i++)
+        memcpy(plane + i * p->bytes, raw + i * step + p->from, p->bytes);
+    memset(plane + bytes, 0, 3);
+    return put_elements(u, plane, (bytes + 3) / 4, SU_U32, 4, e);
+}
+
+/* raw: READ_BYTES, and as many and a word behind them for a plane. */
+static enum su_code upload_blocks(struct uploader *u, uint32_t number,
+                                  const struct su_weight_source *src, uint8_t *raw,
+                                  struct su_err *e)
+{
+    const struct vk_stage *s = u->s;
+    uint32_t id = s->graph->weight[number], step = su_dtype_block_bytes(s->graph->value[id].dtype);
+    const struct su_value *v = &s->graph->value[id];
+    uint64_t blocks = su_shape_elements(&v->shape) / su_dtype_block_elements(v->dtype);
+    struct vk_planes p;
+    enum su_code rc = SU_OK;
+    vk_block_planes(v->dtype, &p);
+    for (uint64_t at = 0; at < blocks && rc == SU_OK;) {
+        /* An even number, so that every piece of a plane begins at a word. */
+        size_t n = (size_t)SU_MIN(blocks - at, (uint64_t)(READ_BYTES / step / 2 * 2));
+        uint64_t start = s->layout->offset[id];
+        rc = src->read(src->ctx, number, at * step, raw, n * step, e);
+        if (rc != SU_OK)
+            (void)su_wrap(e, "weight %s", v->name);
+        for (uint32_t i = 0; i < 3 && rc == SU_OK; i++) {
+            if (p.plane[i].bytes == 0)
+                continue;
+            rc = seek(u, start + at * p.plane[i].bytes, e);
+            if (rc == SU_OK)
+                rc = put_plane(u, raw, n, step, &p.plane[i], raw + READ_BYTES, e);
+            start += blocks * p.plane[i].bytes;
+        }
+        at += n;
+    }
+    return rc;
+}
+
 static enum su_code upload_weight(struct uploader *u, uint32_t number,
                                   const struct su_weight_source *src, uint8_t *raw,
                                   struct su_err *e)
 {
+    if (su_dtype_is_block(u->s->graph->value[u->s->graph->weight[number]].dtype))
+        return upload_blocks(u, number, src, raw, e);
     const struct vk_stage *s = u->s;
     uint32_t id = s->graph->weight[number];
     const struct su_value *v = &s->graph->value[id];
@@ -275,7 +320,7 @@ static enum su_code upload_all(struct uploader *u, const struct su_weight_source
                                struct su_err *e)
 {
     const struct su_graph *g = u->s->graph;
-    uint8_t *raw = su_try_alloc(READ_BYTES, 1);
+    uint8_t *raw = su_try_alloc(2 * READ_BYTES + 4, 1);
     enum su_code rc = raw ? SU_OK : su_fail(e, SU_ENOMEM, "weights", "%u bytes", READ_BYTES);
     for (uint32_t i = 0; i < g->n_weight && rc == SU_OK; i++)
         rc = upload_weight(u, i, src, raw, e);

@@ -27,6 +27,14 @@ static const char *const kernel_name[VK_KERNELS] = {
     [VK_TOPK] = "topk",
     [VK_GATHER] = "gather",
     [VK_NORM] = "norm",
+    [VK_QUANTISE] = "quantise",
+    [VK_QMATMUL_ROWS] = "qmatmul_rows",
+    [VK_QMATMUL_COLUMNS] = "qmatmul_columns",
+    [VK_EMBEDDING_BLOCKS] = "embedding_blocks",
+    [VK_ROPE] = "rope",
+    [VK_STATE_APPEND] = "state_append",
+    [VK_ATTENTION] = "attention",
+    [VK_MOE_ROUTE] = "moe_route",
 };
 
 uint32_t vk_loop_limit(const struct vk_exec *vx)

@@ -36,7 +36,7 @@ struct vk_dispatch *vk_plan_add(struct vk_stage *s, uint32_t node, struct su_err
 struct vk_ref vk_plan_ref(const struct vk_stage *s, uint32_t value)
 {
     return (struct vk_ref){s->layout->fixed[value], s->layout->offset[value],
-                           s->layout->bytes[value]};
+                           s->layout->bytes[value], VK_POOL_STAGE};
 }
 
 uint32_t vk_plan_row_step(const struct vk_stage *s, uint32_t value)
@@ -411,8 +411,8 @@ struct touched {
 
 static bool overlaps(const struct vk_ref *a, const struct vk_ref *b)
 {
-    return a->bytes && b->bytes && a->fixed == b->fixed && a->offset < b->offset + b->bytes &&
-           b->offset < a->offset + a->bytes;
+    return a->bytes && b->bytes && a->pool == b->pool && a->fixed == b->fixed &&
+           a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
 }
 
 static bool conflicts(const struct vk_dispatch *d, const struct touched *t)
@@ -499,9 +499,23 @@ static enum su_code plan_node(struct vk_stage *s, uint32_t node, struct su_err *
         return vk_plan_scan(s, node, e);
     case SU_OP_TOPK:
         return vk_plan_topk(s, node, e);
-    case SU_OP_GATHER:
     case SU_OP_EMBEDDING:
+        if (su_dtype_is_block(s->graph->value[s->graph->node[node].arg[0]].dtype))
+            return vk_plan_embedding_blocks(s, node, e);
         return vk_plan_gather(s, node, e);
+    case SU_OP_GATHER:
+        return vk_plan_gather(s, node, e);
+    case SU_OP_QMATMUL:
+    case SU_OP_QMATMUL_ID:
+        return vk_plan_qmatmul(s, node, e);
+    case SU_OP_ROPE:
+        return vk_plan_rope(s, node, e);
+    case SU_OP_STATE_APPEND:
+        return vk_plan_state_append(s, node, e);
+    case SU_OP_ATTENTION:
+        return vk_plan_attention(s, node, e);
+    case SU_OP_MOE_ROUTE:
+        return vk_plan_moe_route(s, node, e);
     case SU_OP_LAYERNORM:
     case SU_OP_RMSNORM:
     case SU_OP_SOFTMAX:
@@ -541,5 +555,9 @@ enum su_code vk_plan_build(struct vk_stage *s, struct su_err *e)
         rc = plan_node(s, i, e);
     for (uint32_t i = 0; i < s->n_dispatch && rc == SU_OK; i++)
         rc = check_ranges(s, &s->dispatch[i], e);
+    if (rc == SU_OK && s->n_dispatch)
+        rc = vk_plan_limit(
+            s, 0, "the working memory's bytes", s->work_bytes,
+            SU_MIN(s->vx->device.info.max_buffer_range, 4ull * s->vx->device.max_texels), e);
     return rc == SU_OK ? plan_barriers(s, e) : rc;
 }

@@ -20,8 +20,9 @@
     65535u /* of a dispatch along one dimension, the guaranteed minimum of the limit */
 #define VK_STAGING_BYTES (16u << 20)
 #define VK_FUSED_MAX                                                                               \
-    56u /* pipelines of fused chains; all others together stay below SU_PIPELINES_MAX - this */
+    33u /* pipelines of fused chains; all others together stay below SU_PIPELINES_MAX - this */
 #define VK_BUCKETS 17u /* 1, 2, 4 … 65536 rows */
+#define VK_CTX_MAX (1u << 20) /* positions of a session, as exec.c holds them */
 #define VK_COUNTER_NAME "splitup saturation counter"
 #define VK_ELEMENTS_MAX 0x7c000000u /* elements of one dispatch */
 
@@ -71,6 +72,14 @@ enum vk_kernel {
     VK_TOPK,
     VK_GATHER,
     VK_NORM,
+    VK_QUANTISE,
+    VK_QMATMUL_ROWS,
+    VK_QMATMUL_COLUMNS,
+    VK_EMBEDDING_BLOCKS,
+    VK_ROPE,
+    VK_STATE_APPEND,
+    VK_ATTENTION,
+    VK_MOE_ROUTE,
     VK_KERNELS
 };
 struct vk_pipeline_key {
@@ -144,9 +153,13 @@ void vk_buffer_free(struct vk_exec *vx, struct vk_buffer *b);
    -------------------------------------------------------------------------------------------------
    -- */
 
+#define VK_POOL_STAGE 0u /* s->fixed or s->arena */
+#define VK_POOL_WORK 1u /* s->work */
+#define VK_POOL_STATE 2u /* and up: s->state[pool - VK_POOL_STATE] */
 struct vk_ref { /* a value's bytes; bytes 0 = none */
     bool fixed;
     uint64_t offset, bytes;
+    uint32_t pool; /* not VK_POOL_STAGE: all of that buffer, whatever offset and bytes */
 };
 /* How a grid follows from the number of rows: along each dimension items (times rows) / per
    workgroups. */
@@ -170,6 +183,9 @@ struct vk_dispatch {
     struct vk_pipeline_key alt_key;
     struct vk_grid alt_grid;
     uint32_t alt_below; /* 0 = no alternative */
+    /* Repeated for segments 0, step, 2 * step … of the longest session; word: where the number
+       goes. 0 = once. */
+    uint32_t series_word, series_step;
     uint32_t push[VK_PUSH_WORDS];
     struct vk_ref out[2], in[4], vec[2];
     bool barrier; /* before it */
@@ -191,6 +207,13 @@ struct vk_chain {
     uint32_t external[VK_CHAIN_EXTERNALS], n_external; /* values read */
     uint32_t node[VK_CHAIN_NODES], n_node; /* ascending */
 };
+struct vk_turns { /* of rope nodes that turn alike */
+    uint32_t node, at; /* the first of them; word after the step's row counts */
+    float *factors;
+};
+struct vk_session {
+    uint32_t first, ctx; /* position in the buffers of states; ctx 0 = not open */
+};
 struct vk_stage {
     struct vk_exec *vx;
     const struct su_graph *graph;
@@ -201,6 +224,16 @@ struct vk_stage {
     struct vk_chain *chain;
     uint32_t n_chain;
     struct vk_buffer fixed, arena;
+    /* Quants of activations, and what attention keeps between dispatches: each node's own while it
+       runs. work_holds: 1 + the value whose quants it holds at this point of planning. */
+    struct vk_buffer work;
+    uint64_t work_bytes;
+    uint32_t work_holds;
+    struct vk_turns *turns;
+    uint32_t n_turns;
+    struct vk_buffer *state; /* per state of the graph */
+    uint32_t state_rows, ctx_max;
+    struct vk_session session[SU_STAGE_SESSION_MAX];
     struct vk_dispatch *dispatch;
     uint32_t n_dispatch, cap_dispatch;
     VkDescriptorPool descriptors;
@@ -267,7 +300,22 @@ enum su_code vk_plan_scan(struct vk_stage *s, uint32_t node, struct su_err *e);
 enum su_code vk_plan_topk(struct vk_stage *s, uint32_t node, struct su_err *e);
 enum su_code vk_plan_gather(struct vk_stage *s, uint32_t node, struct su_err *e);
 enum su_code vk_plan_norm(struct vk_stage *s, uint32_t node, struct su_err *e);
+enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e);
+enum su_code vk_plan_embedding_blocks(struct vk_stage *s, uint32_t node, struct su_err *e);
+enum su_code vk_plan_rope(struct vk_stage *s, uint32_t node, struct su_err *e);
+enum su_code vk_plan_state_append(struct vk_stage *s, uint32_t node, struct su_err *e);
+enum su_code vk_plan_attention(struct vk_stage *s, uint32_t node, struct su_err *e);
+enum su_code vk_plan_moe_route(struct vk_stage *s, uint32_t node, struct su_err *e);
 bool vk_is_elementwise(enum su_op op);
+
+/* How blocks are taken apart on upload: quants in 16-byte units, words of high bits, scales. Each
+   plane holds its bytes of every block, and the planes follow one another. */
+struct vk_planes {
+    struct vk_plane {
+        uint32_t from, bytes; /* in a block */
+    } plane[3];
+};
+void vk_block_planes(enum su_dtype d, struct vk_planes *p);
 /* Finds chains and compiles their kernels (s->fused_into); vk_fuse_plan adds the dispatch of one,
    at its last node. A chain that cannot be fused, for whatever reason, stays single ops. */
 enum su_code vk_fuse_find(struct vk_stage *s, struct su_err *e);
@@ -285,9 +333,31 @@ enum su_code vk_weights_upload(struct vk_stage *s, const struct su_weight_source
                                struct su_err *e);
 /* Elements of type d at src as 4-byte words: halves widened, floats fixed, booleans 0 or 1. */
 void vk_words_from(uint32_t *dst, const void *src, size_t n, enum su_dtype d);
+
+/* Working memory and buffers of states of a stage whose dispatches are planned. */
+enum su_code vk_states_init(struct vk_stage *s, struct su_err *e);
+void vk_states_free(struct vk_stage *s);
+uint32_t vk_state_words(const struct su_value *v); /* of one position */
+/* Room for the cosines and sines of a rope node in the words of a step, shared with nodes that turn
+   alike. *at counts from the words behind the row counts. */
+enum su_code vk_turns_add(struct vk_stage *s, uint32_t node, uint32_t *at, struct su_err *e);
+/* Factors of rope nodes. */
+enum su_code vk_turns_load(struct vk_stage *s, const struct su_weight_source *src,
+                           struct su_err *e);
+/* Words that a step tells of its rows: counts, emitted rows, places and positions, turns. */
+uint64_t vk_rows_words(const struct vk_stage *s);
+/* Places, positions and turns; word: behind the row counts. */
+void vk_rows_fill(const struct vk_stage *s, const struct su_step *step, uint32_t *word);
+enum su_code vk_session_new(struct su_stage *s, uint32_t session, uint32_t ctx, struct su_err *e);
+void vk_session_free(struct su_stage *s, uint32_t session);
+
 /* Descriptor sets, command buffers, query pools of a stage whose dispatches are planned. */
 enum su_code vk_record_init(struct vk_stage *s, struct su_err *e);
 void vk_record_fini(struct vk_stage *s);
+/* Both wait until the queue is idle: the first drops all recorded commands, the second writes the
+   descriptors anew as well, for other buffers of states. */
+enum su_code vk_record_forget(struct vk_stage *s, struct su_err *e);
+enum su_code vk_record_rebind(struct vk_stage *s, struct su_err *e);
 /* The command buffer of that slot for n_row rows, recorded on first use. */
 enum su_code vk_record_get(struct vk_stage *s, uint32_t slot, uint32_t n_row, VkCommandBuffer *out,
                            struct su_err *e);

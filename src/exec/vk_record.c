@@ -22,27 +22,36 @@ struct views {
     size_t mask;
 };
 
+static VkBuffer buffer_of(const struct vk_stage *s, const struct vk_ref *r)
+{
+    if (r->pool == VK_POOL_WORK)
+        return s->work.handle;
+    if (r->pool >= VK_POOL_STATE)
+        return s->state[r->pool - VK_POOL_STATE].handle;
+    return r->fixed ? s->fixed.handle : s->arena.handle;
+}
+
 static VkResult view_get(struct vk_stage *s, struct views *v, const struct vk_ref *r,
                          VkFormat format, VkBufferView *out)
 {
     uint64_t h = (r->offset >> 8) * 0x9e3779b97f4a7c15ull ^ r->bytes * 0xc2b2ae3d27d4eb4full ^
-                 (uint64_t)format ^ (uint64_t)r->fixed << 32;
+                 (uint64_t)format ^ (uint64_t)r->fixed << 32 ^ (uint64_t)r->pool << 40;
     size_t at = (size_t)(h ^ h >> 29) & v->mask;
     for (;; at = (at + 1) & v->mask) {
         struct view_slot *slot = &v->slot[at];
         if (!slot->view)
             break;
         if (slot->ref.fixed == r->fixed && slot->ref.offset == r->offset &&
-            slot->ref.bytes == r->bytes && slot->format == format) {
+            slot->ref.bytes == r->bytes && slot->ref.pool == r->pool && slot->format == format) {
             *out = slot->view;
             return VK_SUCCESS;
         }
     }
     VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
-                                   .buffer = r->fixed ? s->fixed.handle : s->arena.handle,
+                                   .buffer = buffer_of(s, r),
                                    .format = format,
                                    .offset = r->offset,
-                                   .range = r->bytes};
+                                   .range = r->pool ? VK_WHOLE_SIZE : r->bytes};
     VkResult res = vkCreateBufferView(s->vx->handle, &info, NULL, out);
     if (res == VK_SUCCESS) {
         v->slot[at] = (struct view_slot){*r, format, *out};
@@ -61,7 +70,8 @@ static VkResult write_set(struct vk_stage *s, struct views *v, const struct vk_d
     struct vk_ref any = d->in[0].bytes ? d->in[0] : d->out[0];
     for (uint32_t i = 0; i < 2; i++) {
         const struct vk_ref *r = d->out[i].bytes ? &d->out[i] : &d->out[0];
-        buffer[i] = (VkDescriptorBufferInfo){s->arena.handle, r->offset, r->bytes};
+        buffer[i] = (VkDescriptorBufferInfo){buffer_of(s, r), r->offset,
+                                             r->pool ? VK_WHOLE_SIZE : r->bytes};
         w[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                       .dstSet = d->set,
                                       .dstBinding = i,
@@ -125,7 +135,7 @@ static VkResult make_op_sets(struct vk_stage *s)
     return r;
 }
 
-static VkResult make_flight(struct vk_stage *s, struct vk_flight *f)
+static VkResult make_flight_set(struct vk_stage *s, struct vk_flight *f)
 {
     VkResult r = alloc_set(s, 1, &f->set);
     if (r != VK_SUCCESS)
@@ -142,8 +152,15 @@ static VkResult make_flight(struct vk_stage *s, struct vk_flight *f)
                                       .pBufferInfo = &info[i]};
     }
     vkUpdateDescriptorSets(s->vx->handle, 2, w, 0, NULL);
+    return VK_SUCCESS;
+}
+
+static VkResult make_flight(struct vk_stage *s, struct vk_flight *f)
+{
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    r = vkCreateFence(s->vx->handle, &fence, NULL, &f->fence);
+    VkResult r = make_flight_set(s, f);
+    if (r == VK_SUCCESS)
+        r = vkCreateFence(s->vx->handle, &fence, NULL, &f->fence);
     if (r == VK_SUCCESS && s->vx->device.info.timestamps) {
         VkQueryPoolCreateInfo q = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                    .queryType = VK_QUERY_TYPE_TIMESTAMP,
@@ -180,6 +197,15 @@ enum su_code vk_record_init(struct vk_stage *s, struct su_err *e)
     return r == VK_SUCCESS ? SU_OK : vk_fail(e, r, "stage", "making descriptors");
 }
 
+static void free_views(struct vk_stage *s)
+{
+    for (uint32_t i = 0; i < s->n_view; i++)
+        vkDestroyBufferView(s->vx->handle, s->view[i], NULL);
+    free(s->view);
+    s->view = NULL;
+    s->n_view = 0;
+}
+
 void vk_record_fini(struct vk_stage *s)
 {
     VkDevice d = s->vx->handle;
@@ -187,11 +213,38 @@ void vk_record_fini(struct vk_stage *s)
         vkDestroyFence(d, s->flight[i].fence, NULL);
         vkDestroyQueryPool(d, s->flight[i].queries, NULL);
     }
-    for (uint32_t i = 0; i < s->n_view; i++)
-        vkDestroyBufferView(d, s->view[i], NULL);
-    free(s->view);
+    free_views(s);
     vkDestroyDescriptorPool(d, s->descriptors, NULL);
     vkDestroyCommandPool(d, s->commands, NULL); /* and its command buffers */
+}
+
+enum su_code vk_record_forget(struct vk_stage *s, struct su_err *e)
+{
+    pthread_mutex_lock(&s->vx->queue_lock);
+    VkResult r = vkQueueWaitIdle(s->vx->queue);
+    pthread_mutex_unlock(&s->vx->queue_lock);
+    for (uint32_t i = 0; i < SU_STAGE_IN_FLIGHT; i++) {
+        for (uint32_t b = 0; b < VK_BUCKETS; b++) {
+            if (s->flight[i].cb[b])
+                vkFreeCommandBuffers(s->vx->handle, s->commands, 1, &s->flight[i].cb[b]);
+            s->flight[i].cb[b] = VK_NULL_HANDLE;
+        }
+    }
+    return r == VK_SUCCESS ? SU_OK : vk_fail(e, r, "stage", "waiting for steps");
+}
+
+enum su_code vk_record_rebind(struct vk_stage *s, struct su_err *e)
+{
+    enum su_code rc = vk_record_forget(s, e);
+    if (rc != SU_OK)
+        return rc;
+    free_views(s);
+    VkResult r = vkResetDescriptorPool(s->vx->handle, s->descriptors, 0);
+    if (r == VK_SUCCESS)
+        r = make_op_sets(s);
+    for (uint32_t i = 0; i < SU_STAGE_IN_FLIGHT && r == VK_SUCCESS; i++)
+        r = make_flight_set(s, &s->flight[i]);
+    return r == VK_SUCCESS ? SU_OK : vk_fail(e, r, "stage", "making descriptors anew");
 }
 
 /* ---- recording
@@ -239,6 +292,26 @@ static void dispatch_grid(const struct vk_stage *s, VkCommandBuffer cb, const st
     }
 }
 
+static void compute_barrier(VkCommandBuffer cb)
+{
+    barrier(cb, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+}
+
+static void dispatch_series(const struct vk_stage *s, VkCommandBuffer cb,
+                            const struct vk_dispatch *d, uint64_t rows)
+{
+    struct vk_dispatch one = *d;
+    uint32_t segments = (s->ctx_max + 255) / 256;
+    for (uint32_t at = 0; at == 0 || at < segments; at += d->series_step) {
+        if (at)
+            compute_barrier(cb);
+        one.push[d->series_word] = at;
+        dispatch_grid(s, cb, &one, &d->grid, rows);
+    }
+}
+
 static enum su_code record_dispatch(struct vk_stage *s, VkCommandBuffer cb,
                                     const struct vk_dispatch *d, uint32_t rows, struct su_err *e)
 {
@@ -250,13 +323,14 @@ static enum su_code record_dispatch(struct vk_stage *s, VkCommandBuffer cb,
     if (rc != SU_OK)
         return rc;
     if (d->barrier)
-        barrier(cb, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
-                VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-                VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+        compute_barrier(cb);
     vkCmdBindPipeline(cb, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     vkCmdBindDescriptorSets(cb, VK_PIPELINE_BIND_POINT_COMPUTE, s->vx->layout, 0, 1, &d->set, 0,
                             NULL);
-    dispatch_grid(s, cb, d, alt ? &d->alt_grid : &d->grid, r);
+    if (d->series_step)
+        dispatch_series(s, cb, d, r);
+    else
+        dispatch_grid(s, cb, d, alt ? &d->alt_grid : &d->grid, r);
     return SU_OK;
 }
 

@@ -35,7 +35,7 @@ static void place_pieces(struct vk_stage *s)
                           PIECE_ALIGN);
     }
     s->rows_at = at;
-    s->in_bytes = at + su_align_up(16 + 4ull * s->t_max, PIECE_ALIGN);
+    s->in_bytes = at + su_align_up(4 * vk_rows_words(s), PIECE_ALIGN);
     at = 0;
     for (uint32_t i = 0; i < g->n_output; i++) {
         const struct su_value *v = &g->value[g->output[i].value];
@@ -90,6 +90,7 @@ static void stage_free(struct vk_stage *s)
     }
     vk_buffer_free(s->vx, &s->fixed);
     vk_buffer_free(s->vx, &s->arena);
+    vk_states_free(s);
     su_layout_free(s->layout);
     free(s->weight_stride);
     free(s->fused_into);
@@ -120,9 +121,13 @@ enum su_code vk_load(struct su_stage *stage, const struct su_weight_source *src,
         rc = make_buffers(s, e);
     }
     if (rc == SU_OK)
+        rc = vk_states_init(s, e);
+    if (rc == SU_OK)
         rc = make_commands(s, e);
     if (rc == SU_OK)
         rc = vk_weights_upload(s, src, e);
+    if (rc == SU_OK)
+        rc = vk_turns_load(s, src, e);
     if (rc == SU_OK)
         rc = vk_record_init(s, e);
     VkCommandBuffer cb;
@@ -145,7 +150,7 @@ void vk_unload(struct su_stage *stage)
 uint64_t vk_bound_bytes(const struct su_stage *stage)
 {
     const struct vk_stage *s = stage->impl;
-    return s->fixed.bytes + s->arena.bytes;
+    return s->fixed.bytes + s->arena.bytes + s->work.bytes;
 }
 
 /* ---- steps --------------------------------------------------------------------------------------
@@ -165,6 +170,7 @@ static void fill_inputs(const struct vk_stage *s, struct vk_flight *f, const str
     rows[SU_FIXED] = 1;
     rows[SU_ROWS] = f->n_row;
     rows[SU_EMIT] = f->n_emit;
+    vk_rows_fill(s, step, rows + 4);
     memset(f->counter.map, 0, 16);
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
@@ -262,15 +268,6 @@ enum su_code vk_wait(struct su_stage *stage, uint32_t slot, bool want_ops, struc
 static const char *vk_lacks(enum su_op op)
 {
     switch (op) {
-    case SU_OP_QMATMUL:
-    case SU_OP_QMATMUL_ID:
-        return "it reads no block-quantised weights";
-    case SU_OP_ROPE:
-    case SU_OP_STATE_APPEND:
-    case SU_OP_ATTENTION:
-        return "it holds no states of sequence models";
-    case SU_OP_MOE_ROUTE:
-        return "it routes among no experts";
     case SU_OP_SAMPLE:
         return "sampling is done by the host";
     default:
@@ -297,4 +294,7 @@ const struct su_backend_ops su_backend_vulkan = {
     .submit = vk_submit,
     .wait = vk_wait,
     .lacks = vk_lacks,
+    .session_new = vk_session_new,
+    .session_free = vk_session_free,
+    .blocks = true,
 };

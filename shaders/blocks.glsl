@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Block-quantised weights as vk_buffer.c lays them out: a plane of 16-byte units per block, then,
+// for Q5_0 and Q5_1, a plane of one word of high bits per block, then a plane of scales (one half
+// per block, or two). Nothing else changes: src/graph/blocks.c says what the bytes mean. in_vec
+// shows a weight by four words, in1 by one.
+#include "vk_blocks.h"
+
+// 32 elements: the bytes of lo, then those of hi, hold them with `centre` added; element i of lo is
+// worth d * scale_lo * (byte - centre) + e * low.
+struct Run {
+    uvec4 lo, hi;
+    int scale_lo, scale_hi, low;
+    float d, e;
+};
+
+// A scale as stored (N1, N3): exact, subnormals included; infinity is +-65504 and NaN +0.
+float half_scale(uint h)
+{
+    uint sign = (h & 0x8000u) << 16, e = (h >> 10) & 31u, m = h & 0x3ffu;
+    uint small = num_u(float(int(m)) * num_f(0x33800000u));
+    uint u = e == 0u ? small : ((e + 112u) << 23) | (m << 13);
+    u = e == 31u ? 0x477fe000u : u;
+    return num_f(e == 31u && m != 0u ? 0u : sign | u);
+}
+
+int block_centre(uint type)
+{
+    return type == SU_BLOCK_Q4_0   ? 8
+           : type == SU_BLOCK_Q5_0 ? 16
+           : type == SU_BLOCK_Q8_0 ? 128
+           : type == SU_BLOCK_Q6_K ? 32
+                                   : 0;
+}
+
+bool block_has_offset(uint type)
+{
+    return type == SU_BLOCK_Q4_1 || type == SU_BLOCK_Q5_1 || type == SU_BLOCK_Q4_K ||
+           type == SU_BLOCK_Q5_K;
+}
+
+// Bit i of the four bits of each component becomes bit 4 of its byte i.
+uvec4 spread_bits(uvec4 b)
+{
+    return (b & 1u) << 4 | (b & 2u) << 11 | (b & 4u) << 18 | (b & 8u) << 25;
+}
+
+void run_small(uint type, uint block, uint high_at, uint scale_at, inout Run r)
+{
+    uint s = 0u;
+    if (type == SU_BLOCK_Q8_0) {
+        r.lo = texelFetch(in_vec, int(2u * block)) ^ 0x80808080u;
+        r.hi = texelFetch(in_vec, int(2u * block + 1u)) ^ 0x80808080u;
+    } else {
+        uvec4 q = texelFetch(in_vec, int(block));
+        r.lo = q & 0x0f0f0f0fu;
+        r.hi = (q >> 4) & 0x0f0f0f0fu;
+    }
+    if (type == SU_BLOCK_Q5_0 || type == SU_BLOCK_Q5_1) {
+        uint high = get1(high_at + block);
+        r.lo |= spread_bits((uvec4(high) >> uvec4(0u, 4u, 8u, 12u)) & 15u);
+        r.hi |= spread_bits((uvec4(high) >> uvec4(16u, 20u, 24u, 28u)) & 15u);
+    }
+    if (block_has_offset(type)) {
+        s = get1(scale_at + block);
+        r.e = half_scale(s >> 16);
+        r.low = 1;
+    } else {
+        s = get1(scale_at + (block >> 1)) >> ((block & 1u) << 4);
+    }
+    r.d = half_scale(s & 0xffffu);
+}
+
+// Run i of eight.
+void run_k(uint type, uint block, uint i, inout Run r)
+{
+    uint at = block * (type == SU_BLOCK_Q5_K ? 11u : 9u), shift = (i & 3u) << 3;
+    uint q_at = at + (type == SU_BLOCK_Q5_K ? 3u : 1u) + (i >> 1) * 2u, nibble = (i & 1u) << 2;
+    uvec4 head = texelFetch(in_vec, int(at));
+    uint b0 = (head.y >> shift) & 255u, b1 = (head.z >> shift) & 255u,
+         b2 = (head.w >> shift) & 255u;
+    r.lo = (texelFetch(in_vec, int(q_at)) >> nibble) & 0x0f0f0f0fu;
+    r.hi = (texelFetch(in_vec, int(q_at + 1u)) >> nibble) & 0x0f0f0f0fu;
+    if (type == SU_BLOCK_Q5_K) {
+        r.lo |= ((texelFetch(in_vec, int(at + 1u)) >> i) & 0x01010101u) << 4;
+        r.hi |= ((texelFetch(in_vec, int(at + 2u)) >> i) & 0x01010101u) << 4;
+    }
+    r.scale_lo = int(i < 4u ? b0 & 63u : (b2 & 15u) | (b0 >> 6) << 4);
+    r.scale_hi = r.scale_lo;
+    r.low = int(i < 4u ? b1 & 63u : b2 >> 4 | (b1 >> 6) << 4);
+    r.d = half_scale(head.x & 0xffffu);
+    r.e = num_f(num_u(half_scale(head.x >> 16)) ^ SIGN);
+}
+
+void run_q6_k(uint block, uint i, uint scale_at, inout Run r)
+{
+    uint at = block * 13u, group = i >> 2, part = i & 3u;
+    uint low_at = at + group * 4u + (part & 1u) * 2u, high_at = at + 8u + group * 2u;
+    uint nibble = (part >> 1) << 2, pair = part << 1;
+    r.lo = (texelFetch(in_vec, int(low_at)) >> nibble) & 0x0f0f0f0fu;
+    r.hi = (texelFetch(in_vec, int(low_at + 1u)) >> nibble) & 0x0f0f0f0fu;
+    r.lo |= ((texelFetch(in_vec, int(high_at)) >> pair) & 0x03030303u) << 4;
+    r.hi |= ((texelFetch(in_vec, int(high_at + 1u)) >> pair) & 0x03030303u) << 4;
+    uvec4 s = texelFetch(in_vec, int(at + 12u));
+    uint word = i < 2u ? s.x : i < 4u ? s.y : i < 6u ? s.z : s.w, shift = (i & 1u) << 4;
+    r.scale_lo = int((word >> shift) << 24) >> 24;
+    r.scale_hi = int((word >> (shift + 8u)) << 24) >> 24;
+    r.d = half_scale((get1(scale_at + (block >> 1)) >> ((block & 1u) << 4)) & 0xffffu);
+}
+
+// Run number `run` of the tensor, in order of its elements. high_at, scale_at: words.
+Run run_load(uint type, uint run, uint high_at, uint scale_at)
+{
+    Run r = Run(uvec4(0u), uvec4(0u), 1, 1, 0, 0.0, 0.0);
+    if (type == SU_BLOCK_Q4_K || type == SU_BLOCK_Q5_K)
+        run_k(type, run >> 3, run & 7u, r);
+    else if (type == SU_BLOCK_Q6_K)
+        run_q6_k(run >> 3, run & 7u, scale_at, r);
+    else
+        run_small(type, run, high_at, scale_at, r);
+    return r;
+}

@@ -1,0 +1,7 @@
+#version 450
+// SPDX-License-Identifier: MIT
+// Product with a block-quantised weight for many rows.
+#extension GL_GOOGLE_include_directive : require
+#define TM 4
+#define TN 2
+#include "qmatmul.glsl"

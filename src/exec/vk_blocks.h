@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Numbers of the block-quantised types, read by C and by GLSL; those of enum su_dtype.
+#ifndef SU_EXEC_VK_BLOCKS_H
+#define SU_EXEC_VK_BLOCKS_H
+
+#define SU_BLOCK_Q4_0 6
+#define SU_BLOCK_Q4_1 7
+#define SU_BLOCK_Q5_0 8
+#define SU_BLOCK_Q5_1 9
+#define SU_BLOCK_Q8_0 10
+#define SU_BLOCK_Q4_K 11
+#define SU_BLOCK_Q5_K 12
+#define SU_BLOCK_Q6_K 13
+
+#endif

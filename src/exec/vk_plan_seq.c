@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+/* Dispatches of sequence models: products with block-quantised weights, rotary positions, states,
+   attention, routing. The order of the push words is that of the Push block of the kernel named. */
+#include "vk_blocks.h"
+#include "vk_priv.h"
+
+#include <string.h>
+
+#define RUN 32u
+#define ROWS_TM 4u
+#define ROWS_TN 2u
+#define COLUMNS_TN 2u
+#define FEW_ROWS 4u /* below, one row of x per lane */
+#define ATTENTION_LANES_SOFTWARE 8u
+#define SEGMENT 256u
+#define GROUP 16u /* elements that attention takes at a time */
+
+_Static_assert(SU_BLOCK_Q4_0 == (int)SU_Q4_0 && SU_BLOCK_Q4_1 == (int)SU_Q4_1 &&
+                   SU_BLOCK_Q5_0 == (int)SU_Q5_0 && SU_BLOCK_Q5_1 == (int)SU_Q5_1 &&
+                   SU_BLOCK_Q8_0 == (int)SU_Q8_0 && SU_BLOCK_Q4_K == (int)SU_Q4_K &&
+                   SU_BLOCK_Q5_K == (int)SU_Q5_K && SU_BLOCK_Q6_K == (int)SU_Q6_K,
+               "kernels know the types by other numbers");
+
+static const struct su_value *arg_of(const struct vk_stage *s, uint32_t node, uint32_t i)
+{
+    return &s->graph->value[s->graph->node[node].arg[i]];
+}
+
+static const struct su_value *out_of(const struct vk_stage *s, uint32_t node)
+{
+    return &s->graph->value[s->graph->node[node].first_out];
+}
+
+static uint64_t rows_of(const struct vk_stage *s, const struct su_value *v)
+{
+    return v->domain == SU_FIXED ? 1 : s->t_max;
+}
+
+static enum su_code check_elements(const struct vk_stage *s, uint32_t node,
+                                   const struct su_value *v, struct su_err *e)
+{
+    return vk_plan_limit(s, node, "the number of elements",
+                         rows_of(s, v) * su_shape_elements(&v->shape), VK_ELEMENTS_MAX, e);
+}
+
+static enum su_code check_loop(const struct vk_stage *s, uint32_t node, uint64_t rounds,
+                               struct su_err *e)
+{
+    return vk_plan_limit(s, node, "the length of a loop", rounds, vk_loop_limit(s->vx), e);
+}
+
+/* ---- working memory ------------------------------------------------------------------------- */
+
+static struct vk_ref work_ref(struct vk_stage *s, uint64_t bytes)
+{
+    s->work_bytes = SU_MAX(s->work_bytes, bytes);
+    return (struct vk_ref){.bytes = 4, .pool = VK_POOL_WORK};
+}
+
+/* ---- products with block-quantised weights -------------------------------------------------- */
+
+void vk_block_planes(enum su_dtype d, struct vk_planes *p)
+{
+    uint32_t scales = d == SU_Q4_1 || d == SU_Q5_1 ? 4 : d == SU_Q4_K || d == SU_Q5_K ? 0 : 2;
+    uint32_t high = d == SU_Q5_0 || d == SU_Q5_1 ? 4 : 0;
+    uint32_t quants = su_dtype_block_bytes(d) - scales - high;
+    bool last = d == SU_Q6_K;
+    p->plane[0] = (struct vk_plane){last ? 0 : scales + high, quants};
+    p->plane[1] = (struct vk_plane){scales, high};
+    p->plane[2] = (struct vk_plane){last ? quants : 0, scales};
+}
+
+/* Words from a weight's start to its plane of high bits and its plane of scales. */
+static void plane_words(const struct su_value *w, uint32_t *high_at, uint32_t *scale_at)
+{
+    struct vk_planes p;
+    uint64_t blocks = su_shape_elements(&w->shape) / su_dtype_block_elements(w->dtype);
+    vk_block_planes(w->dtype, &p);
+    *high_at = (uint32_t)(blocks * p.plane[0].bytes / 4);
+    *scale_at = *high_at + (uint32_t)(blocks * p.plane[1].bytes / 4);
+}
+
+/* Value x as quants in the working memory, unless they are there already; *note_at is the word
+   where their scales begin. */
+static enum su_code plan_quantise(struct vk_stage *s, uint32_t node, uint32_t value,
+                                  uint32_t *note_at, struct vk_ref *work, struct su_err *e)
+{
+    const struct su_value *x = &s->graph->value[value];
+    uint64_t runs = su_shape_elements(&x->shape) / RUN, all = runs * rows_of(s, x);
+    *note_at = (uint32_t)(all * 8);
+    *work = work_ref(s, all * (RUN + 8));
+    enum su_code rc = check_elements(s, node, x, e);
+    if (rc != SU_OK || s->work_holds == value + 1)
+        return rc;
+    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    if (!d)
+        return SU_ENOMEM;
+    s->work_holds = value + 1;
+    d->domain = x->domain;
+    d->push[0] = (uint32_t)x->domain;
+    d->push[1] = (uint32_t)runs;
+    vk_plan_divisor((uint32_t)runs, &d->push[2], &d->push[3]);
+    d->push[4] = *note_at;
+    d->key = (struct vk_pipeline_key){VK_QUANTISE, 0, 0, s->vx->workgroup_tile};
+    d->out[0] = *work;
+    d->in[0] = d->vec[0] = vk_plan_ref(s, value);
+    d->grid = vk_plan_lanes(runs, d->key.workgroup);
+    return SU_OK;
+}
+
+static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id,
+                          struct vk_dispatch *d)
+{
+    uint32_t wg = s->vx->workgroup_tile, m = d->push[1], n = d->push[2];
+    struct vk_pipeline_key rows = {VK_QMATMUL_ROWS, type, 0, wg};
+    struct vk_pipeline_key columns = {VK_QMATMUL_COLUMNS, type, 0, wg};
+    struct vk_grid few = {.dim = {{m, 1, true}, {1, 1, false}, {n, wg * COLUMNS_TN, false}},
+                          .x_word = 7,
+                          .z_word = 8};
+    struct vk_grid many = {.dim = {{m, ROWS_TM, true}, {1, 1, false}, {n, wg * ROWS_TN, false}},
+                           .x_word = 7,
+                           .z_word = 8};
+    d->key = by_id ? columns : rows;
+    d->grid = by_id ? few : many;
+    d->alt_key = columns;
+    d->alt_grid = few;
+    d->alt_below = by_id ? 0 : FEW_ROWS;
+}
+
+enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e)
+{
+    const struct su_node *n = &s->graph->node[node];
+    const struct su_value *a = arg_of(s, node, 0), *w = arg_of(s, node, 1);
+    bool by_id = n->op == SU_OP_QMATMUL_ID;
+    uint32_t depth = a->shape.dim[a->shape.rank - 1], note_at;
+    struct vk_ref work;
+    enum su_code rc = check_elements(s, node, out_of(s, node), e);
+    if (rc == SU_OK)
+        rc = check_loop(s, node, depth / 8, e);
+    if (rc == SU_OK)
+        rc = plan_quantise(s, node, n->arg[0], &note_at, &work, e);
+    if (rc != SU_OK)
+        return rc;
+    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    if (!d)
+        return SU_ENOMEM;
+    uint32_t *p = d->push, lines = (uint32_t)(su_shape_elements(&a->shape) / depth);
+    p[1] = by_id ? arg_of(s, node, 2)->shape.dim[0] : lines;
+    p[2] = w->shape.dim[w->shape.rank - 2];
+    p[3] = depth / RUN;
+    p[4] = note_at;
+    plane_words(w, &p[5], &p[6]);
+    p[9] = by_id ? w->shape.dim[0] : 0;
+    p[10] = a->domain == SU_FIXED ? 0 : lines;
+    p[11] = !by_id || a->shape.rank == 2;
+    d->out[0] = vk_plan_ref(s, n->first_out);
+    d->in[0] = d->vec[1] = work;
+    d->in[1] = d->vec[0] = vk_plan_ref(s, n->arg[1]);
+    if (by_id) {
+        p[12] = arg_of(s, node, 2)->domain == SU_FIXED ? 0 : p[1];
+        d->in[2] = vk_plan_ref(s, n->arg[2]);
+    }
+    product_grids(s, (uint32_t)w->dtype, by_id, d);
+    return SU_OK;
+}
+
+enum su_code vk_plan_embedding_blocks(struct vk_stage *s, uint32_t node, struct su_err *e)
+{
+    const struct su_node *n = &s->graph->node[node];
+    const struct su_value *w = arg_of(s, node, 0), *index = arg_of(s, node, 1);
+    uint32_t runs = w->shape.dim[1] / RUN, shift[2];
+    uint32_t per_row = (uint32_t)su_shape_elements(&index->shape) * runs;
+    enum su_code rc = check_elements(s, node, out_of(s, node), e);
+    if (rc != SU_OK)
+        return rc;
+    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    if (!d)
+        return SU_ENOMEM;
+    uint32_t *p = d->push;
+    p[1] = per_row;
+    p[2] = runs;
+    p[3] = w->shape.dim[0];
+    vk_plan_divisor(per_row, &p[4], &shift[0]);
+    vk_plan_divisor(runs, &p[5], &shift[1]);
+    p[6] = shift[0] | shift[1] << 8;
+    plane_words(w, &p[7], &p[8]);
+    p[9] = (uint32_t)w->dtype;
+    d->key = (struct vk_pipeline_key){VK_EMBEDDING_BLOCKS, 0, 0, s->vx->workgroup_tile};
+    d->out[0] = vk_plan_ref(s, n->first_out);
+    d->in[0] = vk_plan_ref(s, n->arg[1]);
+    d->in[1] = d->vec[0] = vk_plan_ref(s, n->arg[0]);
+    d->grid = vk_plan_lanes(per_row, d->key.workgroup);
+    return SU_OK;
+}
+
+/* ---- rope, states, attention ---------------------------------------------------------------- */
+
+enum su_code vk_plan_rope(struct vk_stage *s, uint32_t node, struct su_err *e)
+{
+    const struct su_node *n = &s->graph->node[node];
+    const struct su_shape *x = &arg_of(s, node, 0)->shape;
+    uint32_t per_row = (uint32_t)su_shape_elements(x), last = x->dim[x->rank - 1], shift[2], at;
+    enum su_code rc = check_elements(s, node, out_of(s, node), e);
+    if (rc == SU_OK)
+        rc = vk_turns_add(s, node, &at, e);
+    if (rc != SU_OK)
+        return rc;
+    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    if (!d)
+        return SU_ENOMEM;
+    uint32_t *p = d->push;
+    p[1] = per_row;
+    p[2] = last;
+    p[3] = (uint32_t)n->attr[1];
+    p[4] = n->attr[0] == 1;
+    vk_plan_divisor(per_row, &p[5], &shift[0]);
+    vk_plan_divisor(last, &p[6], &shift[1]);
+    p[7] = shift[0] | shift[1] << 8;
+    p[8] = at;
+    d->key = (struct vk_pipeline_key){VK_ROPE, 0, 0, s->vx->workgroup_wide};
+    d->out[0] = vk_plan_ref(s, n->first_out);
+    d->in[0] = vk_plan_ref(s, n->arg[0]);
+    d->grid = vk_plan_lanes(per_row, d->key.workgroup);
+    return SU_OK;
+}
+
+static struct vk_ref state_ref(const struct vk_stage *s, uint32_t value)
+{
+    const struct su_graph *g = s->graph;
+    while (g->value[value].kind != SU_VALUE_STATE) /* what state_append made of it */
+        value = g->node[g->value[value].node].arg[1];
+    uint32_t i = 0;
+    while (g->state[i] != value)
+        i++;
+    return (struct vk_ref){.bytes = 4, .pool = VK_POOL_STATE + i};
+}
+
+uint32_t vk_state_words(const struct su_value *v)
+{
+    return (uint32_t)((su_shape_elements(&v->shape) + 1) / 2);
+}
+
+enum su_code vk_plan_state_append(struct vk_stage *s, uint32_t node, struct su_err *e)
+{
+    const struct su_node *n = &s->graph->node[node];
+    const struct su_value *x = arg_of(s, node, 0);
+    uint32_t words = vk_state_words(x);
+    enum su_code rc = check_elements(s, node, x, e);
+    if (rc != SU_OK)
+        return rc;
+    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    if (!d)
+        return SU_ENOMEM;
+    d->push[1] = (uint32_t)su_shape_elements(&x->shape);
+    d->push[2] = words;
+    vk_plan_divisor(words, &d->push[3], &d->push[4]);
+    d->push[5] = s->t_max;
+    d->key = (struct vk_pipeline_key){VK_STATE_APPEND, 0, 0, s->vx->workgroup_wide};
+    d->out[0] = state_ref(s, n->arg[1]);
+    d->in[0] = vk_plan_ref(s, n->arg[0]);
+    d->grid = vk_plan_lanes(words, d->key.workgroup);
+    return SU_OK;
+}
+
+enum su_code vk_plan_attention(struct vk_stage *s, uint32_t node, struct su_err *e)
+{
+    const struct su_node *n = &s->graph->node[node];
+    uint32_t heads = (uint32_t)n->attr[0], dim = (uint32_t)n->attr[2], *p;
+    uint64_t rounds = 2ull * ((dim + GROUP - 1) / GROUP) * (SEGMENT + 1) + 3 * SEGMENT;
+    bool series = vk_loop_limit(s->vx) != UINT32_MAX;
+    float cap = su_f32_from_bits((uint32_t)n->attr[5]);
+    enum su_code rc = check_elements(s, node, out_of(s, node), e);
+    if (rc == SU_OK)
+        rc = check_loop(s, node, rounds, e);
+    if (rc != SU_OK)
+        return rc;
+    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    if (!d)
+        return SU_ENOMEM;
+    p = d->push;
+    p[1] = heads;
+    p[2] = heads / (uint32_t)n->attr[1];
+    p[3] = dim;
+    p[4] = (uint32_t)n->attr[3];
+    p[5] = (uint32_t)n->attr[5];
+    p[6] = p[5] ? su_f32_bits(su_num_recip(cap)) : 0;
+    p[7] = (uint32_t)n->attr[4];
+    vk_plan_divisor(heads, &p[8], &p[9]);
+    p[10] = vk_state_words(arg_of(s, node, 1));
+    p[11] = vk_state_words(arg_of(s, node, 2));
+    p[12] = s->t_max;
+    p[14] = series ? (uint32_t)(vk_loop_limit(s->vx) / rounds) : VK_CTX_MAX / SEGMENT;
+    d->series_word = 13;
+    d->series_step = p[14];
+    uint32_t wg = s->vx->workgroup_tile;
+    d->key = (struct vk_pipeline_key){VK_ATTENTION, 0, dim % 2 == 0,
+                                      series ? SU_MIN(wg, ATTENTION_LANES_SOFTWARE) : wg};
+    d->out[0] = vk_plan_ref(s, n->first_out);
+    if (series) {
+        d->out[1] = work_ref(s, 8ull * heads * s->t_max);
+        s->work_holds = 0;
+    }
+    d->in[0] = vk_plan_ref(s, n->arg[0]);
+    d->in[1] = state_ref(s, n->arg[1]);
+    d->in[2] = state_ref(s, n->arg[2]);
+    d->grid = vk_plan_lanes(heads, d->key.workgroup);
+    return SU_OK;
+}
+
+/* ---- experts --------------------------------------------------------------------------------- */
+
+enum su_code vk_plan_moe_route(struct vk_stage *s, uint32_t node, struct su_err *e)
+{
+    const struct su_node *n = &s->graph->node[node];
+    uint64_t experts = (uint32_t)n->attr[0], used = (uint32_t)n->attr[1];
+    enum su_code rc = check_elements(s, node, arg_of(s, node, 0), e);
+    if (rc == SU_OK)
+        rc = check_loop(s, node, experts * (used + 2) + 2 * used + 128, e);
+    if (rc != SU_OK)
+        return rc;
+    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    if (!d)
+        return SU_ENOMEM;
+    for (uint32_t i = 0; i < 3; i++)
+        d->push[1 + i] = (uint32_t)n->attr[i];
+    d->key = (struct vk_pipeline_key){VK_MOE_ROUTE, 0, 0, s->vx->workgroup_tile};
+    d->out[0] = vk_plan_ref(s, n->first_out);
+    d->out[1] = vk_plan_ref(s, n->first_out + 1);
+    d->in[0] = vk_plan_ref(s, n->arg[0]);
+    d->grid = vk_plan_lanes(1, d->key.workgroup);
+    return SU_OK;
+}
