@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli_priv.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -20,6 +22,8 @@ const struct cli_verb *const cli_verbs[] = {
 const unsigned cli_n_verbs = SU_ARRAY_LEN(cli_verbs);
 
 static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t wake_write = -1; /* the other end of wake_read */
+static int wake_read = -1;
 
 static void on_interrupt(int signal_number)
 {
@@ -27,6 +31,11 @@ static void on_interrupt(int signal_number)
     if (interrupted) /* a second Ctrl-C does not wait for the safe point */
         _exit(130);
     interrupted = 1;
+    if (wake_write >= 0) {
+        int saved = errno;
+        (void)!write(wake_write, "", 1);
+        errno = saved;
+    }
 }
 
 bool cli_interrupted(void)
@@ -36,7 +45,21 @@ bool cli_interrupted(void)
 
 void cli_interrupt_clear(void)
 {
+    char byte;
     interrupted = 0;
+    if (wake_read >= 0)
+        while (read(wake_read, &byte, 1) == 1)
+            continue;
+}
+
+int cli_interrupt_fd(void)
+{
+    int end[2];
+    if (wake_read < 0 && pipe2(end, O_CLOEXEC | O_NONBLOCK) == 0) {
+        wake_read = end[0];
+        wake_write = end[1];
+    }
+    return wake_read;
 }
 
 const struct cli_verb *cli_verb_find(const char *name)
@@ -134,7 +157,7 @@ int su_cli_main(int argc, char **argv)
         (void)fflush(stdout);
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGPIPE, &old_pipe, NULL);
-    interrupted = 0;
+    cli_interrupt_clear();
     bool quiet = cli_reader_left() && rc == SU_ECANCELLED;
     return rc == SU_OK || quiet ? 0 : report(verb ? verb->name : NULL, &e);
 }

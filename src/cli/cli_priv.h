@@ -75,6 +75,9 @@ void cli_progress_clear(const struct cli *c);
 /* Set by SIGINT. */
 bool cli_interrupted(void);
 void cli_interrupt_clear(void); /* the work it stopped has ended */
+/* Readable while cli_interrupted, so that waiting for input can end with it; -1 when there are no
+   descriptors left. */
+int cli_interrupt_fd(void);
 /* Sends what was printed on its way. SU_ECANCELLED when the reader of a pipe has left: work whose
    output nobody sees stops, and the command ends quietly. SU_EIO, SU_ENOSPC ... otherwise. */
 SU_CHECK enum su_code cli_flush(struct su_err *e);

@@ -195,10 +195,11 @@ static enum su_code interrupted(const struct chat *c, struct su_err *e)
 
 static enum su_code converse(struct chat *c, struct su_err *e)
 {
+    struct cli_chat_reader in = {.fd = STDIN_FILENO, .prompts = c->keyboard};
     for (bool leave = false; !leave;) {
         struct su_err here = {0};
         enum cli_chat_input what = CLI_CHAT_END;
-        enum su_code rc = cli_chat_read(stdin, c->keyboard, &c->message, &what, &here);
+        enum su_code rc = cli_chat_read(&in, &c->message, &what, &here);
         const char *text = (const char *)c->message.data;
         if (rc == SU_OK && what == CLI_CHAT_INTERRUPT)
             rc = interrupted(c, &here);

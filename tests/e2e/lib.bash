@@ -48,6 +48,15 @@ mnist() {
     python3 "$SU_SOURCE_DIR/tests/data/fetch_mnist.py"
 }
 
+# The backend that runs a language model here in reasonable time.
+llm_backend() {
+    if "$SPLITUP" run "$1" --backend cpu --prompt a --max-tokens 1 --ctx 8 >"$tmp/probe" 2>&1; then
+        echo cpu
+    else
+        echo reference
+    fi
+}
+
 full() {
     [ "${SU_TEST_FULL:-}" = 1 ]
 }
