@@ -8,8 +8,10 @@
 #include "cpu_math.h"
 
 #define ISA avx2
-#define ISA_TARGET __attribute__((target("f16c,fma")))
-#define ALWAYS ISA_TARGET inline __attribute__((always_inline))
+#define ISA_TARGET __attribute__((target("f16c")))
+#define FMA_TARGET __attribute__((target("f16c,fma")))
+#define INLINE inline __attribute__((always_inline))
+#define ALWAYS ISA_TARGET INLINE
 #define UNROLL _Pragma("GCC unroll 8")
 #define TILE_ROWS 4
 #define VEC_LANES 8u

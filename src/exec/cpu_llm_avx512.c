@@ -9,7 +9,9 @@
 
 #define ISA avx512
 #define ISA_TARGET __attribute__((target("avx512vnni")))
-#define ALWAYS ISA_TARGET inline __attribute__((always_inline))
+#define FMA_TARGET ISA_TARGET
+#define INLINE inline __attribute__((always_inline))
+#define ALWAYS ISA_TARGET INLINE
 #define UNROLL _Pragma("GCC unroll 8")
 #define TILE_ROWS 8
 #define VEC_LANES 16u

@@ -12,7 +12,9 @@
 
 #define ISA plain
 #define ISA_TARGET
-#define ALWAYS inline __attribute__((always_inline))
+#define FMA_TARGET ISA_TARGET
+#define INLINE inline __attribute__((always_inline))
+#define ALWAYS ISA_TARGET INLINE
 #define UNROLL
 #define TILE_ROWS 4
 #define VEC_LANES 16u

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Attention (N8), halves and rope for one instruction set; included after cpu_quant_body.h. MADD(acc, v, x) adds v times the scalar x, fused or
-   not: every product here is exact. */
+   not: every product here is exact. Only `scores` and `values`, and what is inlined into them, may use it (FMA_TARGET). */
 
+#define ROPE_PAIRS 64u
 #define PARTS (CPU_GROUP / VEC_LANES) /* vectors of 16 positions */
 
 /* Dots of nq queries with `blocks` blocks of 16 positions. */
-static ALWAYS void score_tile(const struct cpu_scores *s, uint32_t j, uint32_t nq, uint32_t at,
-                              uint32_t blocks)
+static FMA_TARGET INLINE void score_tile(const struct cpu_scores *s, uint32_t j, uint32_t nq,
+                                         uint32_t at, uint32_t blocks)
 {
     const uint16_t *key = s->key + at / CPU_GROUP * s->key_block;
     const float *q = s->q + (size_t)j * s->dim;
@@ -28,7 +29,7 @@ static ALWAYS void score_tile(const struct cpu_scores *s, uint32_t j, uint32_t n
                    sizeof(vec));
 }
 
-static ALWAYS void score_rows(const struct cpu_scores *s, uint32_t j, uint32_t nq)
+static FMA_TARGET INLINE void score_rows(const struct cpu_scores *s, uint32_t j, uint32_t nq)
 {
     const uint32_t wide = (nq > 2 ? 2 : 4) / PARTS;
     uint32_t at = s->first;
@@ -51,7 +52,7 @@ static void score_finish(const struct cpu_scores *s, float *x, uint32_t n)
         x[i] = cm_float(cm_fix(cm_bits(x[i])));
 }
 
-static ISA_TARGET void scores(const struct cpu_scores *s)
+static FMA_TARGET void scores(const struct cpu_scores *s)
 {
     for (uint32_t j = 0; j < s->n; j += 4) {
         switch (s->n - j) {
@@ -118,8 +119,9 @@ static void scaled(const float *o, float r, uint32_t n, float *y, uint64_t *sat)
     *sat += clamped;
 }
 
-static ALWAYS void value_tile(const float *e, uint32_t nq, const uint16_t *value, size_t value_row,
-                              uint32_t count, uint32_t vecs, float *o, size_t o_row)
+static FMA_TARGET INLINE void value_tile(const float *e, uint32_t nq, const uint16_t *value,
+                                         size_t value_row, uint32_t count, uint32_t vecs, float *o,
+                                         size_t o_row)
 {
     vec acc[4][4];
     UNROLL for (uint32_t n = 0; n < nq; n++) UNROLL for (uint32_t b = 0; b < vecs; b++) acc[n][b] =
@@ -137,8 +139,9 @@ static ALWAYS void value_tile(const float *e, uint32_t nq, const uint16_t *value
             memcpy(o + n * o_row + b * VEC_LANES, &acc[n][b], sizeof(vec));
 }
 
-static ALWAYS void value_rows(const float *e, uint32_t nq, const uint16_t *value, size_t value_row,
-                              uint32_t count, uint32_t dim, float *o, size_t o_row)
+static FMA_TARGET INLINE void value_rows(const float *e, uint32_t nq, const uint16_t *value,
+                                         size_t value_row, uint32_t count, uint32_t dim, float *o,
+                                         size_t o_row)
 {
     const uint32_t wide = VEC_LANES == 8 ? 2 : 4;
     uint32_t i = 0, end = (dim + CPU_GROUP - 1) / CPU_GROUP * CPU_GROUP;
@@ -148,7 +151,7 @@ static ALWAYS void value_rows(const float *e, uint32_t nq, const uint16_t *value
         value_tile(e, nq, value + i, value_row, count, 1, o + i, o_row);
 }
 
-static ISA_TARGET void values(const float *e, uint32_t n, const uint16_t *value, size_t value_row,
+static FMA_TARGET void values(const float *e, uint32_t n, const uint16_t *value, size_t value_row,
                               uint32_t count, uint32_t dim, float *o, size_t o_row)
 {
     for (; n > 4; n -= 4, e += 4 * CPU_SEGMENT, o += 4 * o_row)
@@ -191,17 +194,26 @@ static void round_half(const float *x, size_t n, float *y)
     }
 }
 
-static ALWAYS void rope_line(const float *x, const float *turn, uint32_t n, uint32_t step,
-                             uint32_t apart, float *y, uint64_t *sat)
+/* Products first, sums in a loop of their own: where a loop alternates x * y - z and x * y + z, GCC makes vfmaddsub of them, whatever
+   -ffp-contract says. */
+static ALWAYS void rope_pairs(const float *x, const float *turn, uint32_t n, uint32_t step,
+                              uint32_t apart, float *y, uint64_t *sat)
 {
+    float a[ROPE_PAIRS], b[ROPE_PAIRS], c[ROPE_PAIRS], d[ROPE_PAIRS];
     uint32_t clamped = 0;
     for (uint32_t i = 0; i < n; i++) {
         float x0 = x[(size_t)i * step], x1 = x[(size_t)i * step + apart];
-        float c = turn[2 * i], s = turn[2 * i + 1], p = x0 * c, q = x1 * s;
-        uint32_t u = cm_bits(p - q);
-        p = x0 * s;
-        q = x1 * c;
-        uint32_t v = cm_bits(p + q);
+        a[i] = x0 * turn[2 * i];
+        b[i] = x1 * turn[2 * i + 1];
+        c[i] = x0 * turn[2 * i + 1];
+        d[i] = x1 * turn[2 * i];
+    }
+    for (uint32_t i = 0; i < n; i++)
+        a[i] = a[i] - b[i];
+    for (uint32_t i = 0; i < n; i++)
+        c[i] = c[i] + d[i];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t u = cm_bits(a[i]), v = cm_bits(c[i]);
         clamped += cm_clamped(u) + cm_clamped(v);
         y[(size_t)i * step] = cm_float(cm_fix(u));
         y[(size_t)i * step + apart] = cm_float(cm_fix(v));
@@ -209,13 +221,16 @@ static ALWAYS void rope_line(const float *x, const float *turn, uint32_t n, uint
     *sat += clamped;
 }
 
-static ISA_TARGET void rope(const float *restrict x, const float *restrict turn, uint32_t dims,
-                            bool halves, float *restrict y, uint64_t *restrict sat)
+static ISA_TARGET void rope(const float *x, const float *turn, uint32_t dims, bool halves, float *y,
+                            uint64_t *sat)
 {
-    if (halves)
-        rope_line(x, turn, dims / 2, 1, dims / 2, y, sat);
-    else
-        rope_line(x, turn, dims / 2, 2, 1, y, sat);
+    for (uint32_t i = 0; i < dims / 2; i += ROPE_PAIRS) {
+        uint32_t n = dims / 2 - i < ROPE_PAIRS ? dims / 2 - i : ROPE_PAIRS;
+        if (halves)
+            rope_pairs(x + i, turn + 2 * i, n, 1, dims / 2, y + i, sat);
+        else
+            rope_pairs(x + 2 * i, turn + 2 * i, n, 2, 1, y + 2 * i, sat);
+    }
 }
 
 #define CPU_NAME2(a) #a
