@@ -233,6 +233,7 @@ struct vk_stage {
     uint32_t n_turns;
     struct vk_buffer *state; /* per state of the graph */
     uint32_t state_rows, ctx_max;
+    bool unbound; /* writing descriptors anew failed: no step can run until it succeeds */
     struct vk_session session[SU_STAGE_SESSION_MAX];
     struct vk_dispatch *dispatch;
     uint32_t n_dispatch, cap_dispatch;

@@ -235,6 +235,7 @@ enum su_code vk_record_forget(struct vk_stage *s, struct su_err *e)
 
 enum su_code vk_record_rebind(struct vk_stage *s, struct su_err *e)
 {
+    s->unbound = true;
     enum su_code rc = vk_record_forget(s, e);
     if (rc != SU_OK)
         return rc;
@@ -244,6 +245,7 @@ enum su_code vk_record_rebind(struct vk_stage *s, struct su_err *e)
         r = make_op_sets(s);
     for (uint32_t i = 0; i < SU_STAGE_IN_FLIGHT && r == VK_SUCCESS; i++)
         r = make_flight_set(s, &s->flight[i]);
+    s->unbound = r != VK_SUCCESS;
     return r == VK_SUCCESS ? SU_OK : vk_fail(e, r, "stage", "making descriptors anew");
 }
 
@@ -411,6 +413,11 @@ enum su_code vk_record_get(struct vk_stage *s, uint32_t slot, uint32_t n_row, Vk
 {
     struct vk_flight *f = &s->flight[slot];
     uint32_t bucket = 0;
+    if (s->unbound) {
+        enum su_code rc = vk_record_rebind(s, e);
+        if (rc != SU_OK)
+            return rc;
+    }
     while ((1u << bucket) < n_row)
         bucket++;
     if (!f->cb[bucket]) {
