@@ -329,6 +329,7 @@ static void toy_build(struct model *m, const struct toy *t)
             add_weight(m, SU_F32, &(struct su_shape){1, {(uint32_t)t->rope[1] / 2}}, false, 3);
         q = add_node(m, SU_OP_ROPE, ARGS(q, f), t->rope, 8);
         k = add_node(m, SU_OP_ROPE, ARGS(k, f), t->rope, 8);
+        add_output(m, q); /* attention rounds differences of one unit in the last place away */
     }
     assert_int_equal(su_graph_add_state(m->g, "k", &kv, &sk, NULL), SU_OK);
     if (!t->one_state)
