@@ -84,9 +84,8 @@ SU_CHECK enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g,
                                     const struct su_weight_source *src, struct su_stage **out,
                                     struct su_err *e);
 void su_stage_free(struct su_stage *s);
-/* Bytes bound on the device for weights, consts and arena: at most fixed·65/64 + arena of su_layout; on vulkan, working memory comes
-   on top: 5/4 K bytes per row for the widest product with blocks. States of sessions, staging, pipelines and the driver's own memory
-   are not counted. */
+/* Bytes bound on the device for weights, consts and arena: at most fixed·65/64 + arena of su_layout. States of sessions, staging, pipelines and
+   the driver's own memory are not counted. */
 uint64_t su_stage_bound_bytes(const struct su_stage *s);
 
 /* Sessions of a stage whose graph has states: f16 rows of every state for positions 0 .. length - 1. The number goes

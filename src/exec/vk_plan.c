@@ -555,9 +555,5 @@ enum su_code vk_plan_build(struct vk_stage *s, struct su_err *e)
         rc = plan_node(s, i, e);
     for (uint32_t i = 0; i < s->n_dispatch && rc == SU_OK; i++)
         rc = check_ranges(s, &s->dispatch[i], e);
-    if (rc == SU_OK && s->n_dispatch)
-        rc = vk_plan_limit(
-            s, 0, "the working memory's bytes", s->work_bytes,
-            SU_MIN(s->vx->device.info.max_buffer_range, 4ull * s->vx->device.max_texels), e);
     return rc == SU_OK ? plan_barriers(s, e) : rc;
 }

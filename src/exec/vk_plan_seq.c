@@ -51,10 +51,10 @@ static enum su_code check_loop(const struct vk_stage *s, uint32_t node, uint64_t
 
 /* ---- working memory ------------------------------------------------------------------------- */
 
-static struct vk_ref work_ref(struct vk_stage *s, uint64_t bytes)
+static struct vk_ref work_ref(const struct vk_stage *s, uint64_t bytes)
 {
-    s->work_bytes = SU_MAX(s->work_bytes, bytes);
-    return (struct vk_ref){.bytes = 4, .pool = VK_POOL_WORK};
+    SU_ASSERT(bytes <= s->layout->work_bytes);
+    return (struct vk_ref){.offset = s->layout->work_offset, .bytes = s->layout->work_bytes};
 }
 
 /* ---- products with block-quantised weights -------------------------------------------------- */

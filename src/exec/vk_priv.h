@@ -154,8 +154,7 @@ void vk_buffer_free(struct vk_exec *vx, struct vk_buffer *b);
    -- */
 
 #define VK_POOL_STAGE 0u /* s->fixed or s->arena */
-#define VK_POOL_WORK 1u /* s->work */
-#define VK_POOL_STATE 2u /* and up: s->state[pool - VK_POOL_STATE] */
+#define VK_POOL_STATE 1u /* and up: s->state[pool - VK_POOL_STATE] */
 struct vk_ref { /* a value's bytes; bytes 0 = none */
     bool fixed;
     uint64_t offset, bytes;
@@ -224,10 +223,7 @@ struct vk_stage {
     struct vk_chain *chain;
     uint32_t n_chain;
     struct vk_buffer fixed, arena;
-    /* Quants of activations, and what attention keeps between dispatches: each node's own while it
-       runs. work_holds: 1 + the value whose quants it holds at this point of planning. */
-    struct vk_buffer work;
-    uint64_t work_bytes;
+    /* 1 + the value whose quants the working memory holds at this point of planning */
     uint32_t work_holds;
     struct vk_turns *turns;
     uint32_t n_turns;
@@ -335,7 +331,7 @@ enum su_code vk_weights_upload(struct vk_stage *s, const struct su_weight_source
 /* Elements of type d at src as 4-byte words: halves widened, floats fixed, booleans 0 or 1. */
 void vk_words_from(uint32_t *dst, const void *src, size_t n, enum su_dtype d);
 
-/* Working memory and buffers of states of a stage whose dispatches are planned. */
+/* Buffers of states of a stage whose dispatches are planned. */
 enum su_code vk_states_init(struct vk_stage *s, struct su_err *e);
 void vk_states_free(struct vk_stage *s);
 uint32_t vk_state_words(const struct su_value *v); /* of one position */

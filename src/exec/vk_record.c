@@ -24,8 +24,6 @@ struct views {
 
 static VkBuffer buffer_of(const struct vk_stage *s, const struct vk_ref *r)
 {
-    if (r->pool == VK_POOL_WORK)
-        return s->work.handle;
     if (r->pool >= VK_POOL_STATE)
         return s->state[r->pool - VK_POOL_STATE].handle;
     return r->fixed ? s->fixed.handle : s->arena.handle;

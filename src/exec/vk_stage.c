@@ -150,7 +150,7 @@ void vk_unload(struct su_stage *stage)
 uint64_t vk_bound_bytes(const struct su_stage *stage)
 {
     const struct vk_stage *s = stage->impl;
-    return s->fixed.bytes + s->arena.bytes + s->work.bytes;
+    return s->fixed.bytes + s->arena.bytes;
 }
 
 /* ---- steps --------------------------------------------------------------------------------------

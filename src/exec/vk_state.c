@@ -155,17 +155,12 @@ void vk_states_free(struct vk_stage *s)
     for (uint32_t i = 0; i < s->n_turns; i++)
         free(s->turns[i].factors);
     free(s->turns);
-    vk_buffer_free(s->vx, &s->work);
 }
 
 enum su_code vk_states_init(struct vk_stage *s, struct su_err *e)
 {
-    enum su_code rc = vk_buffer_make(s->vx, s->work_bytes,
-                                     VK_BUFFER_USAGE_STORAGE_BUFFER_BIT |
-                                         VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT,
-                                     VK_PLACE_DEVICE, "working memory", &s->work, e);
-    if (rc != SU_OK || s->graph->n_state == 0)
-        return rc;
+    if (s->graph->n_state == 0)
+        return SU_OK;
     s->state = su_try_alloc(s->graph->n_state, sizeof *s->state);
     if (!s->state)
         return su_fail(e, SU_ENOMEM, "stage", "tables of %u states", s->graph->n_state);

@@ -133,15 +133,20 @@ static uint64_t arena_of_set(struct su_plan_problem *p, uint64_t room, uint64_t 
             p->item[p->item_of[s->out[i]]].to = s->n_node + 1;
         }
     }
-    uint64_t sum = 0;
+    uint64_t sum = 0, work = 0;
     for (uint32_t i = 0; i < n; i++) {
         sum += p->item[i].bytes;
     }
-    if (sum <= room) {
-        *peak_bytes = sum;
-        return sum;
+    for (uint32_t i = 0; i < s->n_node; i++) {
+        work = SU_MAX(work, su_plan_node_work(p->g, s->node[i], p->t_max));
     }
-    return su_plan_arena_place(p->item, n, p->tmp, peak_bytes);
+    if (sum + work <= room) {
+        *peak_bytes = sum + work;
+        return sum + work;
+    }
+    uint64_t arena = su_plan_arena_place(p->item, n, p->tmp, peak_bytes);
+    *peak_bytes += work;
+    return arena + work;
 }
 
 /* Without a target (0) all of *c is exact. */

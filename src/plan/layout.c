@@ -200,6 +200,20 @@ uint64_t su_plan_value_bytes(const struct su_value *v, uint32_t t_max)
     return su_align_up(su_value_row_bytes(v) * rows, SU_PLAN_ALIGN);
 }
 
+uint64_t su_plan_node_work(const struct su_graph *g, uint32_t node, uint32_t t_max)
+{
+    const struct su_node *n = &g->node[node];
+    if (n->op != SU_OP_QMATMUL && n->op != SU_OP_QMATMUL_ID && n->op != SU_OP_ATTENTION) {
+        return 0;
+    }
+    const struct su_value *a = &g->value[n->arg[0]];
+    uint64_t rows = a->domain == SU_FIXED ? 1 : t_max;
+    /* A byte and a 32nd of eight per quant; heads x (maximum, sum). */
+    uint64_t row = n->op == SU_OP_ATTENTION ? 8ull * (uint32_t)n->attr[0]
+                                            : su_shape_elements(&a->shape) / 32 * 40;
+    return su_align_up(row * rows, SU_PLAN_ALIGN);
+}
+
 bool su_plan_value_outside(const struct su_graph *g, uint32_t value)
 {
     const struct su_value *v = &g->value[value];
@@ -342,7 +356,11 @@ enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t 
         goto out;
     }
     uint64_t peak;
-    l->arena_bytes = su_plan_arena_place(w.item, w.n_item, w.tmp, &peak);
+    l->work_offset = su_plan_arena_place(w.item, w.n_item, w.tmp, &peak);
+    for (uint32_t i = 0; i < g->n_node; i++) {
+        l->work_bytes = SU_MAX(l->work_bytes, su_plan_node_work(g, i, t_max));
+    }
+    l->arena_bytes = l->work_offset + l->work_bytes;
     for (uint32_t i = 0; i < g->n_value; i++) {
         if (w.item_of[i] != UINT32_MAX) {
             l->offset[i] = w.item[w.item_of[i]].offset;

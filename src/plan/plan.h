@@ -19,13 +19,16 @@
    dispatch, sized for t_max rows, 256-byte slots, reused as soon as the last reader is past (a
    value and the results of the node that reads it never overlap, except a RESHAPE, which shares
    its argument's bytes unless that is a weight or const). Graph inputs live from the start, graph
-   outputs to the end. A backend may use less, never more. */
+   outputs to the end. At the arena's end lies working memory for one node at a time: the quants of
+   a product with blocks take 5/4 bytes per element of its first argument, attention takes 8 bytes
+   per row and head. A backend may use less, never more. */
 struct su_layout {
     uint32_t n_value;
     uint64_t *offset; /* per value: in its region; SU_LAYOUT_NONE: a state, appended to or not */
     uint64_t *bytes; /* per value: bytes reserved */
     bool *fixed; /* per value: in the fixed region */
     uint64_t fixed_bytes, arena_bytes;
+    uint64_t work_offset, work_bytes; /* in the arena */
     uint64_t session_bytes; /* all states at ctx positions: 2 B per element, 256 B per state */
 };
 /* Assumes a checked graph, 1 <= t_max <= SU_ROWS_MAX. On success *out is owned by the caller

@@ -29,6 +29,8 @@ SU_CHECK enum su_code su_plan_state_bytes(const struct su_shape *s, uint32_t ctx
                                           struct su_err *e);
 /* Bytes of a value in the arena for t_max rows; at most 2^49. */
 uint64_t su_plan_value_bytes(const struct su_value *v, uint32_t t_max);
+/* Bytes of working memory that a node needs while it runs, for t_max rows; at most 2^49. */
+uint64_t su_plan_node_work(const struct su_graph *g, uint32_t node, uint32_t t_max);
 /* True for a value that has no place in the arena: weight, const, state, or a state after an
    append. */
 bool su_plan_value_outside(const struct su_graph *g, uint32_t value);

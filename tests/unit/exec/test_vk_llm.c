@@ -111,6 +111,10 @@ static void pair_init(struct pair *p, struct su_exec *x, struct su_graph *g, uin
     p->c = vk_case_of(g, n_row, seed, mild);
     struct su_weight_source src = {p->c, read_weight};
     ok(su_stage_load(x, g, t_max, &src, &p->stage, &e), &e);
+    struct su_layout *l = NULL;
+    ok(su_layout_build(g, t_max, 1, &l, &e), &e);
+    assert_true(su_stage_bound_bytes(p->stage) <= l->fixed_bytes / 64 * 65 + l->arena_bytes);
+    su_layout_free(l);
 }
 
 static void pair_fini(struct pair *p)

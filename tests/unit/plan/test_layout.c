@@ -135,6 +135,8 @@ static void test_fixed_region(void **state)
     assert_int_equal(l->bytes[b], 256);
     assert_int_equal(l->fixed_bytes, 768 + 256 + 256);
     assert_int_equal(l->bytes[x], 1536); /* 10 rows of 132 bytes */
+    assert_int_equal(l->work_bytes, 1024); /* 10 rows of 64 + 2 * 8 bytes */
+    assert_int_equal(l->work_offset + l->work_bytes, l->arena_bytes);
     su_layout_free(l);
     su_layout_free(NULL);
     su_graph_free(g);
