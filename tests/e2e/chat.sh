@@ -82,5 +82,10 @@ refuse 2 "no such command" chat <<<"/nonsense"
 refuse 8 "context /reset --ctx" chat --ctx 8 <<<"Hello"
 refuse 2 "--temperature" chat --temperature hot </dev/null
 refuse 2 "mnist language model" "$SPLITUP" chat mnist
+LC_ALL=C sed 's/tokenizer\.chat_template/tokenizer.chat_templat_/' "$model" >"$tmp/bare.gguf"
+refuse 3 "bare cannot chat template" "$SPLITUP" chat "$tmp/bare.gguf"
+LC_ALL=C sed 's/im_start/im_begin/g' "$model" >"$tmp/other.gguf"
+refuse 10 "other cannot chat ChatML" "$SPLITUP" chat "$tmp/other.gguf"
+rm -f "$tmp"/*.gguf
 check "nothing to say" [ -z "$(chat </dev/null 2>&1)" ]
 done_ok
