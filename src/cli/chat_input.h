@@ -20,9 +20,9 @@ struct cli_chat_reader {
     uint8_t bytes[4096];
     size_t at, end; /* of bytes, those not yet taken */
 };
-/* Reads one message: a line, lines joined by a backslash at their end, or all between two """. A last
-   message needs no newline and no closing """. SU_ELIMIT: more than CLI_CHAT_INPUT_MAX; SU_EINVAL: a
-   zero byte; SU_ENOMEM (of these the line is read to its end); errors of reading. */
+/* Reads one message: a line, lines joined by a backslash at their end, or all between two """. A
+   last message needs no newline and no closing """. SU_ELIMIT: more than CLI_CHAT_INPUT_MAX;
+   SU_EINVAL: a zero byte; SU_ENOMEM (of these the line is read to its end); errors of reading. */
 SU_CHECK enum su_code cli_chat_read(struct cli_chat_reader *r, struct su_buf *text,
                                     enum cli_chat_input *what, struct su_err *e);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* What run, chat and perplexity share: the options of a language model, its engine, and an answer that
-   streams. Everything here assumes a verb with the options --ctx, --batch, --target-vram, --backend,
-   --device and --threads. */
+/* What run, chat and perplexity share: the options of a language model, its engine, and an answer
+   that streams. Everything here assumes a verb with the options --ctx, --batch, --target-vram,
+   --backend, --device and --threads. */
 #ifndef SU_CLI_LLM_COMMON_H
 #define SU_CLI_LLM_COMMON_H
 
@@ -18,8 +18,8 @@ struct cli_llm {
     uint64_t target;
     uint32_t ctx;
 };
-/* SU_EUSAGE for a model that is no language model or has no weights; else its tokenizer and --ctx are
-   taken in: cheap, so that wrong options are told before weights are loaded. */
+/* SU_EUSAGE for a model that is no language model or has no weights; else its tokenizer and --ctx
+   are taken in: cheap, so that wrong options are told before weights are loaded. */
 SU_CHECK enum su_code cli_llm_prepare(struct cli_llm *l, struct su_err *e);
 /* Plans, opens the device and loads the weights. */
 SU_CHECK enum su_code cli_llm_open(struct cli_llm *l, struct su_err *e);
@@ -48,8 +48,8 @@ struct cli_answer {
     uint8_t output_sha256[SU_SHA256_BYTES]; /* unless cancelled */
 };
 /* Generates behind what the session holds (held, n_held) into a zero-initialised *a, which is to be
-   released with cli_answer_fini whatever is returned. SIGINT ends the answer and is no failure here.
-   Errors of su_engine_generate, and cli_flush. */
+   released with cli_answer_fini whatever is returned. SIGINT ends the answer and is no failure
+   here. Errors of su_engine_generate, and cli_flush. */
 SU_CHECK enum su_code cli_answer_get(struct cli_answer *a, const struct cli_llm *l,
                                      uint32_t session, const struct su_sampling *s,
                                      const uint32_t *held, uint32_t n_held, const uint32_t *prompt,
