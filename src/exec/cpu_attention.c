@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Attention (N8) of the cpu backend. Queries of neighbouring rows of one session and of the heads that share keys walk the keys together;
-   each keeps its own bounds. Units of work are dealt out to the threads. */
+/* Attention (N8) of the cpu backend. Queries of neighbouring rows of one session and of the
+   heads that share keys walk the keys together; each keeps its own bounds. Units of work are
+   dealt out to the threads. */
 #include "cpu_seq.h"
 
 #include <string.h>
@@ -146,7 +147,8 @@ static void walk_run(struct walk *w, uint64_t *sat)
                      y + ((size_t)w->row[j] * a->heads + w->head[j]) * a->dim, sat);
 }
 
-/* A tile of rows and one head of keys: runs of rows of one session, as many queries at a time as walk together. */
+/* A tile of rows and one head of keys: runs of rows of one session, as many queries at a time as
+   walk together. */
 static void unit_run(struct walk *w, uint32_t tile, uint64_t *sat)
 {
     const struct attention *a = w->a;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* cpu_llm: the kernels of sequence models, once per instruction set. Lanes always run over independent results (rows of a weight,
-   positions, dims of a head), so the width of a vector never enters a result. */
+/* cpu_llm: the kernels of sequence models, once per instruction set. Lanes always run over
+   independent results (rows of a weight, positions, dims of a head), so the width of a vector
+   never enters a result. */
 #ifndef SU_CPU_LLM_H
 #define SU_CPU_LLM_H
 
@@ -12,12 +13,14 @@
 #define CPU_TILE_MAX 8u /* most rows of activations that meet a group at a time */
 #define CPU_QUERIES 16u /* most queries that walk the same keys together */
 
-/* How a group of rows of one block type lies in memory, as many bytes as its rows have in a file. Per block: 16 halves d, 16 halves e
-   where the type has offsets, then its own scales by byte, each byte 16 rows wide. Per run of 32 elements (`head` bytes
-   of the above before the first): `high` bytes of planes, `low` bytes of quants.
-   Quants of 4 bits and more: 4 vectors of 64 bytes, byte 4 · row + j of vector v holds element 4 v + j in its low nibble and element 16 +
-   4 v + j in its high one. With w(0 .. 7) for the 8 vectors of elements 4 w + j so made, 5-bit types keep bit 4 of vector
-   w in bit w of one plane of 64 bytes, Q6_K bits 4 and 5 in bits 2 (w mod 4) of plane w / 4. Q8_0: 8 vectors of signed bytes. */
+/* How a group of rows of one block type lies in memory, as many bytes as its rows have in a
+   file. Per block: 16 halves d, 16 halves e where the type has offsets, then its own scales by
+   byte, each byte 16 rows wide. Per run of 32 elements (`head` bytes of the above before the
+   first): `high` bytes of planes, `low` bytes of quants. Quants of 4 bits and more: 4 vectors of
+   64 bytes, byte 4 · row + j of vector v holds element 4 v + j in its low nibble and element 16
+   + 4 v + j in its high one. With w(0 .. 7) for the 8 vectors of elements 4 w + j so made, 5-bit
+   types keep bit 4 of vector w in bit w of one plane of 64 bytes, Q6_K bits 4 and 5 in bits 2 (w
+   mod 4) of plane w / 4. Q8_0: 8 vectors of signed bytes. */
 struct cpu_qlayout {
     uint32_t runs; /* per block */
     uint32_t head, scales; /* bytes before the runs; where in them the type's own scales begin */
@@ -26,8 +29,9 @@ struct cpu_qlayout {
     bool offset;
 };
 
-/* Rows of activations as quants: run r of row i of a tile of n rows at q + (r · n + i) · 32, its scale at d[r · n + i]; sums at s + (r · n + i) · 4:
-   all 32, the first 16, the last 16, and the first as the bits of a float. */
+/* Rows of activations as quants: run r of row i of a tile of n rows at q + (r · n + i) · 32, its
+   scale at d[r · n + i]; sums at s + (r · n + i) · 4: all 32, the first 16, the last 16, and the
+   first as the bits of a float. */
 struct cpu_qtile {
     const uint8_t *w; /* one group */
     uint32_t runs, rows; /* runs of a row; rows of activations: 1, 2, 4 or 8 */
@@ -43,10 +47,13 @@ struct cpu_scores {
     const float *q; /* [n][dim] */
     uint32_t n, dim;
     const uint16_t *
-        key; /* of a segment, blocks of 16 positions: element i of position p at p / 16 * key_block + i * 16 + p mod 16 */
+        /* of a segment, blocks of 16 positions: element i of position p at p / 16 * key_block +
+           i * 16 + p mod 16 */
+        key;
     size_t key_block;
     uint32_t first,
-        last; /* positions of the segment to look at; first a multiple of 16, last counts up to one */
+        /* positions of the segment to look at; first a multiple of 16, last counts up to one */
+        last;
     float scale, cap;
     float *score; /* [n][256] */
 };
@@ -59,25 +66,27 @@ struct cpu_llm_kernels {
                      int32_t *s);
     void (*dot)(enum su_dtype type, struct cpu_qtile *t);
     void (*scores)(const struct cpu_scores *s);
-    /* e[i] = exp(score[i] - *m) rounded to 13 bits, *m the greatest, for i in [from, to), not empty; +0 for the others of 256. Returns the N6
-       sum of e. */
+    /* e[i] = exp(score[i] - *m) rounded to 13 bits, *m the greatest, for i in [from, to), which is
+       not empty; +0 for the others of 256. Returns the N6 sum of e. */
     float (*weigh)(const float *score, uint32_t from, uint32_t to, float *m, float *e);
     /* o[i] = o[i] * a + part[i] * b */
     void (*merge)(float *o, float a, const float *part, float b, uint32_t n);
     void (*scaled)(const float *o, float r, uint32_t n, float *y,
                    uint64_t *sat); /* y = o * r, fixed */
-    /* o[j · o_row + i] = sum over p in [0, count) in order of e[j · 256 + p] · value[p · value_row + i], for n queries and dim elements,
-       rounded up to whole vectors of 16. */
+    /* o[j · o_row + i] = the sum of e[j · 256 + p] · value[p · value_row + i] over p in [0, count) in
+       order, for n queries and dim elements, rounded up to whole vectors of 16. */
     void (*values)(const float *e, uint32_t n, const uint16_t *value, size_t value_row,
                    uint32_t count, uint32_t dim, float *o, size_t o_row);
     void (*to_half)(const float *x, size_t n, uint16_t *y); /* N8 */
     void (*round_half)(const float *x, size_t n, float *y); /* the value of the half */
-    /* The first dims of one line, paired by halves or with their neighbours; turn: cos and sin of each pair. */
+    /* The first dims of one line, paired by halves or with their neighbours; turn: cos and sin
+       of each pair. */
     void (*rope)(const float *x, const float *turn, uint32_t dims, bool halves, float *y,
                  uint64_t *sat);
 };
 extern const struct cpu_llm_kernels cpu_llm_plain, cpu_llm_avx2, cpu_llm_avx512;
-/* Those of the instruction set that was picked, or of the next one below that this processor has in full. */
+/* Those of the instruction set that was picked, or of the next one below that this processor has
+   in full. */
 const struct cpu_llm_kernels *cpu_llm_pick(const char *kernels_name);
 
 const struct cpu_qlayout *cpu_qlayout(enum su_dtype type);

@@ -66,8 +66,9 @@ static ALWAYS void quants_load(enum su_dtype type, const uint8_t *high, const ui
     }
 }
 
-/* Sums of pairs stay within 16 bits for as many vectors as the largest quant allows: 15, 31, 63 times 127, twice a pair. Signed bytes go
-   in as magnitudes, their signs to the other side: 128 · 127 · 2 < 2^15. */
+/* Sums of pairs stay within 16 bits for as many vectors as the largest quant allows: 15, 31, 63
+   times 127, twice a pair. Signed bytes go in as magnitudes, their signs to the other side: 128
+   · 127 · 2 < 2^15. */
 static ALWAYS ivec quants_dot(enum su_dtype type, const struct quants *w, int from, int to,
                               const int8_t *q)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Kernels of sequence models in C that any compiler turns into vector code of the instruction set every processor of a kind has. */
+/* Kernels of sequence models in C that any compiler turns into vector code of the instruction
+   set every processor of a kind has. */
 #include "cpu_llm.h"
 
 #include <string.h>
@@ -95,7 +96,8 @@ static ALWAYS void quants_load(enum su_dtype type, const uint8_t *high, const ui
     }
 }
 
-/* Products are summed in 16 bits as long as the largest quant allows: 15, 31, 63 or 128 times 127. */
+/* Products are summed in 16 bits as long as the largest quant allows: 15, 31, 63 or 128 times
+   127. */
 static ALWAYS ivec quants_dot(enum su_dtype type, const struct quants *w, int from, int to,
                               const int8_t *q)
 {

@@ -10,7 +10,7 @@
 #define BLOCK_MAX 256u
 #define K_SCALES 12u /* bytes of 6-bit scales and minima of a Q4_K or Q5_K block */
 
-/* ---- layout ------------------------------------------------------------------------------------------------- */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 static const struct cpu_qlayout layouts[SU_DTYPE_COUNT] = {
     [SU_Q4_0] = {1, 32, 0, 0, 256, 8, false},
@@ -164,7 +164,7 @@ void cpu_qunpack(enum su_dtype type, const uint8_t *group, uint64_t b, uint32_t 
         unpack_run(l, row, run, run + l->high, out->q + r * CPU_RUN);
 }
 
-/* ---- load --------------------------------------------------------------------------------------------------- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 struct pack_job {
     enum su_dtype type;
@@ -179,7 +179,8 @@ static void pack_one(void *ctx, size_t i)
     cpu_qpack(j->type, j->depth, j->from + i * j->group_bytes, j->to + i * j->group_bytes);
 }
 
-/* One matrix of n rows: whole groups repacked, the rows left over as they are. Both as many bytes as the file has. */
+/* One matrix of n rows: whole groups repacked, the rows left over as they are. Both as many
+   bytes as the file has. */
 static enum su_code load_matrix(const struct su_weight_source *src, uint32_t weight,
                                 struct pack_job *j, uint64_t n, uint64_t at, uint8_t *piece,
                                 size_t piece_groups, struct su_jobs *jobs, struct su_err *e)
@@ -236,7 +237,7 @@ enum su_code cpu_qweight_load(const struct su_graph *g, const struct su_weight_s
     return SU_OK;
 }
 
-/* ---- embedding ---------------------------------------------------------------------------------------------- */
+/* ---- embedding ------------------------------------------------------------------------------- */
 
 /* Block b of row `row` of a matrix of n rows. */
 static void block_at(enum su_dtype type, const uint8_t *w, uint64_t n, uint64_t depth, uint64_t row,
@@ -283,7 +284,7 @@ void cpu_op_embed_blocks(struct cpu_run *r, uint32_t node)
     }
 }
 
-/* ---- products ----------------------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 /* All rows of activations of one product, in the order of their matrices, cut into tiles. */
 struct product {

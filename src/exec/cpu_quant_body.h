@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Products with block-quantised weights (N4, N5), for one instruction set. cpu_llm_<isa>.c includes this after it has defined
-     vec, ivec, VEC_LANES              floats and 32-bit integers, one lane per row of a weight: 16 or fewer at a time
+/* Products with block-quantised weights (N4, N5), for one instruction set. cpu_llm_<isa>.c includes
+   this after it has defined
+     vec, ivec, VEC_LANES              floats and 32-bit integers, a lane per row of a weight
      BYTES_U, BYTES_S, HALVES          VEC_LANES bytes as ivec, halves as vec
      struct quants, quants_load        the 8 vectors of one run of a group (cpu_llm.h)
-     quants_dot(type, w, from, to, q)  sums of w . q over vectors [from, to), less nothing but QUANTS_CENTRE_8 in Q8_0
-     ALWAYS, ISA_TARGET, UNROLL, TILE_ROWS */
+     quants_dot(type, w, from, to, q)  sums of w . q over vectors [from, to), not yet centred
+     QUANTS_CENTRE_8                   by how much quants_load raises Q8_0
+     INLINE, ALWAYS, ISA_TARGET, FMA_TARGET, UNROLL, TILE_ROWS */
 
 static ISA_TARGET void quantise(const float *x, uint32_t runs, uint32_t rows, uint32_t i, int8_t *q,
                                 float *d, int32_t *s)
@@ -44,7 +46,8 @@ static ISA_TARGET void quantise(const float *x, uint32_t runs, uint32_t rows, ui
     }
 }
 
-/* Scale and minimum of run r of a Q4_K or Q5_K block; s: 12 bytes, each for 16 rows (layout of the bytes: graph/blocks.c). */
+/* Scale and minimum of run r of a Q4_K or Q5_K block; s: 12 bytes, each for 16 rows (layout of
+   the bytes: graph/blocks.c). */
 static ALWAYS void k_scales(const uint8_t *s, uint32_t r, vec *scale, vec *min)
 {
     ivec a, b;

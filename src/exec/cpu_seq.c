@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Sequence models on the cpu backend: what a stage keeps for them, sessions, rope, states and routing. */
+/* Sequence models on the cpu backend: what a stage keeps for them, sessions, rope, states and
+   routing. */
 #include "cpu_seq.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 #define STATE_SLACK 64u /* elements that attention may read beyond a state */
 
-/* ---- load --------------------------------------------------------------------------------------------------- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 static bool is_sequence(const struct su_graph *g, const struct su_node *n)
 {
@@ -195,7 +196,7 @@ void cpu_llm_begin(struct cpu_run *r)
         m->turns[i].made = false;
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------------------- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 void cpu_session_free(struct su_stage *s, uint32_t session)
 {
@@ -228,7 +229,7 @@ enum su_code cpu_session_new(struct su_stage *s, uint32_t session, uint32_t ctx,
     return SU_OK;
 }
 
-/* ---- rope --------------------------------------------------------------------------------------------------- */
+/* ---- rope ------------------------------------------------------------------------------------ */
 
 struct turns_job {
     const struct cpu_run *run;
@@ -291,7 +292,7 @@ void cpu_op_rope_prepare(struct cpu_run *r, uint32_t node)
         make_turns(r, t);
 }
 
-/* ---- states ------------------------------------------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 void cpu_op_append(struct cpu_run *r, uint32_t node)
 {
@@ -317,7 +318,7 @@ void cpu_op_append(struct cpu_run *r, uint32_t node)
     }
 }
 
-/* ---- experts ------------------------------------------------------------------------------------------------ */
+/* ---- experts --------------------------------------------------------------------------------- */
 
 static float tree(float lane[32])
 {
@@ -333,7 +334,8 @@ static float fixed(struct cpu_run *r, float x)
     return cm_float(cm_fix(cm_bits(x)));
 }
 
-/* Softmax over all logits, then the `used` greatest, lower ids first among equals (their order is that of insertion). */
+/* Softmax over all logits, then the `used` greatest, lower ids first among equals (their order
+   is that of insertion). */
 static void route_row(struct cpu_run *r, const float *x, uint32_t n, uint32_t used,
                       bool renormalise, float *p, uint32_t *id)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* cpu_seq: what a stage of the cpu backend keeps for sequence models. Such a stage runs a dispatch as one chunk, node by node: rows of one
-   session meet in their states. */
+/* cpu_seq: what a stage of the cpu backend keeps for sequence models. Such a stage runs a
+   dispatch as one chunk, node by node: rows of one session meet in their states. */
 #ifndef SU_CPU_SEQ_H
 #define SU_CPU_SEQ_H
 
@@ -26,7 +26,9 @@ struct cpu_turns {
 };
 struct cpu_session {
     uint16_t **
-        state; /* per state: blocked, [position / 16][element][position mod 16]; else [position][element] */
+        /* per state: blocked, [position / 16][element][position mod 16]; else
+           [position][element] */
+        state;
 };
 
 struct cpu_llm {
@@ -43,7 +45,8 @@ struct cpu_llm {
     struct cpu_turns *turns;
     uint32_t n_turns, *turns_of; /* per node */
     bool *
-        blocked; /* per state: only ever read as keys, which attention takes 16 positions at a time */
+        /* per state: only ever read as keys, which attention takes 16 positions at a time */
+        blocked;
     uint32_t *state_of; /* per value that is a state, or one appended to */
     float *scratch; /* per thread, for attention */
     size_t scratch_floats;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Attention (N8), halves and rope for one instruction set; included after cpu_quant_body.h. MADD(acc, v, x) adds v times the scalar x, fused or
-   not: every product here is exact. Only `scores` and `values`, and what is inlined into them, may use it (FMA_TARGET). */
+/* Attention (N8), halves and rope for one instruction set; included after cpu_quant_body.h.
+   MADD(acc, v, x) adds v times the scalar x, fused or not: every product here is exact. Only
+   `scores` and `values`, and what is inlined into them, may use it (FMA_TARGET). */
 
 #define ROPE_PAIRS 64u
 #define PARTS (CPU_GROUP / VEC_LANES) /* vectors of 16 positions */
@@ -194,8 +195,8 @@ static void round_half(const float *x, size_t n, float *y)
     }
 }
 
-/* Products first, sums in a loop of their own: where a loop alternates x * y - z and x * y + z, GCC makes vfmaddsub of them, whatever
-   -ffp-contract says. */
+/* Products first, sums in a loop of their own: where a loop alternates x * y - z and x * y + z,
+   GCC makes vfmaddsub of them, whatever -ffp-contract says. */
 static ALWAYS void rope_pairs(const float *x, const float *turn, uint32_t n, uint32_t step,
                               uint32_t apart, float *y, uint64_t *sat)
 {

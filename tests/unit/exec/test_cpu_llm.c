@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Sequence models on the cpu backend, in every instruction set and with one to three threads, give the bits of the reference backend: products with
-   every block type, experts, embeddings, rope, states and attention, with rows of several sessions in any mix. */
+/* Sequence models on the cpu backend, in every instruction set and with one to three threads,
+   give the bits of the reference backend: products with every block type, experts, embeddings,
+   rope, states and attention, with rows of several sessions in any mix. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static struct lane {
              {"avx512", 3, NULL}};
 #define LANES SU_ARRAY_LEN(lanes)
 
-/* ---- graphs ------------------------------------------------------------------------------------------------- */
+/* ---- graphs ---------------------------------------------------------------------------------- */
 
 struct model {
     struct su_graph *g;
@@ -167,7 +168,7 @@ static void model_run(const struct model *m, const struct su_row *row, uint32_t 
     su_step_result_fini(&want);
 }
 
-/* ---- products ----------------------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 static void product_case(enum su_dtype type, uint32_t n, uint32_t k, uint32_t t, uint32_t turn)
 {
@@ -297,7 +298,7 @@ static void test_embeddings(void **state)
         }
 }
 
-/* ---- transformers ------------------------------------------------------------------------------------------- */
+/* ---- transformers ---------------------------------------------------------------------------- */
 
 struct toy {
     enum su_dtype type;
@@ -414,7 +415,7 @@ static void test_toys(void **state)
     }
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static enum su_code read_broken(void *ctx, uint32_t weight, uint64_t offset, void *dst, size_t n,
                                 struct su_err *e)
