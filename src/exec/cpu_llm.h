@@ -73,8 +73,8 @@ struct cpu_llm_kernels {
     void (*merge)(float *o, float a, const float *part, float b, uint32_t n);
     void (*scaled)(const float *o, float r, uint32_t n, float *y,
                    uint64_t *sat); /* y = o * r, fixed */
-    /* o[j · o_row + i] = the sum of e[j · 256 + p] · value[p · value_row + i] over p in [0, count) in
-       order, for n queries and dim elements, rounded up to whole vectors of 16. */
+    /* o[j · o_row + i] = the sum of e[j · 256 + p] · value[p · value_row + i] over p in [0, count)
+       in order, for n queries and dim elements, rounded up to whole vectors of 16. */
     void (*values)(const float *e, uint32_t n, const uint16_t *value, size_t value_row,
                    uint32_t count, uint32_t dim, float *o, size_t o_row);
     void (*to_half)(const float *x, size_t n, uint16_t *y); /* N8 */
