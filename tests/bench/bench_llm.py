@@ -11,12 +11,12 @@ SHA-256, and are loaded with ctypes. The model is SmolLM2-135M-Instruct Q4_1
 (tests/data/fetch_smollm2.py), the prompt the start of tests/data/pride.txt; both programs are given
 the same tokens, write the same ones and hold the same context.
 
-A round is SplitUp, llama.cpp, memory, each in a process of its own, so that none works beside
-it; rounds alternate, and each ratio is the median of the rounds' ratios. Prefill is prompt tokens
-over the time until the logits of the last one (SplitUp: until the first token is chosen). Decode is
-the tokens behind the first over their time; llama.cpp is handed SplitUp's tokens and so chooses none.
-SplitUp is timed from a fresh process. llama.cpp is timed twice: its first pass, and again as its own
-benchmark does, warm. Ratios are to the warm pass, the harder of the two.
+A round is SplitUp, llama.cpp, memory, each in a process of its own, so that none works beside it;
+rounds alternate, and each ratio is the median of the rounds' ratios. Prefill is prompt tokens over
+the time until the logits of the last one (SplitUp: until the first token is chosen). Decode is the
+tokens behind the first over their time; llama.cpp is handed SplitUp's tokens and chooses none.
+SplitUp is timed from a fresh process. llama.cpp is timed twice: its first pass, and again warm, as
+its own benchmark does. Ratios are to the warm pass, the harder of the two.
 
 Memory: the bytes of all weights and half-precision keys and values that one token reads, over the
 time of as many threads to read as many bytes with memchr, from 1 GiB and from a block of the
@@ -24,7 +24,7 @@ weights' size, which a large last-level cache may hold. The share is SplitUp's b
 the faster of the two.
 
 --backend vulkan uses the first Vulkan device of llama.cpp's list, which is to be SplitUp's as well:
-set VK_DRIVER_FILES where there are several. On a software device LP_NUM_THREADS is set to --threads.
+set VK_DRIVER_FILES where there are several. A software device gets LP_NUM_THREADS from --threads.
 
 Figures mean something on a machine with nothing else to do: threads that wait for each other by
 spinning, as llama.cpp's do, lose most of their speed when they are not all running, and a load
