@@ -528,17 +528,21 @@ static void limits(void **state)
     pair_fini(&p);
 }
 
+/* The layer is unloaded before the leak check runs, which then takes what it keeps for lost. */
+void __lsan_disable(void) __attribute__((weak));
+void __lsan_enable(void) __attribute__((weak));
+
 static void validation(void **state)
 {
     (void)state;
+    if (__lsan_disable)
+        __lsan_disable();
     static const struct toy toy = {SU_Q4_K, 4, 2, 8, 0, 0.0f, true};
     struct su_exec *x = NULL;
     struct su_err e = {0};
     struct su_exec_opts o = {.backend = SU_BACKEND_VULKAN, .validation = true};
-    if (su_exec_open(&o, &x, &e) != SU_OK) {
-        print_message("%s\n", e.msg);
-        skip();
-    }
+    if (su_exec_open(&o, &x, &e) != SU_OK)
+        fail_msg("%s: %s", e.at, e.msg);
     struct pair p;
     struct su_row row[30];
     pair_init(&p, x, toy_graph(&toy), 60, 30, 5, true);
@@ -554,6 +558,8 @@ static void validation(void **state)
     pair_fini(&p);
     if (su_exec_close(x, &e) != SU_OK)
         fail_msg("%s", e.msg);
+    if (__lsan_enable)
+        __lsan_enable();
 }
 
 static void pipelines(void **state)
