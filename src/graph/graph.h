@@ -108,7 +108,8 @@ uint64_t su_shape_elements(const struct su_shape *s); /* product of dims; assume
 bool su_shape_equal(const struct su_shape *a, const struct su_shape *b);
 /* "[16,28,28]" into out[cap]; returns out. */
 const char *su_shape_format(const struct su_shape *s, char *out, size_t cap);
-/* Bytes of a tensor of this type and shape as stored in files: rows of blocks, no padding.
+/* Bytes of a tensor of this type and shape as stored in files: rows of blocks, no padding; 0 when an
+   axis is empty.
    SU_ETYPE when the last axis is not a whole number of blocks, SU_EOVERFLOW. */
 SU_CHECK enum su_code su_tensor_bytes(enum su_dtype d, const struct su_shape *s, uint64_t *bytes,
                                       struct su_err *e);

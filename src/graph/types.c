@@ -131,6 +131,11 @@ enum su_code su_tensor_bytes(enum su_dtype d, const struct su_shape *s, uint64_t
                            " along the last axis, which shape %s does not fill evenly",
                            info->name, info->block_elements, su_shape_format(s, text, sizeof text));
     }
+    for (uint32_t i = 0; i < s->rank; i++)
+        if (s->dim[i] == 0) { /* an empty tensor of a file, however long its other axes */
+            *bytes = 0;
+            return SU_OK;
+        }
     if (!su_shape_count(s, UINT64_MAX, &n) ||
         !su_mul_u64(n / info->block_elements, info->block_bytes, bytes))
         return su_fail(e, SU_EOVERFLOW, NULL, "a tensor of %s and shape %s exceeds 2^64 bytes",
