@@ -209,7 +209,7 @@ static void products(void **state)
     (void)state;
     static const uint32_t rows[] = {1, 3, 17};
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++) {
         uint32_t block = su_dtype_block_elements(block_type[i]);
         for (size_t t = 0; t < SU_ARRAY_LEN(rows); t++) {
@@ -226,7 +226,7 @@ static void odd_scales(void **state)
     (void)state;
     static const uint16_t odd[] = {0x0001, 0x83ff, 0x7c00, 0xfc00, 0x7e01, 0xfe01, 0x8000, 0x03ff};
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++) {
         struct su_graph *g = su_graph_new();
         struct pair p;
@@ -255,7 +255,7 @@ static void embeddings(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++) {
         struct su_graph *g = su_graph_new();
         struct pair p;
@@ -327,7 +327,7 @@ static void chunks(void **state)
                                      {SU_Q4_0, 3, 1, 7, 0, 0.0f, false}};
     static const uint32_t chunk[] = {256, 1, 77, 8, 130, 1, 1, 60};
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     for (size_t i = 0; i < SU_ARRAY_LEN(toy); i++) {
         struct pair p;
         struct su_row row[256];
@@ -349,7 +349,7 @@ static void sessions(void **state)
     (void)state;
     static const struct toy toy = {SU_Q5_1, 4, 2, 8, 0, 0.0f, true};
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct pair p;
     struct su_row row[60];
     pair_init(&p, device, toy_graph(&toy), 120, 60, 3, true);
@@ -382,7 +382,7 @@ static void series(void **state)
     (void)state;
     static const struct toy toy = {SU_Q8_0, 2, 1, 640, 0, 0.0f, true};
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct vk_exec *vx = device->impl;
     bool limited = vx->device.loop_limited;
     vx->device.loop_limited = true;
@@ -404,7 +404,7 @@ static void ropes(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct su_graph *g = su_graph_new();
     struct pair p;
     struct su_row row[40];
@@ -443,7 +443,7 @@ static void computed_factors(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct su_graph *g = su_graph_new();
     struct su_stage *s = NULL;
     struct su_err e = {0};
@@ -461,7 +461,7 @@ static void experts(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     for (uint32_t i = 0; i < 8; i++) {
         struct su_graph *g = su_graph_new();
         struct pair p;
@@ -493,7 +493,7 @@ static void ties(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct su_graph *g = su_graph_new();
     struct pair p;
     struct su_row row[1] = {{0}};
@@ -515,7 +515,7 @@ static void limits(void **state)
     (void)state;
     static const struct toy toy = {SU_Q8_0, 64, 64, 64, 0, 0.0f, true};
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct pair p;
     struct su_err e = {0};
     struct su_row row[1] = {{.emit = true}};
@@ -566,7 +566,7 @@ static void pipelines(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     print_message("%u pipelines\n", su_exec_pipelines(device));
     assert_true(su_exec_pipelines(device) + VK_FUSED_MAX <= SU_PIPELINES_MAX);
 }

@@ -84,7 +84,7 @@ static struct su_graph *graph_of(const struct one *o)
 static void check(const struct one *o, uint32_t rows, uint32_t batch)
 {
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct su_random_case *c = vk_case_of(graph_of(o), rows, 77, o->mild);
     const char *bad = vk_case_check(device, c, batch);
     su_random_case_free(c);
@@ -316,7 +316,7 @@ static void times_every_op(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     const uint32_t seeds[] = {4, 9, 30};
     for (size_t i = 0; i < SU_ARRAY_LEN(seeds); i++) {
         struct su_random_case *c =
@@ -356,7 +356,7 @@ static void refusals(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     refuse(&(struct one){SU_OP_NEG, 1, {SHAPE(1u << 20)}, {SU_F32}, .weight = 0}, SU_ROWS_MAX, NULL,
            SU_EUNSUPPORTED, "elements");
     refuse(&(struct one){SU_OP_CONV2D,
@@ -426,7 +426,7 @@ static void several_threads(void **state)
 {
     (void)state;
     if (!device)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     pthread_t t[4];
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&t[i], NULL, work, i < 2 ? device : NULL), 0);
@@ -440,14 +440,10 @@ static void several_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(long_products),
-        cmocka_unit_test(products),
-        cmocka_unit_test(long_reductions),
-        cmocka_unit_test(movement),
-        cmocka_unit_test(times_every_op),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(lacks_only_sampling),
-        cmocka_unit_test(several_threads),
+        cmocka_unit_test(long_products),       cmocka_unit_test(products),
+        cmocka_unit_test(long_reductions),     cmocka_unit_test(movement),
+        cmocka_unit_test(times_every_op),      cmocka_unit_test(refusals),
+        cmocka_unit_test(lacks_only_sampling), cmocka_unit_test(several_threads),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

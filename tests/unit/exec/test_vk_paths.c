@@ -63,7 +63,7 @@ static void staged(void **state)
     (void)state;
     struct su_exec *x = vk_case_open(NULL);
     if (!x)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct vk_exec *vx = x->impl;
     vx->device.info.vram_bytes =
         UINT64_MAX; /* no heap is as large: device memory counts as invisible to the host */
@@ -82,7 +82,7 @@ static void unstaged(void **state)
     (void)state;
     struct su_exec *x = vk_case_open(NULL);
     if (!x)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct su_random_case *c = weights_case();
     const char *bad = vk_case_check(x, c, 3);
     su_random_case_free(c);
@@ -95,7 +95,7 @@ static void too_large(void **state)
     (void)state;
     struct su_exec *x = vk_case_open(NULL);
     if (!x)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     ((struct vk_exec *)x->impl)->device.info.max_allocation = 1 << 20;
     struct su_random_case *c = weights_case();
     const char *bad = vk_case_check(x, c, 3);
@@ -110,7 +110,7 @@ static void fusing_stops_at_its_limit(void **state)
     (void)state;
     struct su_exec *x = vk_case_open(NULL);
     if (!x)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     struct vk_exec *vx = x->impl;
     uint32_t index;
     struct su_err e;
@@ -175,7 +175,7 @@ static void cache_on_disk(void **state)
     (void)state;
     struct su_exec *x = vk_case_open(NULL);
     if (!x)
-        skip();
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
     assert_int_equal(su_exec_close(x, NULL), SU_OK);
     char dir[64] = "/tmp/su-vk-cache-XXXXXX", sub[96], path[512];
     unsigned n;
