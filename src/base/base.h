@@ -153,7 +153,7 @@ void su_str_sanitize(char *dst, size_t cap, const char *src, size_t len);
 /* Each encoder writes a terminated string into out[cap] and returns its length, 0 when cap is
    too small. Each decoder returns false on a bad character, a bad length or a result beyond
    cap; *len is the decoded length. Hex: lower case out, both cases in. Base58: Bitcoin's
-   alphabet, n <= 256. Base64: RFC 4648, padded; a form other than the encoder's is refused. */
+   alphabet, n <= 1232. Base64: RFC 4648, padded; a form other than the encoder's is refused. */
 size_t su_hex_encode(const void *data, size_t n, char *out, size_t cap);
 bool su_hex_decode(const char *s, void *out, size_t cap, size_t *len);
 size_t su_base58_encode(const void *data, size_t n, char *out, size_t cap);

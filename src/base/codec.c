@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define BASE58_BYTES_MAX 256
-#define BASE58_CHARS_MAX 352 /* ceil(256 * log 256 / log 58) = 350 */
+#define BASE58_BYTES_MAX 1232 /* the largest transaction */
+#define BASE58_CHARS_MAX 1684 /* ceil(1232 * log 256 / log 58) = 1683 */
 
 static const char hex_digits[] = "0123456789abcdef";
 static const char base58_digits[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";

@@ -17,7 +17,7 @@ static const struct codec {
     bool one_form;
 } codecs[] = {
     {su_hex_encode, su_hex_decode, SIZE_MAX, false},
-    {su_base58_encode, su_base58_decode, 256, true},
+    {su_base58_encode, su_base58_decode, 1232, true},
     {su_base64_encode, su_base64_decode, SIZE_MAX, true},
 };
 
