@@ -20,4 +20,7 @@ extern const struct crypto_sha256_impl crypto_sha256_portable;
 
 extern const uint32_t crypto_sha256_k[64]; /* FIPS 180-4 §4.2.2 */
 
+/* libsodium's own start (page size, canary, the best code for this processor), once. */
+void crypto_sodium_start(void);
+
 #endif
