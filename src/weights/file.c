@@ -103,7 +103,7 @@ static enum su_code weights_finish(struct su_weights *w, struct su_weights **out
     return c;
 }
 
-enum su_code su_weights_open(const char *path, struct su_weights **out, struct su_err *e)
+enum su_code su_weights_open_one(const char *path, struct su_weights **out, struct su_err *e)
 {
     struct su_weights *w = weights_new(path);
 
@@ -118,21 +118,56 @@ enum su_code su_weights_open(const char *path, struct su_weights **out, struct s
     return weights_finish(w, out, e);
 }
 
+enum su_code su_weights_open(const char *path, struct su_weights **out, struct su_err *e)
+{
+    bool index = su_str_ends(path, SU_WEIGHTS_INDEX_END);
+    struct su_weights *one = NULL, *w;
+    enum su_code c;
+
+    *out = NULL;
+    if (!index) {
+        if ((c = su_weights_open_one(path, &one, e)))
+            return c;
+        if (su_weights_split_count(one) <= 1) {
+            *out = one;
+            return SU_OK;
+        }
+    }
+    w = weights_new(path);
+    c = index ? su_weights_open_index(w, e) : su_weights_open_split(one, w, e);
+    if (c)
+        su_weights_close(w);
+    else
+        *out = w;
+    return c;
+}
+
 enum su_code su_weights_open_bytes(const void *data, size_t len, const char *at,
                                    struct su_weights **out, struct su_err *e)
 {
-    struct su_weights *w = weights_new(at);
+    struct su_weights *w = weights_new(at), *one;
 
     *out = NULL;
     w->data = data;
     w->len = len;
-    return weights_finish(w, out, e);
+    enum su_code c = weights_finish(w, &one, e);
+    if (!c && su_weights_split_count(one) > 1) {
+        c = su_fail(e, SU_EUNSUPPORTED, one->at, "is one of %" PRIu32 " parts of a GGUF file",
+                    su_weights_split_count(one));
+        su_weights_close(one);
+    } else if (!c) {
+        *out = one;
+    }
+    return c;
 }
 
 void su_weights_close(struct su_weights *w)
 {
     if (!w)
         return;
+    for (uint32_t i = 0; i < w->n_part; i++)
+        su_weights_close(w->part[i]);
+    free(w->part);
     su_map_close(&w->map);
     free(w->tensor);
     free(w->names);
@@ -162,4 +197,22 @@ const struct su_tensor *su_weights_find(const struct su_weights *w, const char *
 const char *su_weights_path(const struct su_weights *w)
 {
     return w->path;
+}
+
+const char *su_weights_leaf(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+uint32_t su_weights_files(const struct su_weights *w)
+{
+    return SU_MAX(w->n_part, 1u);
+}
+
+const char *su_weights_file_path(const struct su_weights *w, uint32_t i)
+{
+    SU_ASSERT(i < su_weights_files(w));
+    return w->n_part ? w->part[i]->path : w->path;
 }

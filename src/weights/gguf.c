@@ -43,6 +43,17 @@ static const struct {
     [39] = {"MXFP4", -1},     [40] = {"NVFP4", -1},     [41] = {"Q1_0", -1},
 };
 
+bool su_gguf_type_number(enum su_dtype d, uint32_t *out)
+{
+    for (uint32_t i = 0; i < SU_ARRAY_LEN(types); i++) {
+        if (types[i].name && types[i].dtype == (int)d) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One walk over the header. The first counts and checks, the second, over the same bytes, fills. */
 struct walk {
     struct su_weights *w;

@@ -82,8 +82,7 @@ static const char *entry_error(const struct su_manifest_entry *n,
 }
 
 enum su_code su_manifest_build(const struct su_graph *g, const struct su_weights *w,
-                               const uint8_t blob[SU_SHA256_BYTES], struct su_manifest *out,
-                               struct su_err *e)
+                               const uint8_t *blob, struct su_manifest *out, struct su_err *e)
 {
     enum su_code c = SU_OK;
 
@@ -107,7 +106,7 @@ enum su_code su_manifest_build(const struct su_graph *g, const struct su_weights
                                         .offset = span.tensor->offset + span.offset,
                                         .bytes = span.bytes};
         (void)su_str_copy(n->name, sizeof n->name, v->name);
-        memcpy(n->blob, blob, SU_SHA256_BYTES);
+        memcpy(n->blob, blob + (size_t)span.tensor->file * SU_SHA256_BYTES, SU_SHA256_BYTES);
     }
     if (c) {
         su_manifest_fini(out);

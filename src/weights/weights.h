@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* weights: named tensors inside files. Reads safetensors and GGUF (mapped, hostile-input safe)
-   through one interface, writes safetensors, and describes a task's weights as a manifest: which
-   bytes of which blob are which tensor. All functions are thread-safe on distinct objects; an open
-   file may be read by many threads. */
+   through one interface, writes both, turns floats into blocks, and describes a task's weights as a
+   manifest: which bytes of which blob are which tensor. All functions are thread-safe on distinct
+   objects; an open file may be read by many threads. */
 #ifndef SU_WEIGHTS_H
 #define SU_WEIGHTS_H
 
@@ -14,6 +14,7 @@
 #define SU_WEIGHTS_HEADER_BYTES_MAX (100u << 20) /* what stands before the tensors' data */
 #define SU_WEIGHTS_META_MAX 65536u /* keys of one file */
 #define SU_WEIGHTS_META_DEPTH_MAX 4 /* arrays within arrays */
+#define SU_WEIGHTS_FILES_MAX 1024u /* that hold one model together */
 
 struct su_tensor {
     const char *name; /* as names of weights in a graph: printable ASCII without spaces */
@@ -22,6 +23,7 @@ struct su_tensor {
     const uint8_t *data; /* bytes long, in the mapping; not aligned unless its file took care */
     uint64_t offset; /* of data in the file */
     uint64_t bytes;
+    uint32_t file; /* which of su_weights_files it lies in */
 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -37,10 +39,17 @@ struct su_tensor {
    GGUF versions 2 and 3 (https://github.com/ggml-org/ggml, docs/gguf.md), little-endian: layout at
    the top of gguf.c. Types read: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K.
    The file lists axes from the fastest on; here they stand reversed, the axis of blocks and of K
-   last, so that any rows along axis 0 are contiguous bytes. */
+   last, so that any rows along axis 0 are contiguous bytes.
+
+   A model may lie in several files, in one folder. Of safetensors, an index says which tensor is in
+   which: a JSON file whose name ends in ".safetensors.index.json", {"metadata": anything,
+   "weight_map": {tensor: name of a file}}. GGUF files call themselves NAME-00001-of-0000N.gguf to
+   NAME-0000N-of-0000N.gguf and say in split.no, split.count and split.tensors.count what they are;
+   the metadata is the first's. */
 struct su_weights;
 
-/* Maps the file and checks all claims before the data: GGUF's metadata too. Memory, the mapping
+/* Maps the file, or the files when it is an index or the first of a split GGUF, and checks all
+   claims before the data: GGUF's metadata too. Memory, the mapping
    aside, stays below 4 x what stands before the data (+ 4 KiB); what a file claims to hold is never
    allocated before it is known to be there. On success *out is owned by the caller
    (su_weights_close). On failure *out is NULL, e->at is the path's end and the message names the
@@ -54,7 +63,13 @@ struct su_weights;
                       size that is not the shape's, blocks that do not fill the last axis, a tensor
                       off its alignment, an overlap, bytes (padding aside) that belong to no tensor
      SU_EOVERFLOW     a number of 2^64 or more
-     SU_EUNSUPPORTED  another type, named; another version of GGUF; big-endian GGUF
+     SU_EUNSUPPORTED  another type, named; another version of GGUF; big-endian GGUF; a part of a
+                      split GGUF alone
+     of several files also
+     SU_ENOENT        one is missing
+     SU_EFORMAT       a tensor twice, or not in the file that the index names; a file's name that
+                      leads out of the folder; parts that are not of one model
+     SU_ELIMIT        more files than SU_WEIGHTS_FILES_MAX
      SU_ENOMEM, and what su_map_open says of the file: SU_ENOENT, SU_EACCES, SU_EINVAL ... */
 SU_CHECK enum su_code su_weights_open(const char *path, struct su_weights **out, struct su_err *e);
 /* As su_weights_open over bytes that the caller keeps until su_weights_close. `at` names them in
@@ -67,7 +82,18 @@ uint32_t su_weights_count(const struct su_weights *w);
 const struct su_tensor *su_weights_at(const struct su_weights *w, uint32_t i);
 /* NULL when absent. Borrowed from w. */
 const struct su_tensor *su_weights_find(const struct su_weights *w, const char *name);
-const char *su_weights_path(const struct su_weights *w); /* or `at` */
+const char *su_weights_path(const struct su_weights *w); /* as opened, or `at` */
+uint32_t su_weights_files(const struct su_weights *w); /* 1 unless there are several */
+/* Of file i < su_weights_files. Borrowed from w. */
+const char *su_weights_file_path(const struct su_weights *w, uint32_t i);
+/* Appends the names of the files that belong to the one at path and lie in its folder, path's own
+   aside, ascending, each with a zero byte behind: what an index names, the other parts of a split
+   GGUF (by its name alone, it need not be there), nothing for other files. SU_ENOENT, SU_EFORMAT,
+   SU_ELIMIT: the index; SU_ENOMEM. */
+SU_CHECK enum su_code su_weights_siblings(const char *path, struct su_buf *names, struct su_err *e);
+/* The same from the bytes of an index. */
+SU_CHECK enum su_code su_weights_index_names(const void *text, size_t len, const char *at,
+                                             struct su_buf *names, struct su_err *e);
 
 /* Writes n tensors as safetensors (name, dtype, shape, data, bytes set; any order) to path,
    atomically, with equal bytes for equal contents: wider element types first, then by name,
@@ -80,6 +106,39 @@ const char *su_weights_path(const struct su_weights *w); /* or `at` */
      SU_ENOMEM, and what su_file_write says */
 SU_CHECK enum su_code su_weights_write(const char *path, const struct su_tensor *t, uint32_t n,
                                        struct su_err *e);
+
+/* Writes n tensors as a GGUF file of version 3 without metadata to path, atomically: in the order
+   given, each from a multiple of 32 on. Only name, dtype and shape of t are read; `fill` gives the
+   bytes: rows first_row .. first_row + rows - 1 of tensor i, a row being its last axis, some MiB at
+   a time. After each call `done` (NULL allowed) learns how many bytes are written. Whatever fill
+   fails with ends the writing. SU_EINVAL: a repeated or bad name, blocks that do not fill the last
+   axis; SU_EUNSUPPORTED: a type that GGUF files do not hold; SU_ELIMIT; SU_ENOMEM; what the system
+   says of the file. On failure path is as it was. */
+struct su_gguf_source {
+    enum su_code (*fill)(void *ctx, uint32_t i, uint64_t first_row, uint64_t rows, uint8_t *out,
+                         struct su_err *e);
+    void (*done)(void *ctx, uint64_t bytes, uint64_t total);
+    void *ctx;
+};
+SU_CHECK enum su_code su_weights_write_gguf(const char *path, const struct su_tensor *t, uint32_t n,
+                                            const struct su_gguf_source *s, struct su_err *e);
+
+/* ---- floats to blocks ------------------------------------------------------------------------ */
+
+/* Writes n floats as Q8_0, Q4_0, Q4_1, F16 or F32 (SU_EUNSUPPORTED otherwise). Assumes n to be
+   whole blocks and out to hold them. The bytes are those of gguf 0.19 from PyPI
+   (gguf.quants.quantize), on every machine: each operation below is one of IEEE 754's single
+   precision, rounded to nearest even, without fusing, with subnormals.
+   Per block of 32 floats x, with d and m rounded to halves only where they are stored:
+     Q8_0  d = max|x| / 127;   id = 1 / d;  q = round(x · id), halves away from zero
+     Q4_0  d = X / -8, X the first x of the largest |x|;  id = 1 / d;
+           q = min(15, trunc(x · id + 8.5))
+     Q4_1  m = min x;  d = (max x - m) / 15;  id = 1 / d;  q = min(15, trunc((x - m) · id + 0.5))
+   id is 0 when d is 0; when 1 / d is no finite number (only for |d| < 2^-128), d and id count as 0.
+   SU_EINVAL: a NaN or an infinity; SU_EOVERFLOW: a d, m or F16 beyond the largest half; *bad (NULL
+   allowed) is then the place of the first float of its block, and out partly written. */
+SU_CHECK enum su_code su_weights_pack(enum su_dtype d, const float *x, uint64_t n, uint8_t *out,
+                                      uint64_t *bad);
 
 /* ---- metadata -------------------------------------------------------------------------------- */
 
@@ -176,11 +235,12 @@ struct su_manifest {
     uint32_t n_entry;
 };
 
-/* The manifest of a checked graph's weights inside one file whose blob id is given. On failure *out
+/* The manifest of a checked graph's weights inside the files of w, whose blob ids are given one
+   behind the other (su_weights_files of them). On failure *out
    is empty: errors of su_weights_resolve; SU_ELIMIT: more than SU_WEIGHTS_TENSOR_MAX; SU_ENOMEM. */
 SU_CHECK enum su_code su_manifest_build(const struct su_graph *g, const struct su_weights *w,
-                                        const uint8_t blob[SU_SHA256_BYTES],
-                                        struct su_manifest *out, struct su_err *e);
+                                        const uint8_t *blob, struct su_manifest *out,
+                                        struct su_err *e);
 void su_manifest_fini(struct su_manifest *m); /* an empty manifest is allowed */
 /* Appends the canonical bytes (layout at the top of manifest.c). SU_EINVAL, and out unchanged: an
    entry that su_manifest_decode would refuse, named. SU_ELIMIT: too many entries. Else what

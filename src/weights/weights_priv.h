@@ -23,7 +23,13 @@ struct su_weights {
     char *names; /* owned, what tensor[].name point into */
     struct su_meta_entry *meta; /* owned, ascending by key */
     uint32_t n_meta;
+    /* Of several files: each one open, owned; tensor[].name point into them, meta is the first's. */
+    struct su_weights **part;
+    uint32_t n_part;
 };
+
+#define SU_WEIGHTS_LEAF_MAX 200u /* bytes of the name of one of several files */
+#define SU_WEIGHTS_INDEX_END ".safetensors.index.json"
 
 /* ---- file.c: what the formats share ---- */
 
@@ -36,11 +42,25 @@ SU_CHECK enum su_code su_weights_reserve(struct su_weights *w, uint64_t n_tensor
 SU_CHECK enum su_code su_weights_index(struct su_weights *w, uint64_t start, uint64_t align,
                                        struct su_err *e);
 
+/* su_weights_open of one file, whatever else belongs to it. */
+SU_CHECK enum su_code su_weights_open_one(const char *path, struct su_weights **out,
+                                          struct su_err *e);
+const char *su_weights_leaf(const char *path); /* what stands behind the last '/' */
+
+/* ---- parts.c: fill a new w whose path and at are set. After a failure the caller closes w. ---- */
+
+SU_CHECK enum su_code su_weights_open_index(struct su_weights *w, struct su_err *e);
+/* Takes the first part. */
+SU_CHECK enum su_code su_weights_open_split(struct su_weights *first, struct su_weights *w,
+                                            struct su_err *e);
+uint32_t su_weights_split_count(const struct su_weights *w); /* 1 of a file that is whole */
+
 /* ---- safetensors.c, gguf.c: fill a new w whose data, len, path and at are set. After a
    failure the caller closes w. ---- */
 
 SU_CHECK enum su_code su_safetensors_parse(struct su_weights *w, struct su_err *e);
 bool su_gguf_sniff(const struct su_weights *w);
+bool su_gguf_type_number(enum su_dtype d, uint32_t *out); /* false: no GGUF type */
 SU_CHECK enum su_code su_gguf_parse(struct su_weights *w, struct su_err *e);
 
 /* ---- meta.c ---- */
