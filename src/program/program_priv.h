@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/* Private to program: how handlers take their accounts apart. FREESTANDING. Every helper returns 0 or
+   an error number of abi/errors.def; SU_TRY passes it up. A handler reads and checks everything
+   before its first write where it can: the runtime undoes a failed instruction, but a rule that is
+   checked first is a rule that is easy to see. */
+#ifndef SU_PROGRAM_PRIV_H
+#define SU_PROGRAM_PRIV_H
+
+#include "abi/abi.h"
+#include "program.h"
+
+#define SU_TRY(call)                                                                               \
+    do {                                                                                           \
+        uint64_t try_error_ = (call);                                                              \
+        if (try_error_ != 0)                                                                       \
+            return try_error_;                                                                     \
+    } while (0)
+#define SU_DEMAND(condition, error)                                                                \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return SU_PROG_##error;                                                                \
+    } while (0)
+
+/* The handler of one instruction: su_prog_<name>. When it runs, the dispatcher has held the
+   instruction to its row of instructions.def: the data has the struct's exact length, its padding
+   after the number is zero, all accounts of fixed roles are there, those marked s have signed, those
+   marked w are writable, and no account that a role without s may write stands in two such roles
+   (rent_payer excepted). */
+typedef uint64_t su_prog_handler(struct su_sys *s);
+#define X(NAME, number, name, accounts) su_prog_handler su_prog_##name;
+#include "abi/instructions.def"
+#undef X
+
+/* Points *out into the data of account number i, which must belong to the program (WrongOwner) and
+   hold a valid account of that tag (WrongType). */
+uint64_t su_prog_load(struct su_sys *s, uint64_t i, uint8_t tag, void *out_pointer);
+/* True when account i holds nothing of the program's: it may be created. */
+bool su_prog_absent(const struct su_sys *s, uint64_t i);
+/* WrongAddress unless account i lies at the canonical address of these seeds. */
+uint64_t su_prog_at(struct su_sys *s, uint64_t i, const struct su_seeds *seeds);
+/* Creates account i of that tag at its seeds (WrongAddress, AlreadyExists), zeroed but for the head;
+   the payer at position `payer` pays and is recorded. */
+uint64_t su_prog_create(struct su_sys *s, uint64_t payer, uint64_t i, uint8_t tag,
+                        const struct su_seeds *seeds, void *out_pointer);
+/* Closes account i of the program; its rent goes to account `to`, which must be the one recorded in
+   the head (WrongRelation). */
+uint64_t su_prog_close(struct su_sys *s, uint64_t i, uint64_t to);
+
+static inline const uint8_t *su_prog_key(const struct su_sys *s, uint64_t i)
+{
+    return s->accounts[i].key;
+}
+/* The instruction's data as its struct; the dispatcher has checked the length. */
+#define SU_PROG_ARGS(s, name) ((const struct su_ix_##name *)(const void *)(s)->data)
+
+/* WrongEpoch unless config (account i, loaded into *config) is in force now: state is account
+   `state`, already loaded. */
+uint64_t su_prog_config_now(struct su_sys *s, const struct su_acc_state *state, uint64_t i,
+                            struct su_acc_config **config);
+/* WrongEpoch unless account i is the config an execution is pinned to. */
+uint64_t su_prog_config_of(struct su_sys *s, const struct su_acc_execution *exec, uint64_t i,
+                           struct su_acc_config **config);
+/* Number of the oracle with that key in the config; NotAnOracle. */
+uint64_t su_prog_oracle_number(const struct su_acc_config *config, const uint8_t key[32],
+                               uint8_t *number);
+
+/* Moves amount micro-USDC from token account `from` into the vault, authorised by signer
+   `authority`; positions of accounts. Checks mint and vault against state (WrongMint, WrongRelation).
+   ZeroAmount, Overflow above SU_AMOUNT_MAX. */
+uint64_t su_prog_vault_in(struct su_sys *s, const struct su_acc_state *state, uint64_t authority,
+                          uint64_t from, uint64_t mint, uint64_t vault, uint64_t amount);
+/* Out of the vault to token account `to`, signed by the vault's authority. */
+uint64_t su_prog_vault_out(struct su_sys *s, const struct su_acc_state *state, uint64_t to,
+                           uint64_t mint, uint64_t vault, uint64_t authority, uint64_t amount);
+
+/* Digest as abi's messages want it. */
+void su_prog_hash(const struct su_part *parts, uint64_t n, uint8_t out[32]);
+/* The scope of messages about an execution at account position i. The genesis hash stands in the
+   execution's config. */
+struct su_msg_scope su_prog_scope(struct su_sys *s, const struct su_acc_config *config, uint64_t i,
+                                  const struct su_acc_execution *exec);
+
+/* *field += n or -= n; Overflow. */
+uint64_t su_prog_add(uint64_t *field, uint64_t n);
+uint64_t su_prog_sub(uint64_t *field, uint64_t n);
+
+/* ---- executions ------------------------------------------------------------------------------- */
+
+/* Loads execution and one of its assignments (positions), and holds them to each other
+   (WrongRelation). */
+uint64_t su_prog_exec_pair(struct su_sys *s, uint64_t exec_at, uint64_t assignment_at,
+                           struct su_acc_execution **exec, struct su_acc_assignment **assignment);
+/* WrongState unless exec->state is one of the bits (1 << enum su_exec_state) in mask. */
+uint64_t su_prog_exec_in(const struct su_acc_execution *exec, uint32_t mask);
+/* Ends it: state VOID with that cause, phase_slot now. */
+void su_prog_exec_void(struct su_acc_execution *exec, uint8_t cause, uint64_t slot);
+/* Takes what the node must hold for one more stake S of its work in this execution: grows the
+   Reserve (created at `reserve` by `payer` when absent) to max(floor, sum) and moves the difference
+   from the node's free stake (InsufficientStake). The caller has loaded the node. */
+uint64_t su_prog_reserve_take(struct su_sys *s, uint64_t payer, uint64_t exec_at,
+                              struct su_acc_execution *exec, struct su_acc_node *node,
+                              uint64_t reserve_at, const struct su_params *params, uint64_t stake,
+                              struct su_acc_reserve **out);
+/* One vote of oracle `number` into votes[SU_ORACLES_MAX]; AlreadyVoted for a second one on the same
+   question, attempt and round. *passed: quorum reached by votes equal to this one. */
+uint64_t su_prog_vote(const struct su_acc_config *config, struct su_vote *votes, uint8_t number,
+                      const struct su_vote *vote, bool *passed, uint8_t *voters);
+/* The task has failed: next attempt, or the execution is VOID. */
+void su_prog_task_failed(struct su_acc_execution *exec, struct su_acc_assignment *a,
+                         const struct su_params *params, uint64_t slot);
+/* Marks a task done in a final state, once. */
+void su_prog_task_done(struct su_acc_execution *exec, uint16_t task, uint8_t state);
+/* Opens a dispute on a task. */
+void su_prog_dispute_open(struct su_acc_execution *exec, struct su_acc_assignment *a, uint8_t kind,
+                          const struct su_params *params, uint64_t slot);
+/* When the task is revealed, matched and undisputed it is VERIFIED. */
+void su_prog_task_verify(struct su_acc_execution *exec, struct su_acc_assignment *a);
+/* Applies the committee's verdict (vote_task) to a disputed task. */
+uint64_t su_prog_verdict(struct su_acc_execution *exec, struct su_acc_assignment *a,
+                         uint8_t verdict, uint16_t verdict_task);
+/* After the draw: marks the sampled tasks and goes to CHECKING, or REVEALING when there is none. */
+void su_prog_drawn(struct su_acc_execution *exec, const struct su_acc_config *config,
+                   uint64_t slot);
+/* The sampled task goes to the committee: counts as checked. */
+void su_prog_check_committee(struct su_acc_execution *exec, struct su_acc_assignment *a,
+                             const struct su_acc_config *config, uint64_t slot);
+/* The task's deadline for the validator of the present draw. */
+uint64_t su_prog_check_deadline(const struct su_acc_execution *exec,
+                                const struct su_acc_assignment *a, const struct su_params *params,
+                                uint64_t slot);
+
+#endif
