@@ -94,6 +94,7 @@ static enum su_code plan(struct cli_llm *l, struct su_err *e)
     if (rc == SU_OK && cli_get(c, "--target-vram"))
         rc = cli_targets(cli_get(c, "--target-vram"), &l->target, 1, &n, e);
     o.t_max = chunk;
+    o.e_max = l->emit;
     return rc == SU_OK ? su_plan_build(l->model->graph, &o, &l->plan, e) : rc;
 }
 

@@ -17,6 +17,7 @@ struct cli_llm {
     struct su_engine *engine;
     uint64_t target;
     uint32_t ctx;
+    uint32_t emit; /* rows of a dispatch whose logits are wanted; 0 = any */
 };
 /* SU_EUSAGE for a model that is no language model or has no weights; else its tokenizer and --ctx
    are taken in: cheap, so that wrong options are told before weights are loaded. */

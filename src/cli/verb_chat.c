@@ -249,7 +249,7 @@ static enum su_code prepare(struct chat *c, struct su_err *e)
 static enum su_code run(struct cli *cli, struct su_err *e)
 {
     struct cli_model m;
-    struct chat c = {.llm = {.cli = cli, .model = &m}, .keyboard = isatty(STDIN_FILENO)};
+    struct chat c = {.llm = {.cli = cli, .model = &m, .emit = 1}, .keyboard = isatty(STDIN_FILENO)};
     enum su_code rc = cli_model_open(cli->arg[0], &m, e);
     if (rc != SU_OK)
         return rc;

@@ -89,6 +89,7 @@ static enum su_code print_json(const struct job *j, const struct cli_answer *a, 
         su_json_put_object(&w, NULL);
         su_json_put_u64(&w, "index", t);
         su_json_put_u64(&w, "vram_bytes", pt->vram_fixed + l->plan->sessions * pt->vram_session);
+        su_json_put_u64(&w, "bound_bytes", su_engine_task_bound_bytes(l->engine, t));
         su_json_put_double(&w, "compute_units", (double)pt->macs * 1e-9);
         su_json_put_str(&w, "device", su_exec_device_name(l->exec));
         su_json_end_object(&w);
@@ -122,7 +123,7 @@ static enum su_code generate(const struct job *j, struct su_err *e)
 
 enum su_code cli_llm_run(const struct cli *c, struct cli_model *m, struct su_err *e)
 {
-    struct job j = {.llm = {.cli = c, .model = m}, .json = cli_has(c, "--json")};
+    struct job j = {.llm = {.cli = c, .model = m, .emit = 1}, .json = cli_has(c, "--json")};
     if (!cli_get(c, "--prompt"))
         return su_fail(e, SU_EUSAGE, "--prompt", "is missing; %s is a language model", m->name);
     enum su_code rc = prepare(&j, e);

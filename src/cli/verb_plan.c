@@ -276,6 +276,8 @@ static enum su_code run(struct cli *c, struct su_err *e)
         return rc;
     if (o.ctx == 0 && llm_of(&r))
         o.ctx = SU_MIN(m.model->llm.ctx, DEFAULT_CTX);
+    if (llm_of(&r)) /* the last row of each session */
+        o.e_max = SU_MIN(o.sessions, o.t_max);
     if (llm_of(&r) && !m.model->weights)
         r.quant = cli_get(c, "--quant") ? cli_get(c, "--quant") : "q4_k_m";
     r.per_device = o.per_device;

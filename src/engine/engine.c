@@ -18,6 +18,7 @@ struct su_engine {
     const struct su_graph *graph;
     const struct su_plan *plan;
     struct su_stage **stage; /* per task */
+    uint32_t e_max; /* rows of a run that may emit */
     bool session[SU_STAGE_SESSION_MAX]; /* open */
 };
 
@@ -57,9 +58,18 @@ static enum su_code load_task(struct su_engine *en, struct su_exec *x,
     struct source from = {span};
     struct su_weight_source src = {&from, read_span};
     if (rc == SU_OK)
-        rc = su_stage_load(x, g, en->plan->t_max, &src, &en->stage[t], e);
+        rc = su_stage_load(x, g, en->plan->t_max, en->plan->e_max, &src, &en->stage[t], e);
     free(span);
     return in_task(rc, t, e);
+}
+
+/* Where nothing is of emitted rows, any row may emit. */
+static uint32_t emit_limit(const struct su_graph *g, const struct su_plan *p)
+{
+    for (uint32_t i = 0; i < g->n_value; i++)
+        if (g->value[i].domain == SU_EMIT)
+            return p->e_max;
+    return p->t_max;
 }
 
 enum su_code su_engine_open(struct su_exec *x, const struct su_graph *graph,
@@ -73,6 +83,7 @@ enum su_code su_engine_open(struct su_exec *x, const struct su_graph *graph,
     struct su_engine *en = su_alloc(sizeof *en);
     en->graph = graph;
     en->plan = plan;
+    en->e_max = emit_limit(graph, plan);
     en->stage = su_alloc(plan->n_task * sizeof *en->stage);
     for (uint32_t t = 0; t < plan->n_task && rc == SU_OK; t++)
         rc = load_task(en, x, weights, t, e);
@@ -99,9 +110,19 @@ const struct su_graph *su_engine_graph(const struct su_engine *en)
     return en->graph;
 }
 
+const struct su_plan *su_engine_plan(const struct su_engine *en)
+{
+    return en->plan;
+}
+
 uint32_t su_engine_rows(const struct su_engine *en)
 {
     return en->plan->t_max;
+}
+
+uint32_t su_engine_emit_rows(const struct su_engine *en)
+{
+    return en->e_max;
 }
 
 uint64_t su_engine_task_bound_bytes(const struct su_engine *en, uint32_t task)
@@ -278,6 +299,12 @@ enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint3
     if (n_row < 1 || n_row > p->t_max)
         return su_fail(e, SU_EINVAL, "rows", "%u in one run; this plan takes 1 to %u", n_row,
                        p->t_max);
+    uint32_t n_emit = 0;
+    for (uint32_t i = 0; i < n_row; i++)
+        n_emit += row[i].emit;
+    if (n_emit > en->e_max)
+        return su_fail(e, SU_EINVAL, "rows", "%u of one run emit; this plan takes up to %u", n_emit,
+                       en->e_max);
     run.task = su_alloc(p->n_task * sizeof *run.task);
     run.queue = su_alloc(p->n_task * sizeof *run.queue);
     r->n_output = p->n_result;

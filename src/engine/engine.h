@@ -15,7 +15,7 @@
 
 struct su_engine;
 /* Loads every task of `plan` (built from `graph`, whose weights lie in `weights`) on `x` for
-   dispatches of up to plan->t_max rows. Interfaces are checked first (su_plan_check). Keeps x,
+   dispatches of up to plan->t_max rows, of which plan->e_max emit. Interfaces are checked first (su_plan_check). Keeps x,
    graph and plan until su_engine_close; weights are borrowed for the call. Blocks. On failure *out
    is NULL: errors of su_plan_check, and those of su_weights_resolve (SU_ENOENT, SU_ETYPE) and
    su_stage_load with the task's index in the message. */
@@ -42,7 +42,8 @@ struct su_engine_result {
    order: of a FIXED output the whole, of an EMIT output nothing where the row does not emit.
    With leaves false leaf stays NULL. On success *r is owned by the caller
    (su_engine_result_fini). On failure *r is empty, nothing is left in flight, and the engine can
-   run again: SU_EINVAL: n_row is 0 or beyond plan->t_max; SU_ENOMEM; errors of su_stage_submit
+   run again: SU_EINVAL: n_row is 0 or beyond plan->t_max, or more rows emit than plan->e_max;
+   SU_ENOMEM; errors of su_stage_submit
    and su_stage_wait with the task's index. Blocks. */
 SU_CHECK enum su_code su_engine_run(struct su_engine *en, const struct su_row *row, uint32_t n_row,
                                     const void *const *input, bool leaves,
@@ -98,7 +99,8 @@ struct su_generated {
     uint32_t *token; /* n of them, owned (free) */
     uint32_t n;
     bool stopped; /* by a stop token or by on_token */
-    double prefill_ms, decode_ms; /* wall time */
+    uint32_t n_reused; /* tokens of the prompt that a session of su_scheduler held already */
+    double prefill_ms, decode_ms; /* wall time: to the first chosen token, and from there on */
     uint8_t output_sha256[SU_SHA256_BYTES]; /* of the tokens, little-endian u32 */
 };
 /* Runs a graph with one input, I32 [] per row (tokens), and one EMIT output F32 [vocabulary]. Afterwards the session holds every token but
@@ -108,11 +110,58 @@ SU_CHECK enum su_code su_engine_generate(struct su_engine *en, uint32_t session,
                                          const struct su_generation *g, struct su_generated *out,
                                          struct su_err *e);
 
+/* ---- several generations at once --------------------------------------------------------------- */
+
+/* Generations that share an engine. Each has a session of its own; one that finds none free waits
+   for its turn in order of arrival. A dispatch carries the next row of every generation that is past
+   its prompt and, behind those, up to `chunk` rows of prompts in order of arrival: a long prompt
+   never holds up another one's next token by more than a chunk. What a generation gives depends on
+   nothing that runs beside it: it is what su_engine_generate gives in a new session.
+
+   A session keeps its tokens when its generation ends. A prompt that begins with the same blocks of
+   SU_SCHEDULER_BLOCK tokens, told by their digest, goes on from there: so the next turn of a
+   conversation runs what is new, though other conversations came between. */
+struct su_scheduler;
+#define SU_SCHEDULER_SESSIONS_MAX 64u
+#define SU_SCHEDULER_BLOCK 16u
+struct su_scheduler_opts {
+    uint32_t sessions; /* generations at once, 1 .. SU_SCHEDULER_SESSIONS_MAX */
+    uint32_t ctx; /* positions of each session */
+    uint32_t chunk; /* prompt rows of one dispatch; 0 = what the plan's t_max leaves */
+};
+/* Opens the sessions; keeps en, which must have no other user, until su_scheduler_free. On failure
+   *out is NULL: SU_ETYPE: a graph of another form than su_engine_generate takes; SU_EINVAL: sessions
+   or ctx; SU_ELIMIT: the plan has less room: fewer sessions, a shorter ctx, or fewer than `sessions`
+   rows in a dispatch or emitted rows in it; SU_ENOMEM; errors of su_engine_session_new. */
+SU_CHECK enum su_code su_scheduler_new(struct su_engine *en, const struct su_scheduler_opts *o,
+                                       struct su_scheduler **out, struct su_err *e);
+/* Drops what has not ended, without a call to it. NULL allowed. */
+void su_scheduler_free(struct su_scheduler *s);
+/* Adds a generation whose prompt is all there is before its answer (held and chunk of *g are not
+   looked at). Copies what g points to, but for ctx. SU_EINVAL: an empty prompt, a token beyond the
+   vocabulary, or a sampling option; SU_ELIMIT: prompt and max_tokens exceed ctx; SU_ENOMEM. */
+SU_CHECK enum su_code su_scheduler_add(struct su_scheduler *s, const struct su_generation *g,
+                                       uint64_t *id, struct su_err *e);
+/* Ends a generation before its next dispatch; nothing when it has ended or is unknown. */
+void su_scheduler_cancel(struct su_scheduler *s, uint64_t id);
+/* Runs one dispatch, if there is anything to run; *left is how many generations have not ended after
+   it. Calls the generations' `cancelled` before and `on_token` after it; those may call
+   su_scheduler_add and su_scheduler_cancel. On failure (errors of su_engine_run) every generation
+   stands where it stood, and a later call tries again. Blocks for a dispatch. */
+SU_CHECK enum su_code su_scheduler_step(struct su_scheduler *s, uint32_t *left, struct su_err *e);
+/* The result of a generation that has ended; the scheduler forgets it then. On failure *out is
+   empty: SU_EBUSY: it has not ended; SU_ENOENT: no such id; SU_ECANCELLED, and what su_sample failed
+   with. */
+SU_CHECK enum su_code su_scheduler_take(struct su_scheduler *s, uint64_t id,
+                                        struct su_generated *out, struct su_err *e);
+
+/* ---- scoring ----------------------------------------------------------------------------------- */
+
 /* How likely a model finds a text. */
 struct su_scoring {
     const uint32_t *token; /* appended behind what the session holds */
     uint32_t n; /* >= 2 */
-    uint32_t chunk; /* rows of one dispatch, 0 = plan->t_max */
+    uint32_t chunk; /* rows of one dispatch, at most plan->e_max; 0 = that many */
     /* Called after each dispatch with the scores so far; may be NULL. */
     void (*on_progress)(void *ctx, uint32_t n_scored);
     bool (*cancelled)(void *ctx); /* asked between dispatches; may be NULL */

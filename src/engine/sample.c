@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine_priv.h"
+
 #define VOCABULARY_MAX (1u << 24)
 #define PHILOX_ROUNDS 10
 
@@ -30,11 +32,8 @@ static uint32_t philox(uint64_t seed, uint32_t position)
     return c[0];
 }
 
-static enum su_code check(const struct su_sampling *o, uint32_t n, struct su_err *e)
+enum su_code su_sampling_check(const struct su_sampling *o, struct su_err *e)
 {
-    if (n < 1 || n >= VOCABULARY_MAX)
-        return su_fail(e, SU_EINVAL, "logits", "%u of them; 1 to %u can be sampled", n,
-                       VOCABULARY_MAX - 1);
     if (!(o->temperature >= 0.0f && o->temperature <= 100.0f))
         return su_fail(e, SU_EINVAL, "temperature", "%g is outside 0 to 100",
                        (double)o->temperature);
@@ -107,7 +106,10 @@ enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_
                        const uint32_t *history, uint32_t n_history, uint32_t position,
                        uint32_t *token, struct su_err *e)
 {
-    enum su_code rc = check(o, n, e);
+    enum su_code rc = su_sampling_check(o, e);
+    if (rc == SU_OK && (n < 1 || n >= VOCABULARY_MAX))
+        rc = su_fail(e, SU_EINVAL, "logits", "%u of them; 1 to %u can be sampled", n,
+                     VOCABULARY_MAX - 1);
     if (rc != SU_OK)
         return rc;
     float *x = su_try_alloc(n, sizeof *x), *weight = su_try_alloc(n, sizeof *weight);

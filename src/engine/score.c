@@ -22,8 +22,8 @@ static double score(const float *x, uint32_t n, uint32_t token, float *weight)
 enum su_code su_engine_score(struct su_engine *en, uint32_t session, const struct su_scoring *s,
                              double *nll, struct su_err *e)
 {
-    uint32_t vocabulary = 0, t_max = su_engine_rows(en);
-    uint32_t chunk = s->chunk ? SU_MIN(s->chunk, t_max) : t_max;
+    uint32_t vocabulary = 0, most = su_engine_emit_rows(en);
+    uint32_t chunk = s->chunk ? SU_MIN(s->chunk, most) : most;
     enum su_code rc = su_engine_llm_check(en, s->token, s->n, "text", &vocabulary, e);
     if (rc == SU_OK && s->n < 2)
         rc = su_fail(e, SU_EINVAL, "text", "%u tokens; scoring takes at least 2", s->n);

@@ -170,7 +170,7 @@ static enum su_code run_case(struct su_exec *x, struct probe_case *c, uint32_t r
     struct su_step step = {c->row, rows, (const void *const *)c->input};
     struct su_stage *s = NULL;
     uint64_t ticket = 0;
-    enum su_code rc = su_stage_load(x, c->graph, rows, &src, &s, e);
+    enum su_code rc = su_stage_load(x, c->graph, rows, rows, &src, &s, e);
     if (rc == SU_OK)
         rc = su_stage_submit(s, &step, &ticket, e);
     if (rc == SU_OK)

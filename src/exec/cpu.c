@@ -277,12 +277,12 @@ static enum su_code choose_chunk(struct su_stage *s, struct su_err *e)
     if (cpu_llm_wanted(s->graph)) {
         cs->chunk_rows = s->t_max;
         cs->n_arena = 1;
-        return su_layout_build(s->graph, s->t_max, 1, &cs->layout, e);
+        return su_layout_build(s->graph, s->t_max, s->e_max, 1, &cs->layout, e);
     }
-    enum su_code rc = su_layout_build(s->graph, s->t_max, 1, &whole, e);
+    enum su_code rc = su_layout_build(s->graph, s->t_max, s->e_max, 1, &whole, e);
     if (rc != SU_OK)
         return rc;
-    rc = su_layout_build(s->graph, 1, 1, &one, e);
+    rc = su_layout_build(s->graph, 1, 1, 1, &one, e);
     uint64_t budget = whole->arena_bytes, row = rc == SU_OK ? SU_MAX(one->arena_bytes, 1u) : 1;
     su_layout_free(whole);
     su_layout_free(one);
@@ -297,7 +297,7 @@ static enum su_code choose_chunk(struct su_stage *s, struct su_err *e)
     uint32_t rows = (uint32_t)SU_MIN(SU_MAX(least, CHUNK_CACHE_BYTES / row), s->t_max / threads);
     rows = SU_MAX(rows, 1u);
     for (;; rows = rows > 1 ? rows / 2 : 1) {
-        rc = su_layout_build(s->graph, rows, 1, &cs->layout, e);
+        rc = su_layout_build(s->graph, rows, SU_MIN(rows, s->e_max), 1, &cs->layout, e);
         if (rc != SU_OK)
             return rc;
         if (cs->layout->arena_bytes * threads <= budget || (rows == 1 && threads == 1))
@@ -438,7 +438,7 @@ static enum su_code alloc_flights(struct su_stage *s, struct su_err *e)
             const struct su_value *v =
                 &g->value[in ? g->input[k] : g->output[k - g->n_input].value];
             void *p =
-                su_try_alloc(v->domain == SU_FIXED ? 1 : s->t_max, (size_t)su_value_row_bytes(v));
+                su_try_alloc(su_layout_rows(v, s->t_max, s->e_max), (size_t)su_value_row_bytes(v));
             if (!p)
                 return su_fail(e, SU_ENOMEM, "cpu stage", "rows of inputs and outputs for %u rows",
                                s->t_max);

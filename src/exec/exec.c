@@ -95,9 +95,17 @@ enum su_code su_exec_read_weight(const struct su_graph *g, const struct su_weigh
     return SU_OK;
 }
 
+static bool has_emitted(const struct su_graph *g)
+{
+    for (uint32_t i = 0; i < g->n_value; i++)
+        if (g->value[i].domain == SU_EMIT)
+            return true;
+    return false;
+}
+
 enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t t_max,
-                           const struct su_weight_source *src, struct su_stage **out,
-                           struct su_err *e)
+                           uint32_t e_max, const struct su_weight_source *src,
+                           struct su_stage **out, struct su_err *e)
 {
     *out = NULL;
     if (!g->checked)
@@ -105,6 +113,9 @@ enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t
     if (t_max < 1 || t_max > SU_ROWS_MAX)
         return su_fail(e, SU_EINVAL, "rows", "%u rows per dispatch; give 1 to %u", t_max,
                        SU_ROWS_MAX);
+    if (e_max < 1 || e_max > t_max)
+        return su_fail(e, SU_EINVAL, "rows", "%u of %u rows emit; give 1 to %u", e_max, t_max,
+                       t_max);
     for (uint32_t n = 0; n < g->n_node; n++) {
         const char *why = x->ops->lacks(g->node[n].op);
         if (why)
@@ -127,6 +138,7 @@ enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t
     s->exec = x;
     s->graph = g;
     s->t_max = t_max;
+    s->e_max = has_emitted(g) ? e_max : t_max;
     enum su_code rc = x->ops->load(s, src, e);
     if (rc != SU_OK) {
         free(s);
@@ -252,6 +264,9 @@ enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step, uin
     uint32_t n_emit = 0;
     for (uint32_t i = 0; i < step->n_row; i++)
         n_emit += step->row[i].emit;
+    if (n_emit > s->e_max)
+        return su_fail(e, SU_EINVAL, "step", "%u rows emit; this stage was loaded for %u", n_emit,
+                       s->e_max);
     enum su_code rc = advance_sessions(s, step, e);
     if (rc != SU_OK)
         return rc;

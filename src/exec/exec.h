@@ -77,12 +77,12 @@ struct su_weight_source {
                          struct su_err *e);
 };
 struct su_stage;
-/* Prepares a graph for dispatches of up to t_max rows: uploads and repacks weights (staging <= 16 MiB), plans the arena, records
+/* Prepares a graph for dispatches of up to t_max rows, of which up to e_max emit (1 <= e_max <= t_max): uploads and repacks weights (staging <= 16 MiB), plans the arena, records
    commands. Keeps the graph until su_stage_free. SU_EUNSUPPORTED names an op the backend lacks; SU_ENOMEM with the bytes
-   asked for; errors of the source. */
+   asked for; SU_EINVAL: t_max or e_max; errors of the source. */
 SU_CHECK enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t t_max,
-                                    const struct su_weight_source *src, struct su_stage **out,
-                                    struct su_err *e);
+                                    uint32_t e_max, const struct su_weight_source *src,
+                                    struct su_stage **out, struct su_err *e);
 void su_stage_free(struct su_stage *s);
 /* Bytes bound on the device for weights, consts and arena: at most fixed·65/64 + arena of su_layout. States of sessions, staging, pipelines and
    the driver's own memory are not counted. */
@@ -125,7 +125,8 @@ struct su_step_result {
 };
 #define SU_STAGE_IN_FLIGHT 2u
 /* Queues a step and returns without waiting for the device. One thread submits and waits on a stage; different stages of one su_exec may be used
-   from different threads. SU_EBUSY: SU_STAGE_IN_FLIGHT steps not yet waited for; SU_EINVAL: n_row. */
+   from different threads. SU_EBUSY: SU_STAGE_IN_FLIGHT steps not yet waited for; SU_EINVAL: n_row, or more than e_max rows emit into a graph with
+   values of emitted rows. */
 SU_CHECK enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step,
                                       uint64_t *ticket, struct su_err *e);
 /* Waits for that step (tickets in order of submission) and fills *r, owned by the caller (su_step_result_fini). op_times asks for r->op.

@@ -14,7 +14,7 @@ struct su_exec {
 struct su_stage {
     struct su_exec *exec;
     const struct su_graph *graph;
-    uint32_t t_max;
+    uint32_t t_max, e_max; /* e_max is t_max where nothing is of emitted rows */
     uint64_t submitted, waited;
     struct
         su_rowcount { /* rows and emitted rows of the steps in flight, by ticket modulo SU_STAGE_IN_FLIGHT */
@@ -31,7 +31,7 @@ struct su_backend_ops {
     enum su_code (*open)(struct su_exec *x, const struct su_exec_opts *o, struct su_err *e);
     enum su_code (*close)(struct su_exec *x, struct su_err *e);
     unsigned (*pipelines)(const struct su_exec *x); /* NULL = 0 */
-    /* s->graph and s->t_max are set and every op is supported; fills s->impl, or leaves it NULL on failure. */
+    /* s->graph, s->t_max and s->e_max are set and every op is supported; fills s->impl, or leaves it NULL on failure. */
     enum su_code (*load)(struct su_stage *s, const struct su_weight_source *src, struct su_err *e);
     void (*unload)(struct su_stage *s);
     uint64_t (*bound_bytes)(const struct su_stage *s);

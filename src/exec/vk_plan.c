@@ -39,6 +39,11 @@ struct vk_ref vk_plan_ref(const struct vk_stage *s, uint32_t value)
                            s->layout->bytes[value], VK_POOL_STAGE};
 }
 
+uint32_t vk_domain_rows(const struct vk_stage *s, enum su_domain d, uint32_t t)
+{
+    return d == SU_FIXED ? 1 : d == SU_EMIT ? SU_MIN(t, s->e_max) : t;
+}
+
 uint32_t vk_plan_row_step(const struct vk_stage *s, uint32_t value)
 {
     const struct su_value *v = &s->graph->value[value];
@@ -222,7 +227,7 @@ bool vk_plan_space_single(const struct vk_space *sp)
 enum su_code vk_plan_space(struct vk_stage *s, struct vk_space *sp, struct su_err *e)
 {
     struct axes a;
-    uint64_t rows = sp->domain == SU_FIXED ? 1 : s->t_max;
+    uint64_t rows = vk_domain_rows(s, sp->domain, s->t_max);
     enum su_code rc = vk_plan_limit(s, sp->node, "the number of elements",
                                     rows * su_shape_elements(&sp->shape), VK_ELEMENTS_MAX, e);
     if (rc != SU_OK)

@@ -37,8 +37,8 @@ static uint64_t span(const struct su_shape *x, uint32_t from, uint32_t to)
 static enum su_code check_elements(const struct vk_stage *s, uint32_t node,
                                    const struct su_value *v, struct su_err *e)
 {
-    uint64_t rows = v->domain == SU_FIXED ? 1 : s->t_max;
-    return vk_plan_limit(s, node, "the number of elements", rows * su_shape_elements(&v->shape),
+    return vk_plan_limit(s, node, "the number of elements",
+                         vk_domain_rows(s, v->domain, s->t_max) * su_shape_elements(&v->shape),
                          VK_ELEMENTS_MAX, e);
 }
 

@@ -31,16 +31,12 @@ static const struct su_value *out_of(const struct vk_stage *s, uint32_t node)
     return &s->graph->value[s->graph->node[node].first_out];
 }
 
-static uint64_t rows_of(const struct vk_stage *s, const struct su_value *v)
-{
-    return v->domain == SU_FIXED ? 1 : s->t_max;
-}
-
 static enum su_code check_elements(const struct vk_stage *s, uint32_t node,
                                    const struct su_value *v, struct su_err *e)
 {
     return vk_plan_limit(s, node, "the number of elements",
-                         rows_of(s, v) * su_shape_elements(&v->shape), VK_ELEMENTS_MAX, e);
+                         vk_domain_rows(s, v->domain, s->t_max) * su_shape_elements(&v->shape),
+                         VK_ELEMENTS_MAX, e);
 }
 
 static enum su_code check_loop(const struct vk_stage *s, uint32_t node, uint64_t rounds,
@@ -86,7 +82,8 @@ static enum su_code plan_quantise(struct vk_stage *s, uint32_t node, uint32_t va
                                   uint32_t *note_at, struct vk_ref *work, struct su_err *e)
 {
     const struct su_value *x = &s->graph->value[value];
-    uint64_t runs = su_shape_elements(&x->shape) / RUN, all = runs * rows_of(s, x);
+    uint64_t runs = su_shape_elements(&x->shape) / RUN,
+             all = runs * vk_domain_rows(s, x->domain, s->t_max);
     *note_at = (uint32_t)(all * 8);
     *work = work_ref(s, all * (RUN + 8));
     enum su_code rc = check_elements(s, node, x, e);

@@ -216,7 +216,7 @@ struct vk_session {
 struct vk_stage {
     struct vk_exec *vx;
     const struct su_graph *graph;
-    uint32_t t_max;
+    uint32_t t_max, e_max;
     struct su_layout *layout;
     uint64_t *weight_stride; /* per value: elements per row of axis 0 as uploaded, 0 = unpadded */
     uint32_t *fused_into; /* per node: last node of its chain, UINT32_MAX = it is on its own */
@@ -250,6 +250,8 @@ void vk_plan_weights(struct vk_stage *s);
    one. */
 struct vk_dispatch *vk_plan_add(struct vk_stage *s, uint32_t node, struct su_err *e);
 struct vk_ref vk_plan_ref(const struct vk_stage *s, uint32_t value);
+/* Row slices of values of a domain in dispatches of up to t rows. */
+uint32_t vk_domain_rows(const struct vk_stage *s, enum su_domain d, uint32_t t);
 /* Elements from one row of the dispatch to the next: 0 for a FIXED value. */
 uint32_t vk_plan_row_step(const struct vk_stage *s, uint32_t value);
 /* Multiplier and shift with which kernels divide numbers below 2^31 by d; 0 and 0 for d = 1. */

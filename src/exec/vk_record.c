@@ -315,7 +315,7 @@ static void dispatch_series(const struct vk_stage *s, VkCommandBuffer cb,
 static enum su_code record_dispatch(struct vk_stage *s, VkCommandBuffer cb,
                                     const struct vk_dispatch *d, uint32_t rows, struct su_err *e)
 {
-    uint64_t r = d->domain == SU_FIXED ? 1 : rows;
+    uint64_t r = vk_domain_rows(s, d->domain, rows);
     const struct vk_extent *x = &d->grid.dim[0];
     bool alt = x->items * (x->by_rows ? r : 1) < d->alt_below;
     VkPipeline pipeline;
@@ -337,7 +337,7 @@ static enum su_code record_dispatch(struct vk_stage *s, VkCommandBuffer cb,
 static uint64_t bytes_of(const struct vk_stage *s, uint32_t value, uint32_t rows)
 {
     const struct su_value *v = &s->graph->value[value];
-    return su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : rows);
+    return su_value_row_bytes(v) * vk_domain_rows(s, v->domain, rows);
 }
 
 static void copy_inputs(struct vk_stage *s, VkCommandBuffer cb, const struct vk_flight *f,

@@ -31,7 +31,7 @@ static void place_pieces(struct vk_stage *s)
     for (uint32_t i = 0; i < g->n_input; i++) {
         const struct su_value *v = &g->value[g->input[i]];
         s->input_at[i] = at;
-        at += su_align_up(su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : s->t_max),
+        at += su_align_up(su_value_row_bytes(v) * vk_domain_rows(s, v->domain, s->t_max),
                           PIECE_ALIGN);
     }
     s->rows_at = at;
@@ -40,7 +40,7 @@ static void place_pieces(struct vk_stage *s)
     for (uint32_t i = 0; i < g->n_output; i++) {
         const struct su_value *v = &g->value[g->output[i].value];
         s->output_at[i] = at;
-        at += su_align_up(su_value_row_bytes(v) * (v->domain == SU_FIXED ? 1 : s->t_max),
+        at += su_align_up(su_value_row_bytes(v) * vk_domain_rows(s, v->domain, s->t_max),
                           PIECE_ALIGN);
     }
     s->out_bytes = at;
@@ -107,9 +107,10 @@ enum su_code vk_load(struct su_stage *stage, const struct su_weight_source *src,
     s->vx = stage->exec->impl;
     s->graph = stage->graph;
     s->t_max = stage->t_max;
+    s->e_max = stage->e_max;
     enum su_code rc = alloc_tables(s, e);
     if (rc == SU_OK)
-        rc = su_layout_build(s->graph, s->t_max, 1, &s->layout, e);
+        rc = su_layout_build(s->graph, s->t_max, s->e_max, 1, &s->layout, e);
     if (rc == SU_OK) {
         vk_plan_weights(s);
         rc = vk_fuse_find(s, e);

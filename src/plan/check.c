@@ -253,7 +253,7 @@ static enum su_code check_sources_complete(struct check *w)
 static enum su_code check_memory(struct check *w, const struct su_plan_task *t)
 {
     struct su_layout *l;
-    enum su_code rc = su_layout_build(t->graph, w->p->t_max, w->p->ctx, &l, w->e);
+    enum su_code rc = su_layout_build(t->graph, w->p->t_max, w->p->e_max, w->p->ctx, &l, w->e);
     if (rc != SU_OK) {
         return rc;
     }
@@ -332,7 +332,8 @@ enum su_code su_plan_check(const struct su_plan *p, const struct su_graph *g, st
     if (p->n_result != g->n_output) {
         REFUSE(&w, SU_EFORMAT, "it has %u results for %u outputs", p->n_result, g->n_output);
     }
-    if (p->t_max == 0 || p->t_max > SU_ROWS_MAX || p->sessions == 0 || p->ctx == 0) {
+    if (p->t_max == 0 || p->t_max > SU_ROWS_MAX || p->e_max == 0 || p->e_max > p->t_max ||
+        p->sessions == 0 || p->ctx == 0) {
         REFUSE(&w, SU_EFORMAT, "its rows, sessions or context are out of range");
     }
     for (uint32_t i = 0; i < p->n_task; i++) {

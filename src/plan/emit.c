@@ -173,7 +173,7 @@ static enum su_code measure(struct emit *w, struct su_plan_task *t, uint64_t tar
                             struct su_err *e)
 {
     struct su_layout *l;
-    enum su_code rc = su_layout_build(t->graph, w->p->t_max, w->p->ctx, &l, e);
+    enum su_code rc = su_layout_build(t->graph, w->p->t_max, w->p->e_max, w->p->ctx, &l, e);
     if (rc != SU_OK) {
         return rc;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Bytes of a plan, little-endian, no padding: "SUPLAN1\0"; u32 t_max, sessions, ctx, sharded nodes;
+/* Bytes of a plan, little-endian, no padding: "SUPLAN1\0"; u32 t_max, e_max, sessions, ctx, sharded
+   nodes;
    u64 target, bytes over cuts, macs of the largest task; u32 tasks on the critical path; results;
    tasks. A list is a u32 count and its entries, a text or graph a u32 length and its bytes. */
 #include "plan_priv.h"
@@ -59,6 +60,7 @@ enum su_code su_plan_encode(const struct su_plan *p, struct su_buf *out, struct 
 {
     su_buf_put(out, magic, sizeof magic);
     su_buf_u32(out, p->t_max);
+    su_buf_u32(out, p->e_max);
     su_buf_u32(out, p->sessions);
     su_buf_u32(out, p->ctx);
     su_buf_u32(out, p->n_sharded);

@@ -138,7 +138,7 @@ static uint64_t arena_of_set(struct su_plan_problem *p, uint64_t room, uint64_t 
         sum += p->item[i].bytes;
     }
     for (uint32_t i = 0; i < s->n_node; i++) {
-        work = SU_MAX(work, su_plan_node_work(p->g, s->node[i], p->t_max));
+        work = SU_MAX(work, su_plan_node_work(p->g, s->node[i], p->t_max, p->e_max));
     }
     if (sum + work <= room) {
         *peak_bytes = sum + work;

@@ -194,20 +194,24 @@ enum su_code su_plan_state_bytes(const struct su_shape *s, uint32_t ctx, uint64_
     return SU_OK;
 }
 
-uint64_t su_plan_value_bytes(const struct su_value *v, uint32_t t_max)
+uint32_t su_layout_rows(const struct su_value *v, uint32_t t_max, uint32_t e_max)
 {
-    uint64_t rows = v->domain == SU_FIXED ? 1 : t_max;
-    return su_align_up(su_value_row_bytes(v) * rows, SU_PLAN_ALIGN);
+    return v->domain == SU_FIXED ? 1 : v->domain == SU_EMIT ? e_max : t_max;
 }
 
-uint64_t su_plan_node_work(const struct su_graph *g, uint32_t node, uint32_t t_max)
+uint64_t su_plan_value_bytes(const struct su_value *v, uint32_t t_max, uint32_t e_max)
+{
+    return su_align_up(su_value_row_bytes(v) * su_layout_rows(v, t_max, e_max), SU_PLAN_ALIGN);
+}
+
+uint64_t su_plan_node_work(const struct su_graph *g, uint32_t node, uint32_t t_max, uint32_t e_max)
 {
     const struct su_node *n = &g->node[node];
     if (n->op != SU_OP_QMATMUL && n->op != SU_OP_QMATMUL_ID && n->op != SU_OP_ATTENTION) {
         return 0;
     }
     const struct su_value *a = &g->value[n->arg[0]];
-    uint64_t rows = a->domain == SU_FIXED ? 1 : t_max;
+    uint64_t rows = su_layout_rows(a, t_max, e_max);
     /* A byte and a 32nd of eight per quant; heads x (maximum, sum). */
     uint64_t row = n->op == SU_OP_ATTENTION ? 8ull * (uint32_t)n->attr[0]
                                             : su_shape_elements(&a->shape) / 32 * 40;
@@ -227,6 +231,7 @@ bool su_plan_value_outside(const struct su_graph *g, uint32_t value)
 /* ---- layout of a graph ----------------------------------------------------------------------- */
 
 struct work {
+    uint32_t t_max, e_max;
     struct su_plan_item *item;
     uint32_t *item_of; /* per value: its item, or UINT32_MAX */
     uint32_t *tmp;
@@ -273,11 +278,11 @@ static enum su_code place_fixed(const struct su_graph *g, uint32_t ctx, struct s
     return SU_OK;
 }
 
-static enum su_code new_item(const struct su_graph *g, uint32_t value, uint32_t t_max,
-                             uint32_t from, struct work *w, uint64_t *sum, struct su_err *e)
+static enum su_code new_item(const struct su_graph *g, uint32_t value, uint32_t from,
+                             struct work *w, uint64_t *sum, struct su_err *e)
 {
     struct su_plan_item *x = &w->item[w->n_item];
-    x->bytes = su_plan_value_bytes(&g->value[value], t_max);
+    x->bytes = su_plan_value_bytes(&g->value[value], w->t_max, w->e_max);
     x->from = x->to = from;
     w->item_of[value] = w->n_item++;
     return add_bytes(sum, x->bytes, "the values of a dispatch", e);
@@ -285,15 +290,14 @@ static enum su_code new_item(const struct su_graph *g, uint32_t value, uint32_t 
 
 /* Inputs are born at time 0, the results of node i at time i + 1, and graph outputs live one time
    longer than the last node. */
-static enum su_code collect_items(const struct su_graph *g, uint32_t t_max, struct work *w,
-                                  struct su_err *e)
+static enum su_code collect_items(const struct su_graph *g, struct work *w, struct su_err *e)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < g->n_value; i++) {
         w->item_of[i] = UINT32_MAX;
     }
     for (uint32_t i = 0; i < g->n_input; i++) {
-        enum su_code rc = new_item(g, g->input[i], t_max, 0, w, &sum, e);
+        enum su_code rc = new_item(g, g->input[i], 0, w, &sum, e);
         if (rc != SU_OK) {
             return rc;
         }
@@ -314,7 +318,7 @@ static enum su_code collect_items(const struct su_graph *g, uint32_t t_max, stru
             if (su_plan_value_outside(g, n->first_out + k)) {
                 continue;
             }
-            enum su_code rc = new_item(g, n->first_out + k, t_max, i + 1, w, &sum, e);
+            enum su_code rc = new_item(g, n->first_out + k, i + 1, w, &sum, e);
             if (rc != SU_OK) {
                 return rc;
             }
@@ -329,11 +333,11 @@ static enum su_code collect_items(const struct su_graph *g, uint32_t t_max, stru
     return SU_OK;
 }
 
-enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t ctx,
+enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t e_max, uint32_t ctx,
                              struct su_layout **out, struct su_err *e)
 {
     enum su_code rc;
-    struct work w = {0};
+    struct work w = {.t_max = t_max, .e_max = e_max};
     *out = NULL;
     struct su_layout *l = su_alloc(sizeof *l);
     l->n_value = g->n_value;
@@ -351,14 +355,14 @@ enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t 
     if (rc != SU_OK) {
         goto out;
     }
-    rc = collect_items(g, t_max, &w, e);
+    rc = collect_items(g, &w, e);
     if (rc != SU_OK) {
         goto out;
     }
     uint64_t peak;
     l->work_offset = su_plan_arena_place(w.item, w.n_item, w.tmp, &peak);
     for (uint32_t i = 0; i < g->n_node; i++) {
-        l->work_bytes = SU_MAX(l->work_bytes, su_plan_node_work(g, i, t_max));
+        l->work_bytes = SU_MAX(l->work_bytes, su_plan_node_work(g, i, t_max, e_max));
     }
     l->arena_bytes = l->work_offset + l->work_bytes;
     for (uint32_t i = 0; i < g->n_value; i++) {

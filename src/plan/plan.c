@@ -40,6 +40,10 @@ static enum su_code check_opts(const struct su_graph *g, const struct su_plan_op
         return su_fail(e, SU_EINVAL, "rows", "%u rows are more than a dispatch holds (%u)",
                        o->t_max, SU_ROWS_MAX);
     }
+    if (o->e_max > SU_MAX(o->t_max, 1u)) {
+        return su_fail(e, SU_EINVAL, "rows", "%u of %u rows cannot emit", o->e_max,
+                       SU_MAX(o->t_max, 1u));
+    }
     if (!with_target) {
         return SU_OK;
     }
@@ -68,6 +72,7 @@ static enum su_code solver_init(struct solver *s, const struct su_graph *g,
     memset(s, 0, sizeof *s);
     s->opts = *o;
     s->opts.t_max = o->t_max == 0 ? 1 : o->t_max;
+    s->opts.e_max = o->e_max == 0 ? SU_MIN(s->opts.t_max, SU_PLAN_EMIT_ROWS) : o->e_max;
     s->opts.sessions = o->sessions == 0 ? 1 : o->sessions;
     s->opts.ctx = o->ctx == 0 ? 8192 : o->ctx;
     enum su_code rc = su_plan_rewrite(g, NULL, NULL, &s->opts, &s->whole, e);
@@ -279,6 +284,7 @@ static enum su_code make_plan(struct solver *s, const struct su_plan_targets *t,
 {
     struct su_plan *plan = su_alloc(sizeof *plan);
     plan->t_max = s->opts.t_max;
+    plan->e_max = s->opts.e_max;
     plan->sessions = s->opts.sessions;
     plan->ctx = s->opts.ctx;
     plan->n_sharded = s->n_sharded;

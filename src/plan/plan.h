@@ -16,7 +16,7 @@
 /* Places the data of one graph. The fixed region holds weights and const nodes: row = everything
    after axis 0 (rank < 2: one row), rows padded to 32 elements (block types: whole blocks as they
    are), tensors to 256 bytes; F16 and BF16 count as F32. The arena holds every other value of the
-   dispatch, sized for t_max rows, 256-byte slots, reused as soon as the last reader is past (a
+   dispatch, sized by su_layout_rows, 256-byte slots, reused as soon as the last reader is past (a
    value and the results of the node that reads it never overlap, except a RESHAPE, which shares
    its argument's bytes unless that is a weight or const). Graph inputs live from the start, graph
    outputs to the end. At the arena's end lies working memory for one node at a time: the quants of
@@ -31,17 +31,22 @@ struct su_layout {
     uint64_t work_offset, work_bytes; /* in the arena */
     uint64_t session_bytes; /* all states at ctx positions: 2 B per element, 256 B per state */
 };
-/* Assumes a checked graph, 1 <= t_max <= SU_ROWS_MAX. On success *out is owned by the caller
-   (su_layout_free). On failure it is NULL: SU_EOVERFLOW when a sum leaves 2^63; SU_ENOMEM. */
-SU_CHECK enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t ctx,
-                                      struct su_layout **out, struct su_err *e);
+/* For dispatches of up to t_max rows of which up to e_max emit. Assumes a checked graph, 1 <= e_max
+   <= t_max <= SU_ROWS_MAX. On success *out is owned by the caller (su_layout_free). On failure it
+   is NULL: SU_EOVERFLOW when a sum leaves 2^63; SU_ENOMEM. */
+SU_CHECK enum su_code su_layout_build(const struct su_graph *g, uint32_t t_max, uint32_t e_max,
+                                      uint32_t ctx, struct su_layout **out, struct su_err *e);
 void su_layout_free(struct su_layout *l); /* NULL allowed */
+/* Row slices that are reserved for a value: 1 when it is FIXED, e_max when it is of emitted rows,
+   else t_max. */
+uint32_t su_layout_rows(const struct su_value *v, uint32_t t_max, uint32_t e_max);
 
 /* ---- plans ----------------------------------------------------------------------------------- */
 
 #define SU_PLAN_TASK_MAX 128u
 #define SU_PLAN_PORT_MAX 8u /* inputs and outputs of a task each */
 #define SU_PLAN_EXTERNAL UINT32_MAX /* from_task of a graph input */
+#define SU_PLAN_EMIT_ROWS 64u /* rows that may emit unless the options say otherwise */
 
 struct su_plan_opts {
     const uint64_t *target; /* VRAM bytes: one for all tasks, or one per device */
@@ -49,6 +54,9 @@ struct su_plan_opts {
     /* target is a list of the devices of a private cluster, used in order, each at most once */
     bool per_device;
     uint32_t t_max; /* rows of the largest dispatch; 0 = 1 */
+    /* those of them that may emit: what follows select_emitted is sized for so many; at most t_max;
+       0 = the smaller of t_max and SU_PLAN_EMIT_ROWS */
+    uint32_t e_max;
     uint32_t sessions; /* states held at once; 0 = 1 */
     uint32_t ctx; /* positions per state; 0 = 8192 */
 };
@@ -65,7 +73,7 @@ struct su_plan_task {
     struct su_plan_input *input; /* graph->n_input entries, in graph->input order */
     struct su_plan_output *output; /* graph->n_output entries */
     uint64_t weight_bytes; /* fixed region of su_layout */
-    uint64_t arena_bytes; /* at t_max */
+    uint64_t arena_bytes; /* at t_max and e_max */
     uint64_t vram_fixed, vram_session; /* vram_fixed + sessions * vram_session <= target */
     uint64_t macs; /* multiply-adds per step; a compute unit is 10^9 */
     uint64_t bytes_in, bytes_out; /* per row, over cuts and to and from the user */
@@ -82,7 +90,7 @@ struct su_plan {
     uint64_t peak_macs; /* of the largest task */
     uint32_t critical_macs_tasks; /* tasks on the critical path */
     uint32_t n_sharded; /* nodes that were split by rows */
-    uint32_t t_max, sessions, ctx;
+    uint32_t t_max, e_max, sessions, ctx;
     uint64_t target_bytes; /* largest target */
 };
 

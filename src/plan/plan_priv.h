@@ -27,10 +27,10 @@ SU_CHECK enum su_code su_plan_fixed_bytes(enum su_dtype d, const struct su_shape
 /* Bytes of one session's share of a state. SU_EOVERFLOW. */
 SU_CHECK enum su_code su_plan_state_bytes(const struct su_shape *s, uint32_t ctx, uint64_t *bytes,
                                           struct su_err *e);
-/* Bytes of a value in the arena for t_max rows; at most 2^49. */
-uint64_t su_plan_value_bytes(const struct su_value *v, uint32_t t_max);
-/* Bytes of working memory that a node needs while it runs, for t_max rows; at most 2^49. */
-uint64_t su_plan_node_work(const struct su_graph *g, uint32_t node, uint32_t t_max);
+/* Bytes of a value in the arena; at most 2^49. */
+uint64_t su_plan_value_bytes(const struct su_value *v, uint32_t t_max, uint32_t e_max);
+/* Bytes of working memory that a node needs while it runs; at most 2^49. */
+uint64_t su_plan_node_work(const struct su_graph *g, uint32_t node, uint32_t t_max, uint32_t e_max);
 /* True for a value that has no place in the arena: weight, const, state, or a state after an
    append. */
 bool su_plan_value_outside(const struct su_graph *g, uint32_t value);
@@ -54,7 +54,7 @@ struct su_plan_cost {
 struct su_plan_problem {
     struct su_graph *g; /* owned */
     uint32_t *whole_node; /* owned; per node: its number in the graph the user gave */
-    uint32_t t_max, ctx, sessions;
+    uint32_t t_max, e_max, ctx, sessions;
     struct su_arena arena;
     bool *copied; /* per node: belongs to no unit */
     uint32_t *unit_of; /* per node, UINT32_MAX when copied */

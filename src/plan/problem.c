@@ -58,7 +58,7 @@ static enum su_code size_values(struct su_plan_problem *p, struct su_err *e)
                    (v->kind == SU_VALUE_NODE && g->node[v->node].op == SU_OP_CONST)) {
             rc = su_plan_fixed_bytes(v->dtype, &v->shape, &p->value_bytes[i], e);
         } else {
-            p->value_bytes[i] = su_plan_value_bytes(v, p->t_max);
+            p->value_bytes[i] = su_plan_value_bytes(v, p->t_max, p->e_max);
         }
         if (rc != SU_OK) {
             return rc;
@@ -179,6 +179,7 @@ enum su_code su_plan_problem_new(struct su_graph *g, uint32_t *whole_node,
     p->g = g;
     p->whole_node = whole_node;
     p->t_max = o->t_max;
+    p->e_max = o->e_max;
     p->ctx = o->ctx;
     p->sessions = o->sessions;
     su_arena_init(&p->arena, 0);

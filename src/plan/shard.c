@@ -52,17 +52,17 @@ static uint64_t piece_vram(const struct su_plan_problem *p, const struct su_node
     }
     if (n->op == SU_OP_CONV2D && n->attr[8] > 1) {
         struct su_value x = p->g->value[n->arg[0]];
-        uint64_t whole = su_plan_value_bytes(&x, p->t_max);
+        uint64_t whole = su_plan_value_bytes(&x, p->t_max, p->e_max);
         uint32_t axis = x.shape.rank - 3;
         x.shape.dim[axis] =
             (uint32_t)((uint64_t)x.shape.dim[axis] * rows / p->g->value[weight_of(n)].shape.dim[0]);
-        other += su_plan_value_bytes(&x, p->t_max);
+        other += su_plan_value_bytes(&x, p->t_max, p->e_max);
         other -= is_copied(p, n->arg[0]) || other < whole ? 0 : whole;
     }
     if (n->op == SU_OP_EMBEDDING && is_copied(p, n->arg[1])) {
-        other += SU_PLAN_ALIGN + su_plan_value_bytes(&p->g->value[n->arg[1]], p->t_max);
+        other += SU_PLAN_ALIGN + su_plan_value_bytes(&p->g->value[n->arg[1]], p->t_max, p->e_max);
     }
-    return bytes + other + su_plan_value_bytes(&out, p->t_max);
+    return bytes + other + su_plan_value_bytes(&out, p->t_max, p->e_max);
 }
 
 /* Rows per piece for the fewest pieces that fit alone, as equal as they can be; 0 = no size fits.

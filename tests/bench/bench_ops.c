@@ -204,7 +204,7 @@ static bool contender_prepare(struct bench *b, struct trial *t, unsigned run, bo
     struct su_weight_source src = {.ctx = t, .read = read_weight};
     enum su_code rc;
     if (run <= RUN_VULKAN)
-        rc = su_stage_load(b->exec[run], t->graph, op->m, &src, &c->stage, &e);
+        rc = su_stage_load(b->exec[run], t->graph, op->m, op->m, &src, &c->stage, &e);
     else
         rc = ggml_peer_prepare(b->ggml, run == RUN_GGML_CPU ? GGML_PEER_CPU : GGML_PEER_VULKAN, op,
                                direct, t->x, t->w, &c->peer, &e);

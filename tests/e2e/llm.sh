@@ -16,6 +16,8 @@ one() {
     shift
     "$SPLITUP" run "$model" --prompt "$prompt" --max-tokens "$n" \
         --ctx 128 --json "$@" >"$tmp/run.json" || fail "run $*"
+    [ "$(json 'all(64 * t["bound_bytes"] <= 65 * t["vram_bytes"] for t in d["tasks"])' <"$tmp/run.json")" = true ] ||
+        fail "$*: a backend takes more than the plan says"
     json 'd["output_sha256"] + " " + str(len(d["tasks"]))' <"$tmp/run.json"
 }
 # same SAMPLING TASKS OPTION...: the hash of the first run with this sampling, and so many tasks.
@@ -32,12 +34,13 @@ same() {
 
 greedy="--temperature 0"
 drawn="--temperature 0.8 --seed 7"
-# Targets that cut this model into 3 and 7 tasks for up to 8 rows. 512 rows of logits fit no such cut.
+# Targets that cut this model into 3 and 7 tasks; values of 512 rows take more than those of 8.
 three="--target-vram 60MB"
 seven="--target-vram 22MB"
+seven_512="--target-vram 29.5MB"
 
 # The definition first: every other run is held to it.
-same "$greedy" 3 --backend reference $three --batch 8
+same "$greedy" 3 --backend reference $three --batch 512
 check "fields" [ "$(json '{"text","token_ids","output_sha256","tasks","tokens_per_second","time_to_first_token_ms"} <= set(d)' <"$tmp/run.json")" = true ]
 if full; then
     same "$greedy" 1 --backend reference
@@ -51,15 +54,20 @@ cuts_and_chunks() {
     same "$drawn" 1 --backend "$backend" --batch 8
     same "$drawn" 3 --backend "$backend" $three --batch 1
     same "$greedy" 7 --backend "$backend" $seven --batch 8
+    same "$greedy" 3 --backend "$backend" $three --batch 512
+    same "$drawn" 7 --backend "$backend" $seven_512 --batch 512
     full || return 0
     for sampling in "$greedy" "$drawn"; do
         for batch in 1 8 512; do
             same "$sampling" 1 --backend "$backend" --batch $batch
         done
-        for batch in 1 8; do
+        for batch in 1 8 512; do
             same "$sampling" 3 --backend "$backend" $three --batch $batch
+        done
+        for batch in 1 8; do
             same "$sampling" 7 --backend "$backend" $seven --batch $batch
         done
+        same "$sampling" 7 --backend "$backend" $seven_512 --batch 512
     done
 }
 cuts_and_chunks cpu

@@ -89,11 +89,11 @@ static void run_case(uint64_t seed, const struct su_random_opts *opts, struct ta
     struct su_eval *ev = eval_of(c->graph, c->row, c->n_row, (const void *const *)c->input,
                                  (const void *const *)c->weight);
     uint32_t t_max = c->n_row + su_random_below(&r, 3);
-    struct su_plan_opts o = {.t_max = t_max};
+    struct su_plan_opts o = {.t_max = t_max, .e_max = t_max};
     struct su_layout *l;
     struct su_err e;
     uint64_t target[3];
-    must(su_layout_build(c->graph, t_max, 1, &l, &e), &e);
+    must(su_layout_build(c->graph, t_max, t_max, 1, &l, &e), &e);
     target[2] = l->fixed_bytes + l->arena_bytes + 4096;
     su_layout_free(l);
     must(su_plan_smallest(c->graph, &o, &target[0], &e), &e);

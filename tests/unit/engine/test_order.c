@@ -46,11 +46,12 @@ static void forget(void)
 }
 
 enum su_code su_stage_load(struct su_exec *x, const struct su_graph *g, uint32_t t_max,
-                           const struct su_weight_source *src, struct su_stage **out,
-                           struct su_err *e)
+                           uint32_t e_max, const struct su_weight_source *src,
+                           struct su_stage **out, struct su_err *e)
 {
     (void)x;
     (void)t_max;
+    (void)e_max;
     *out = NULL;
     if (note(LOAD, g))
         return su_fail(e, SU_ENOMEM, "fake", "no memory");

@@ -164,7 +164,7 @@ void weight_file_fini(struct weight_file *w)
 
 struct su_plan *plan_of(const struct su_graph *g, uint64_t target, uint32_t t_max)
 {
-    struct su_plan_opts o = {.target = &target, .n_target = 1, .t_max = t_max};
+    struct su_plan_opts o = {.target = &target, .n_target = 1, .t_max = t_max, .e_max = t_max};
     struct su_plan *p;
     struct su_err e;
     must(su_plan_build(g, &o, &p, &e), &e);

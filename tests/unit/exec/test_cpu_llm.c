@@ -112,9 +112,9 @@ static void model_load(struct model *m, uint32_t t_max)
     m->t_max = t_max;
     if (su_graph_check(m->g, &e) != SU_OK)
         fail_msg("%s: %s", e.at, e.msg);
-    assert_int_equal(su_layout_build(m->g, t_max, 1, &layout, &e), SU_OK);
+    assert_int_equal(su_layout_build(m->g, t_max, t_max, 1, &layout, &e), SU_OK);
     for (size_t i = 0; i < LANES; i++) {
-        if (su_stage_load(lanes[i].exec, m->g, t_max, &src, &m->stage[i], &e) != SU_OK)
+        if (su_stage_load(lanes[i].exec, m->g, t_max, t_max, &src, &m->stage[i], &e) != SU_OK)
             fail_msg("%s: %s", e.at, e.msg);
         if (lanes[i].isa)
             assert_true(su_stage_bound_bytes(m->stage[i]) <=
@@ -438,7 +438,7 @@ static void test_broken_source(void **state)
         uint32_t w = add_weight(&m, SU_Q8_0, &(struct su_shape){2, {17, 32}}, false, 1);
         add_output(&m, add_node(&m, SU_OP_QMATMUL, ARGS(x, w), NO_ATTRS));
         assert_int_equal(su_graph_check(m.g, &e), SU_OK);
-        assert_int_equal(su_stage_load(lanes[1].exec, m.g, 1, &src, &s, &e), SU_EIO);
+        assert_int_equal(su_stage_load(lanes[1].exec, m.g, 1, 1, &src, &s, &e), SU_EIO);
         assert_non_null(strstr(e.msg, "w0"));
         model_fini(&m);
     }

@@ -86,7 +86,7 @@ static void *run(const struct shape *s, const struct su_graph *g, enum su_backen
     for (uint32_t i = 0; i < s->rows; i++)
         row[i] = (struct su_row){.position = i, .emit = true};
     assert_int_equal(su_exec_open(&o, &exec, &e), SU_OK);
-    assert_int_equal(su_stage_load(exec, g, s->t_max, &src, &stage, &e), SU_OK);
+    assert_int_equal(su_stage_load(exec, g, s->t_max, s->t_max, &src, &stage, &e), SU_OK);
     assert_int_equal(su_stage_submit(stage, &step, &ticket, &e), SU_OK);
     assert_int_equal(su_stage_wait(stage, ticket, false, &r, &e), SU_OK);
     *bytes = r.output_bytes[0];

@@ -78,7 +78,7 @@ static void expect_output(const struct su_random_case *c, const struct su_eval *
         }
 }
 
-/* Loads for t_max rows and runs the case's rows, twice in flight, so that both slots and the reuse of arenas are seen. */
+/* Loads for t_max rows and no more emitted ones than there are, and runs the case's rows, twice in flight, so that both slots and the reuse of arenas are seen. */
 static void run_lane(const struct lane *l, const struct su_random_case *c, uint32_t t_max,
                      const struct su_eval *ev, uint64_t seed)
 {
@@ -88,7 +88,10 @@ static void run_lane(const struct lane *l, const struct su_random_case *c, uint3
     struct su_layout *layout = NULL;
     struct su_err e = {0};
     uint64_t ticket[2];
-    if (su_stage_load(l->exec, c->graph, t_max, &src, &s, &e) != SU_OK)
+    uint32_t e_max = 0;
+    for (uint32_t i = 0; i < c->n_row; i++)
+        e_max += c->row[i].emit;
+    if (su_stage_load(l->exec, c->graph, t_max, e_max, &src, &s, &e) != SU_OK)
         fail_msg("seed %llu, %s: load: %s: %s", (unsigned long long)seed, l->name, e.at, e.msg);
     for (uint32_t i = 0; i < 2; i++)
         if (su_stage_submit(s, &step, &ticket[i], &e) != SU_OK)
@@ -102,7 +105,7 @@ static void run_lane(const struct lane *l, const struct su_random_case *c, uint3
             expect_output(c, ev, o, r.output[o], r.output_bytes[o], seed, l->name);
         su_step_result_fini(&r);
     }
-    assert_int_equal(su_layout_build(c->graph, t_max, 1, &layout, &e), SU_OK);
+    assert_int_equal(su_layout_build(c->graph, t_max, e_max, 1, &layout, &e), SU_OK);
     if (l->opts.backend != SU_BACKEND_REFERENCE)
         assert_true(su_stage_bound_bytes(s) <=
                     layout->fixed_bytes + layout->fixed_bytes / 64 + layout->arena_bytes);

@@ -321,7 +321,7 @@ static struct machine machine_new(struct model *m, const struct lane *lane,
     if (plan)
         ok(m, su_engine_open(lane->exec, m->graph, plan, m->weights, &x.engine, &e), &e);
     else
-        ok(m, su_stage_load(lane->exec, m->graph, w->n_row, &src, &x.stage, &e), &e);
+        ok(m, su_stage_load(lane->exec, m->graph, w->n_row, w->n_row, &src, &x.stage, &e), &e);
     for (uint32_t i = 0; i < w->n_series; i++) {
         ok(m,
            plan ? su_engine_session_new(x.engine, w->n_row, &x.session[i], &e)
@@ -500,8 +500,11 @@ static void check_plan(struct model *m, const struct lane *lane, const struct su
 /* For the smallest target, or for one that makes some tasks larger. */
 static struct su_plan *plan_of(const struct model *m, const struct want *w, bool smallest)
 {
-    struct su_plan_opts o = {
-        .n_target = 1, .t_max = w->n_row, .ctx = w->n_row, .sessions = w->n_series};
+    struct su_plan_opts o = {.n_target = 1,
+                             .t_max = w->n_row,
+                             .e_max = w->n_row,
+                             .ctx = w->n_row,
+                             .sessions = w->n_series};
     struct su_plan *plan = NULL;
     struct su_err e = {0};
     uint64_t least = 0, target;

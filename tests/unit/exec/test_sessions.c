@@ -56,7 +56,7 @@ static void run_rows(struct su_stage *s, const struct su_row *row, uint32_t n, c
     if (su_stage_submit(s, &step, &ticket, &e) != SU_OK ||
         su_stage_wait(s, ticket, false, &r, &e) != SU_OK)
         fail_msg("%s: %s", e.at, e.msg);
-    memcpy(out, r.output[0], n * WIDTH * sizeof *out);
+    memcpy(out, r.output[0], r.output_bytes[0]);
     su_step_result_fini(&r);
 }
 
@@ -83,7 +83,7 @@ static void test_rows(void **state)
     struct su_row row[6];
     for (uint32_t i = 0; i < 6 * WIDTH; i++)
         in[i] = (float)((int)(i * 37 % 101) - 50) * 0.04f;
-    assert_int_equal(su_stage_load(x, g, 6, NULL, &s, &e), SU_OK);
+    assert_int_equal(su_stage_load(x, g, 6, 6, NULL, &s, &e), SU_OK);
     assert_int_equal(su_stage_session_new(s, 6, &a, &e), SU_OK);
     assert_int_equal(su_stage_session_new(s, 6, &b, &e), SU_OK);
     assert_true(a == 0 && b == 1);
@@ -124,7 +124,7 @@ static void test_limits(void **state)
     struct su_stage *s = NULL;
     struct su_err e = {0};
     uint32_t id = 0;
-    assert_int_equal(su_stage_load(x, g, 1, NULL, &s, &e), SU_OK);
+    assert_int_equal(su_stage_load(x, g, 1, 1, NULL, &s, &e), SU_OK);
     assert_int_equal(su_stage_session_new(s, 0, &id, &e), SU_EINVAL);
     assert_int_equal(su_stage_session_new(s, (1u << 20) + 1, &id, &e), SU_EINVAL);
     for (uint32_t i = 0; i < SU_STAGE_SESSION_MAX; i++)
@@ -137,6 +137,46 @@ static void test_limits(void **state)
     su_graph_free(g);
 }
 
+/* A stage is loaded for so many emitted rows; a graph without any takes every row. */
+static void test_emitted(void **state)
+{
+    (void)state;
+    for (unsigned b = 0; b < SU_BACKEND_COUNT; b++) {
+        struct su_exec *x = open_backend((enum su_backend)b);
+        for (uint32_t select = 0; select < 2; select++) {
+            struct su_graph *g = su_graph_new();
+            struct su_shape shape = {1, {WIDTH}};
+            struct su_stage *s = NULL;
+            struct su_err e = {0};
+            struct su_row row[4] = {{.emit = true}, {.emit = false}, {.emit = true}};
+            uint32_t id = 0;
+            float in[4 * WIDTH], out[4 * WIDTH] = {0};
+            for (uint32_t i = 0; i < 4 * WIDTH; i++)
+                in[i] = (float)i;
+            assert_int_equal(su_graph_add_input(g, "x", SU_ROWS, SU_F32, &shape, &id, &e), SU_OK);
+            assert_int_equal(su_graph_add_node(g, select ? SU_OP_SELECT_EMITTED : SU_OP_RELU, &id,
+                                               1, NULL, 0, NULL, 0, &id, &e),
+                             SU_OK);
+            assert_int_equal(su_graph_add_output(g, "y", id, &e), SU_OK);
+            assert_int_equal(su_graph_check(g, &e), SU_OK);
+            assert_int_equal(su_stage_load(x, g, 4, 0, NULL, &s, &e), SU_EINVAL);
+            assert_int_equal(su_stage_load(x, g, 4, 5, NULL, &s, &e), SU_EINVAL);
+            assert_int_equal(su_stage_load(x, g, 4, 2, NULL, &s, &e), SU_OK);
+            run_rows(s, row, 4, in, out);
+            assert_memory_equal(out, in, WIDTH * sizeof *in);
+            assert_memory_equal(out + (select ? 1 : 2) * WIDTH, in + 2 * WIDTH, WIDTH * sizeof *in);
+            row[3].emit = true;
+            struct su_step step = {row, 4, (const void *[]){in}};
+            uint64_t ticket = 0;
+            assert_int_equal(su_stage_submit(s, &step, &ticket, &e), select ? SU_EINVAL : SU_OK);
+            su_stage_free(s);
+            su_graph_free(g);
+        }
+        struct su_err e = {0};
+        assert_int_equal(su_exec_close(x, &e), SU_OK);
+    }
+}
+
 /* A backend without an op or without states says so by name at load. */
 static void test_refused(void **state)
 {
@@ -146,7 +186,7 @@ static void test_refused(void **state)
         struct su_exec *x = open_backend((enum su_backend)b);
         struct su_stage *s = NULL;
         struct su_err e = {0};
-        enum su_code rc = su_stage_load(x, g, 1, NULL, &s, &e);
+        enum su_code rc = su_stage_load(x, g, 1, 1, NULL, &s, &e);
         if (su_backend_lacks((enum su_backend)b, SU_OP_ATTENTION)) {
             assert_int_equal(rc, SU_EUNSUPPORTED);
             assert_non_null(strstr(e.msg, su_backend_name((enum su_backend)b)));
@@ -164,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_emitted),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

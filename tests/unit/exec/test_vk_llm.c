@@ -110,9 +110,9 @@ static void pair_init(struct pair *p, struct su_exec *x, struct su_graph *g, uin
     ok(su_graph_check(g, &e), &e);
     p->c = vk_case_of(g, n_row, seed, mild);
     struct su_weight_source src = {p->c, read_weight};
-    ok(su_stage_load(x, g, t_max, &src, &p->stage, &e), &e);
+    ok(su_stage_load(x, g, t_max, t_max, &src, &p->stage, &e), &e);
     struct su_layout *l = NULL;
-    ok(su_layout_build(g, t_max, 1, &l, &e), &e);
+    ok(su_layout_build(g, t_max, t_max, 1, &l, &e), &e);
     assert_true(su_stage_bound_bytes(p->stage) <= l->fixed_bytes / 64 * 65 + l->arena_bytes);
     su_layout_free(l);
 }
@@ -245,7 +245,7 @@ static void odd_scales(void **state)
         for (size_t b = 0; b * step < p.c->weight_bytes[0]; b++)
             memcpy((uint8_t *)p.c->weight[0] + b * step + at, &odd[b % SU_ARRAY_LEN(odd)], 2);
         struct su_weight_source src = {p.c, read_weight};
-        ok(su_stage_load(device, g, 2, &src, &p.stage, &e), &e);
+        ok(su_stage_load(device, g, 2, 2, &src, &p.stage, &e), &e);
         pair_run(&p, row, 2, 0);
         pair_fini(&p);
     }
@@ -452,7 +452,7 @@ static void computed_factors(void **state)
     uint32_t f = input(g, "f", SU_FIXED, SU_F32, SHAPE(2));
     output(g, node(g, SU_OP_ROPE, ARGS(x, f), ATTRS(1, 4, bits(10.0f), bits(1.0f), 0, 0, 0, 0)));
     ok(su_graph_check(g, &e), &e);
-    assert_int_equal(su_stage_load(device, g, 1, &src, &s, &e), SU_EUNSUPPORTED);
+    assert_int_equal(su_stage_load(device, g, 1, 1, &src, &s, &e), SU_EUNSUPPORTED);
     assert_non_null(strstr(e.msg, "factors"));
     su_graph_free(g);
 }

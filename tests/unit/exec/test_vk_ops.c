@@ -346,7 +346,7 @@ static void refuse(const struct one *o, uint32_t t_max, void *ctx, enum su_code 
     struct su_weight_source src = {ctx, no_bytes};
     struct su_stage *s = (struct su_stage *)1;
     struct su_err e = {0};
-    enum su_code rc = su_stage_load(device, g, t_max, &src, &s, &e);
+    enum su_code rc = su_stage_load(device, g, t_max, t_max, &src, &s, &e);
     if (rc != want || s != NULL || !strstr(e.msg, text))
         fail_msg("%s: %s, want %s with \"%s\"", su_code_name(rc), e.msg, su_code_name(want), text);
     su_graph_free(g);
@@ -404,7 +404,7 @@ static void *work(void *arg)
         struct su_weight_source src = {NULL, no_bytes};
         struct su_stage *s = NULL;
         struct su_err e;
-        if (su_stage_load(x, c->graph, c->n_row, &src, &s, &e) != SU_OK) {
+        if (su_stage_load(x, c->graph, c->n_row, c->n_row, &src, &s, &e) != SU_OK) {
             bad++;
         } else {
             struct su_step step = {c->row, c->n_row, (const void *const *)c->input};

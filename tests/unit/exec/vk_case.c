@@ -150,6 +150,17 @@ static const char *run_all(struct su_stage *s, const struct su_random_case *c,
     return NULL;
 }
 
+/* Most rows that emit in one of the dispatches of t_max rows, at least 1. */
+static uint32_t emitted(const struct su_random_case *c, uint32_t t_max)
+{
+    uint32_t most = 1, n = 0;
+    for (uint32_t i = 0; i < c->n_row; i++) {
+        n = (i % t_max ? n : 0) + c->row[i].emit;
+        most = SU_MAX(most, n);
+    }
+    return most;
+}
+
 const char *vk_case_check(struct su_exec *x, const struct su_random_case *c, uint32_t batch)
 {
     struct su_err e = {0};
@@ -163,11 +174,12 @@ const char *vk_case_check(struct su_exec *x, const struct su_random_case *c, uin
     struct su_weight_source src = {(void *)(uintptr_t)c, read_weight};
     struct su_stage *s = NULL;
     const char *bad = NULL;
-    if (su_stage_load(x, c->graph, SU_MIN(batch, c->n_row), &src, &s, &e) != SU_OK) {
+    uint32_t t_max = SU_MIN(batch, c->n_row), e_max = emitted(c, t_max);
+    if (su_stage_load(x, c->graph, t_max, e_max, &src, &s, &e) != SU_OK) {
         bad = say("load: %s: %s", e.at, e.msg);
     } else {
         struct su_layout *l = NULL;
-        if (su_layout_build(c->graph, SU_MIN(batch, c->n_row), 1, &l, &e) != SU_OK)
+        if (su_layout_build(c->graph, t_max, e_max, 1, &l, &e) != SU_OK)
             bad = say("layout: %s", e.msg);
         else if (su_stage_bound_bytes(s) > l->fixed_bytes / 64 * 65 + l->arena_bytes)
             bad = say("%" PRIu64 " bytes bound; the plan has %" PRIu64 " + %" PRIu64,

@@ -187,7 +187,7 @@ static void test_state_bytes(void **state)
     for (size_t i = 0; i < SU_ARRAY_LEN(list); i++) {
         struct su_model *m = shapes(list[i].name, SU_LLM_Q4_K_M);
         struct su_layout *l = NULL;
-        assert_int_equal(su_layout_build(m->graph, 1, list[i].ctx, &l, NULL), SU_OK);
+        assert_int_equal(su_layout_build(m->graph, 1, 1, list[i].ctx, &l, NULL), SU_OK);
         assert_int_equal(l->session_bytes, list[i].bytes);
         su_layout_free(l);
         su_model_close(m);

@@ -413,7 +413,7 @@ struct subset_cost subset_cost(const struct su_graph *g, const bool *marked, uin
     }
     need(su_graph_check(t, &e), &e);
     struct su_layout *l;
-    need(su_layout_build(t, t_max, 8192, &l, &e), &e);
+    need(su_layout_build(t, t_max, t_max, 8192, &l, &e), &e);
     c.vram = l->fixed_bytes + l->arena_bytes;
     c.macs = su_graph_macs(t);
     su_layout_free(l);

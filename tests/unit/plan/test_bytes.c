@@ -104,7 +104,8 @@ static void test_content(void **state)
     bytes_of(g, 11 << 10, &b);
     assert_memory_equal(a.data, "SUPLAN1", 8);
     assert_int_equal(su_le32(a.data + 8), 2); /* t_max */
-    assert_int_equal(su_le64(a.data + 24), 10 << 10);
+    assert_int_equal(su_le32(a.data + 12), 2); /* e_max */
+    assert_int_equal(su_le64(a.data + 28), 10 << 10);
     assert_true(a.len != b.len || memcmp(a.data, b.data, a.len) != 0);
     su_buf_fini(&a);
     su_buf_fini(&b);

@@ -180,6 +180,33 @@ static void test_head(void **state)
     }
 }
 
+/* What follows select_emitted takes no more than the rows that may emit need. */
+static void test_few_emitted(void **state)
+{
+    (void)state;
+    struct su_graph *g = decoder(3000, SU_F32, false);
+    struct su_plan_opts o = {.t_max = ROWS, .e_max = 1, .ctx = ROWS};
+    struct su_err e;
+    struct su_plan *p;
+    uint64_t bytes;
+    assert_int_equal(su_plan_smallest(g, &o, &bytes, &e), SU_OK);
+    /* One row of logits is 12 000 bytes; of the other six the join holds 216 000. */
+    assert_true(bytes + 100000 < smallest_of(g));
+    o.target = &bytes;
+    o.n_target = 1;
+    assert_int_equal(su_plan_build(g, &o, &p, &e), SU_OK);
+    assert_int_equal(p->e_max, 1);
+    assert_valid(g, p, bytes);
+    su_plan_free(p);
+    o.t_max = 200;
+    o.e_max = 0;
+    o.target = &(uint64_t){1 << 24};
+    assert_int_equal(su_plan_build(g, &o, &p, &e), SU_OK);
+    assert_int_equal(p->e_max, SU_PLAN_EMIT_ROWS);
+    su_plan_free(p);
+    su_graph_free(g);
+}
+
 static void test_tied_head(void **state)
 {
     (void)state;
@@ -250,9 +277,9 @@ static void test_domain_of_port(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),           cmocka_unit_test(test_tied_head),
-        cmocka_unit_test(test_quantised_head), cmocka_unit_test(test_emitted_inputs),
-        cmocka_unit_test(test_domain_of_port),
+        cmocka_unit_test(test_head),           cmocka_unit_test(test_few_emitted),
+        cmocka_unit_test(test_tied_head),      cmocka_unit_test(test_quantised_head),
+        cmocka_unit_test(test_emitted_inputs), cmocka_unit_test(test_domain_of_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

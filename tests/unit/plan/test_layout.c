@@ -12,12 +12,17 @@
 
 #include <cmocka.h>
 
-static struct su_layout *layout_of(const struct su_graph *g, uint32_t t_max)
+static struct su_layout *layout_at(const struct su_graph *g, uint32_t t_max, uint32_t e_max)
 {
     struct su_err e;
     struct su_layout *l;
-    assert_int_equal(su_layout_build(g, t_max, 16, &l, &e), SU_OK);
+    assert_int_equal(su_layout_build(g, t_max, e_max, 16, &l, &e), SU_OK);
     return l;
+}
+
+static struct su_layout *layout_of(const struct su_graph *g, uint32_t t_max)
+{
+    return layout_at(g, t_max, t_max);
 }
 
 /* First and last moment at which a value's bytes are needed, derived here from the graph alone; a
@@ -54,7 +59,8 @@ static uint32_t storage_of(const struct su_graph *g, const struct su_layout *l, 
     return v;
 }
 
-static void assert_no_overlap(const struct su_graph *g, const struct su_layout *l, uint32_t t_max)
+static void assert_no_overlap(const struct su_graph *g, const struct su_layout *l, uint32_t t_max,
+                              uint32_t e_max)
 {
     uint32_t *from = su_alloc(g->n_value * sizeof *from), *to = su_alloc(g->n_value * sizeof *to);
     uint64_t *alive = su_alloc((g->n_node + 2) * sizeof *alive);
@@ -63,7 +69,9 @@ static void assert_no_overlap(const struct su_graph *g, const struct su_layout *
         assert_true(l->offset[a] % 256 == 0);
         assert_true(l->offset[a] + l->bytes[a] <= (l->fixed[a] ? l->fixed_bytes : l->arena_bytes));
         if (!l->fixed[a]) {
-            uint64_t rows = g->value[a].domain == SU_FIXED ? 1 : t_max;
+            enum su_domain d = g->value[a].domain;
+            uint64_t rows = d == SU_FIXED ? 1 : d == SU_ROWS ? t_max : e_max;
+            assert_int_equal(su_layout_rows(&g->value[a], t_max, e_max), rows);
             assert_true(l->bytes[a] >= su_value_row_bytes(&g->value[a]) * rows);
             assert_true(l->bytes[a] < su_value_row_bytes(&g->value[a]) * rows + 256);
         }
@@ -104,8 +112,10 @@ static void test_random(void **state)
         struct su_random_opts o = {.emit = seed % 3 == 0, .nodes = seed % 7 == 0 ? 80 : 0};
         struct su_random_case *c = su_random_case_new(seed, &o);
         uint32_t t_max = seed % 2 == 0 ? 1 : 1 + seed % 50;
-        struct su_layout *l = layout_of(c->graph, t_max), *again = layout_of(c->graph, t_max);
-        assert_no_overlap(c->graph, l, t_max);
+        uint32_t e_max = 1 + seed / 6 % t_max;
+        struct su_layout *l = layout_at(c->graph, t_max, e_max),
+                         *again = layout_at(c->graph, t_max, e_max);
+        assert_no_overlap(c->graph, l, t_max, e_max);
         assert_memory_equal(l->offset, again->offset, l->n_value * sizeof *l->offset);
         assert_int_equal(l->session_bytes, 0);
         su_layout_free(l);
@@ -148,7 +158,7 @@ static void test_chain_ping_pong(void **state)
     struct su_graph *g = graph_chain(20, 64);
     struct su_layout *l = layout_of(g, 4);
     assert_int_equal(l->arena_bytes, 2 * 64 * 4 * 4); /* one value read, one written */
-    assert_no_overlap(g, l, 4);
+    assert_no_overlap(g, l, 4, 4);
     su_layout_free(l);
     su_graph_free(g);
 }
@@ -193,9 +203,9 @@ static void test_overflow(void **state)
     uint32_t va = add_binary(g, SU_OP_STATE_APPEND, q, v);
     int32_t attr[7] = {16384, 16384, 65536, (int32_t)su_f32_bits(1.0f), 0, 0, 0};
     finish(g, "y", add_op(g, SU_OP_ATTENTION, (uint32_t[]){q, ka, va}, 3, attr, 7));
-    assert_int_equal(su_layout_build(g, 1, UINT32_MAX, &l, &e), SU_EOVERFLOW);
+    assert_int_equal(su_layout_build(g, 1, 1, UINT32_MAX, &l, &e), SU_EOVERFLOW);
     assert_null(l);
-    assert_int_equal(su_layout_build(g, 1, 1024, &l, &e), SU_OK);
+    assert_int_equal(su_layout_build(g, 1, 1, 1024, &l, &e), SU_OK);
     assert_int_equal(l->session_bytes, 1ull << 42);
     su_layout_free(l);
     su_graph_free(g);

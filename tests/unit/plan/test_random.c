@@ -39,7 +39,7 @@ static void run_cases(uint32_t n, const struct su_random_opts *opts, uint64_t fi
         struct su_err e;
         struct su_layout *l;
         uint64_t least;
-        assert_int_equal(su_layout_build(c->graph, c->n_row, 1, &l, &e), SU_OK);
+        assert_int_equal(su_layout_build(c->graph, c->n_row, c->n_row, 1, &l, &e), SU_OK);
         uint64_t whole = l->fixed_bytes + l->arena_bytes + 4096;
         su_layout_free(l);
         assert_int_equal(su_plan_smallest(c->graph, &o, &least, &e), SU_OK);

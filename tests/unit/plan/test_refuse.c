@@ -45,7 +45,9 @@ static void test_arguments(void **state)
     o = (struct su_plan_opts){.target = many, .n_target = 1, .t_max = SU_ROWS_MAX + 1};
     assert_int_equal(build(g, &o, &e), SU_EINVAL);
     assert_int_equal(su_plan_smallest(g, &o, &bytes, &e), SU_EINVAL);
-    o.t_max = SU_ROWS_MAX;
+    o = (struct su_plan_opts){.target = many, .n_target = 1, .t_max = 4, .e_max = 5};
+    assert_int_equal(build(g, &o, &e), SU_EINVAL);
+    o = (struct su_plan_opts){.target = many, .n_target = 1, .t_max = SU_ROWS_MAX};
     o.target = &(uint64_t){1ull << 40};
     assert_int_equal(build(g, &o, &e), SU_OK);
     g->checked = false;
@@ -256,6 +258,8 @@ static void test_rules(void **state)
     REFUSED(SU_EFORMAT, p->n_task = SU_PLAN_TASK_MAX + 1);
     REFUSED(SU_EFORMAT, p->n_result = 2);
     REFUSED(SU_EFORMAT, p->t_max = 0);
+    REFUSED(SU_EFORMAT, p->e_max = 0);
+    REFUSED(SU_EFORMAT, p->e_max = p->t_max + 1);
     REFUSED(SU_EFORMAT, p->sessions = 0);
     REFUSED(SU_EFORMAT, p->ctx = 0);
     REFUSED(SU_EFORMAT, p->task[1].graph->checked = false);
