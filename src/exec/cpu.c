@@ -238,12 +238,14 @@ static void cpu_unload(struct su_stage *s)
         free(cs->node[n].k_off);
     }
     for (uint32_t v = 0; cs->fixed && v < g->n_value; v++)
-        free(cs->fixed[v]);
+        if (!su_dtype_is_block(g->value[v].dtype))
+            free(cs->fixed[v]);
     for (uint32_t i = 0; cs->flight && i < SU_STAGE_IN_FLIGHT; i++)
         flight_free(&cs->flight[i], g);
     cpu_llm_unload(s);
     free(cs->node);
     free(cs->fixed);
+    free(cs->blocks);
     free(cs->flight);
     free(cs->arena);
     free(cs->scratch);
@@ -366,16 +368,14 @@ static enum su_code load_weights(struct su_stage *s, const struct su_weight_sour
     struct cpu_stage *cs = s->impl;
     const struct cpu_exec *cx = s->exec->impl;
     const struct su_graph *g = s->graph;
+    enum su_code rc = cpu_qweights_load(s, src, cx->jobs, e);
+    if (rc != SU_OK)
+        return rc;
     for (uint32_t i = 0; i < g->n_weight; i++) {
         uint32_t id = g->weight[i];
         void *data = NULL;
-        enum su_code rc;
-        if (su_dtype_is_block(g->value[id].dtype)) {
-            rc = cpu_qweight_load(g, src, i, cx->jobs, &cs->fixed[id], &cs->fixed_bytes, e);
-            if (rc != SU_OK)
-                return rc;
+        if (su_dtype_is_block(g->value[id].dtype))
             continue;
-        }
         rc = load_weight(s, src, i, &data, e);
         if (rc != SU_OK)
             return rc;

@@ -81,6 +81,7 @@ struct cpu_stage {
     struct cpu_node *node;
     void **
         fixed; /* per value: elements of a weight or const in canonical order, NULL when only packed */
+    uint8_t *blocks; /* block-quantised weights, which `fixed` points into */
     uint64_t fixed_bytes;
     uint32_t chunk_rows; /* rows of one chunk */
     struct su_layout *layout; /* for chunk_rows */
@@ -139,10 +140,10 @@ void cpu_llm_begin(struct cpu_run *r); /* of a dispatch */
 size_t cpu_attention_scratch(uint32_t dim); /* floats per thread */
 enum su_code cpu_session_new(struct su_stage *s, uint32_t session, uint32_t ctx, struct su_err *e);
 void cpu_session_free(struct su_stage *s, uint32_t session);
-/* A block-quantised weight, repacked; *bytes grows by its size. *out is freed by free. */
-enum su_code cpu_qweight_load(const struct su_graph *g, const struct su_weight_source *src,
-                              uint32_t weight, struct su_jobs *jobs, void **out, uint64_t *bytes,
-                              struct su_err *e);
+/* All block-quantised weights, repacked, into cs->blocks; cs->fixed and cs->fixed_bytes with them.
+   On failure cs->blocks stays for cpu_unload. */
+enum su_code cpu_qweights_load(struct su_stage *s, const struct su_weight_source *src,
+                               struct su_jobs *jobs, struct su_err *e);
 /* Makes the tables of a matmul or conv2d node and packs its weights (w NULL: they are computed); *bytes grows by what was
    allocated for weights. */
 enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,

@@ -4,10 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define PIECE_BYTES (4u << 20) /* of a weight read and repacked at a time */
 #define SPLIT_MACS 200000u /* below this, waking another thread costs more than it saves */
 #define BLOCK_MAX 256u
+#define HUGE_PAGE_BYTES (2u << 20)
+#define LINE_BYTES 64u
 #define K_SCALES 12u /* bytes of 6-bit scales and minima of a Q4_K or Q5_K block */
 
 /* ---- layout ---------------------------------------------------------------------------------- */
@@ -90,9 +93,31 @@ static void pack_head(enum su_dtype type, const struct cpu_qlayout *l, uint32_t 
         head[l->scales + i * CPU_GROUP + row] = scales[i];
 }
 
+/* Blocks whose quants lie in a file in the order of a group: four bytes at a time, behind a head of
+   16 halves, or twice 16. */
+static void pack_words(const struct cpu_qlayout *l, uint32_t block_bytes, uint64_t row_bytes,
+                       const uint8_t *rows, uint8_t *group)
+{
+    uint32_t words = l->low / 64, halves = l->offset ? 2 : 1;
+    for (uint64_t at = 0; at < row_bytes; at += block_bytes, group += l->head + l->low)
+        for (uint32_t row = 0; row < CPU_GROUP; row++) {
+            const uint8_t *block = rows + row * row_bytes + at;
+            for (uint32_t i = 0; i < halves; i++) {
+                uint16_t h = clean_half(block + 2 * i, false);
+                memcpy(group + (i * CPU_GROUP + row) * 2, &h, sizeof h);
+            }
+            for (uint32_t v = 0; v < words; v++)
+                memcpy(group + l->head + v * 64 + row * 4, block + 2 * halves + 4 * v, 4);
+        }
+}
+
 void cpu_qpack(enum su_dtype type, uint64_t depth, const uint8_t *rows, uint8_t *group)
 {
     const struct cpu_qlayout *l = &layouts[type];
+    if (type == SU_Q4_0 || type == SU_Q4_1 || type == SU_Q8_0) {
+        pack_words(l, su_dtype_block_bytes(type), cpu_qrow_bytes(type, depth), rows, group);
+        return;
+    }
     uint64_t row_bytes = cpu_qrow_bytes(type, depth);
     uint32_t block_bytes = su_dtype_block_bytes(type);
     for (uint32_t row = 0; row < CPU_GROUP; row++) {
@@ -205,36 +230,76 @@ static enum su_code load_matrix(const struct su_weight_source *src, uint32_t wei
     return rc;
 }
 
-enum su_code cpu_qweight_load(const struct su_graph *g, const struct su_weight_source *src,
-                              uint32_t weight, struct su_jobs *jobs, void **out, uint64_t *bytes,
-                              struct su_err *e)
+static enum su_code load_weight(const struct su_graph *g, const struct su_weight_source *src,
+                                uint32_t weight, struct su_jobs *jobs, uint8_t *to,
+                                struct su_err *e)
 {
     const struct su_value *v = &g->value[g->weight[weight]];
     const struct su_shape *s = &v->shape;
-    uint64_t depth = s->dim[s->rank - 1], rows = s->rank > 1 ? s->dim[s->rank - 2] : 1, size = 0;
-    enum su_code rc = su_tensor_bytes(v->dtype, s, &size, e);
-    if (rc != SU_OK)
-        return rc;
-    uint64_t row = cpu_qrow_bytes(v->dtype, depth);
-    struct pack_job j = {.type = v->dtype, .depth = depth, .group_bytes = row * CPU_GROUP};
+    uint64_t depth = s->dim[s->rank - 1], rows = s->rank > 1 ? s->dim[s->rank - 2] : 1;
+    uint64_t row = cpu_qrow_bytes(v->dtype, depth), size = su_shape_elements(s) / depth * row;
+    struct pack_job j = {
+        .type = v->dtype, .depth = depth, .group_bytes = row * CPU_GROUP, .to = to};
     size_t piece_groups = (size_t)SU_MAX(PIECE_BYTES / j.group_bytes, 1u);
     uint8_t *piece = su_try_alloc(piece_groups, (size_t)j.group_bytes);
-    j.to = su_try_alloc_aligned((size_t)size, 1);
-    if (!piece || !j.to)
-        rc = su_fail(e, SU_ENOMEM, v->name, "%llu bytes of weights", (unsigned long long)size);
-    for (uint64_t at = 0; at < size && rc == SU_OK; at += rows * row) {
+    enum su_code rc = SU_OK;
+    if (!piece)
+        rc = su_fail(e, SU_ENOMEM, v->name, "%llu bytes of rows to repack",
+                     (unsigned long long)(piece_groups * j.group_bytes));
+    for (uint64_t at = 0; at < size && rc == SU_OK; at += rows * row)
         rc = load_matrix(src, weight, &j, rows, at, piece, piece_groups, jobs, e);
-        if (rc != SU_OK)
-            (void)su_wrap(e, "weight %s", v->name);
-    }
     free(piece);
-    if (rc != SU_OK) {
-        free(j.to);
-        return rc;
+    if (rc != SU_OK)
+        (void)su_wrap(e, "weight %s", v->name);
+    return rc;
+}
+
+/* All in one piece on large pages where the system has them: a token reads every byte once, and
+   prefetching by the processor ends at each page. */
+static uint8_t *alloc_blocks(uint64_t bytes)
+{
+    void *p = NULL;
+    if (bytes > SIZE_MAX / 2 || posix_memalign(&p, HUGE_PAGE_BYTES, (size_t)bytes) != 0)
+        return NULL;
+#if defined(MADV_HUGEPAGE)
+    (void)madvise(p, (size_t)bytes, MADV_HUGEPAGE);
+#endif
+    return p;
+}
+
+enum su_code cpu_qweights_load(struct su_stage *s, const struct su_weight_source *src,
+                               struct su_jobs *jobs, struct su_err *e)
+{
+    struct cpu_stage *cs = s->impl;
+    const struct su_graph *g = s->graph;
+    uint64_t total = 0, at = 0, bytes = 0;
+    enum su_code rc = SU_OK;
+    for (uint32_t i = 0; i < g->n_weight && rc == SU_OK; i++) {
+        const struct su_value *v = &g->value[g->weight[i]];
+        if (!su_dtype_is_block(v->dtype))
+            continue;
+        rc = su_tensor_bytes(v->dtype, &v->shape, &bytes, e);
+        if (rc == SU_OK && !su_add_u64(total, su_align_up(bytes, LINE_BYTES), &total))
+            rc = su_fail(e, SU_EOVERFLOW, v->name, "weights of more than 2^64 bytes");
     }
-    *out = j.to;
-    *bytes += size;
-    return SU_OK;
+    if (rc != SU_OK || total == 0)
+        return rc;
+    cs->blocks = alloc_blocks(total);
+    if (!cs->blocks)
+        return su_fail(e, SU_ENOMEM, "cpu stage", "%llu bytes of weights",
+                       (unsigned long long)total);
+    for (uint32_t i = 0; i < g->n_weight && rc == SU_OK; i++) {
+        uint32_t id = g->weight[i];
+        if (!su_dtype_is_block(g->value[id].dtype))
+            continue;
+        rc = su_tensor_bytes(g->value[id].dtype, &g->value[id].shape, &bytes, e);
+        if (rc == SU_OK)
+            rc = load_weight(g, src, i, jobs, cs->blocks + at, e);
+        cs->fixed[id] = cs->blocks + at;
+        cs->fixed_bytes += bytes;
+        at += su_align_up(bytes, LINE_BYTES);
+    }
+    return rc;
 }
 
 /* ---- embedding ------------------------------------------------------------------------------- */

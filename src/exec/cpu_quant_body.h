@@ -8,6 +8,11 @@
      QUANTS_CENTRE_8                   by how much quants_load raises Q8_0
      INLINE, ALWAYS, ISA_TARGET, FMA_TARGET, UNROLL, TILE_ROWS */
 
+/* How far ahead of a single row of activations its weights are asked for. Less does not cover the
+   way to memory; more than 2 to 3 KiB gets in the way of the processor's own prefetching, which is
+   what counts behind the last cache. */
+#define PREFETCH_BYTES 2048u
+
 static ISA_TARGET void quantise(const float *x, uint32_t runs, uint32_t rows, uint32_t i, int8_t *q,
                                 float *d, int32_t *s)
 {
@@ -133,6 +138,9 @@ static ALWAYS void tile(enum su_dtype type, uint32_t rows, struct cpu_qtile *t, 
             k.scale[0] = __builtin_convertvector(BYTES_S(two), vec);
             k.scale[1] = __builtin_convertvector(BYTES_S(two + CPU_GROUP), vec);
         }
+        if (rows == 1 && part == 0)
+            UNROLL for (uint32_t i = 0; i < (high + low + 64) / 64; i++)
+                __builtin_prefetch(p + PREFETCH_BYTES + (size_t)i * 64);
         quants_load(type, p, p + high, part, &w);
         p += high + low;
         UNROLL for (uint32_t i = 0; i < rows; i++)
