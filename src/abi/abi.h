@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* abi: what the on-chain program, its clients, the ledger and the readers of accounts agree on:
    account layouts (accounts.h), instructions (instructions.h, instructions.def), error numbers
-   (errors.def), address seeds, the messages that are hashed, and the economics, one function each,
-   in integers. FREESTANDING: compiled natively and to sBPF; no libc, no heap. All functions are
-   pure and thread-safe. */
+   (errors.def), address seeds, the messages that are hashed, the economics, one function each, in
+   integers, and the check of VRF proofs (ecvrf.h). FREESTANDING: compiled natively and to sBPF; no
+   libc, no heap. All functions are pure and thread-safe. */
 #ifndef SU_ABI_H
 #define SU_ABI_H
 
 #include "accounts.h"
 #include "base/free.h"
+#include "ecvrf.h"
 #include "instructions.h"
 
 enum su_ix_number {
@@ -131,9 +132,21 @@ struct su_msg_scope {
     uint64_t request_slot;
 };
 /* "splitup/commit" scope task attempt node salt input_root output_root */
-void su_msg_commit(su_hash_fn *h, const struct su_msg_scope *s, uint16_t task, uint8_t attempt,
-                   const uint8_t node[32], const uint8_t salt[32], const uint8_t input_root[32],
-                   const uint8_t output_root[32], uint8_t out[32]);
+struct su_msg_commitment {
+    const uint8_t *node, *salt, *input_root, *output_root; /* 32 bytes each */
+    uint16_t task;
+    uint8_t attempt;
+};
+void su_msg_commit_to(su_hash_fn *h, const struct su_msg_scope *s,
+                      const struct su_msg_commitment *c, uint8_t out[32]);
+SU_FREE_INLINE void su_msg_commit(su_hash_fn *h, const struct su_msg_scope *s, uint16_t task,
+                                  uint8_t attempt, const uint8_t node[32], const uint8_t salt[32],
+                                  const uint8_t input_root[32], const uint8_t output_root[32],
+                                  uint8_t out[32])
+{
+    struct su_msg_commitment c = {node, salt, input_root, output_root, task, attempt};
+    su_msg_commit_to(h, s, &c, out);
+}
 /* "in" roots...; "out" roots... witness. n <= SU_PORTS_MAX. */
 void su_msg_input_root(su_hash_fn *h, const uint8_t (*roots)[32], uint64_t n, uint8_t out[32]);
 void su_msg_output_root(su_hash_fn *h, const uint8_t (*roots)[32], uint64_t n,
@@ -163,8 +176,19 @@ void su_msg_assign_leaf(su_hash_fn *h, uint8_t group, const uint8_t (*identities
 void su_msg_parent(su_hash_fn *h, const uint8_t left[32], const uint8_t right[32], uint8_t out[32]);
 /* Root from leaf number `index` of `count` leaves (RFC 6962 shape) and its path. False when the path
    has not the length that shape demands. In a full tree of 2^d leaves, count = 2^d. */
-bool su_msg_root_of(su_hash_fn *h, const uint8_t leaf[32], uint64_t index, uint64_t count,
-                    const uint8_t (*path)[32], uint64_t path_len, uint8_t out[32]);
+struct su_msg_path {
+    const uint8_t (*nodes)[32]; /* from the leaf up */
+    uint64_t length, index, count;
+};
+bool su_msg_root_by(su_hash_fn *h, const uint8_t leaf[32], const struct su_msg_path *path,
+                    uint8_t out[32]);
+SU_FREE_INLINE bool su_msg_root_of(su_hash_fn *h, const uint8_t leaf[32], uint64_t index,
+                                   uint64_t count, const uint8_t (*path)[32], uint64_t path_len,
+                                   uint8_t out[32])
+{
+    struct su_msg_path p = {path, path_len, index, count};
+    return su_msg_root_by(h, leaf, &p, out);
+}
 /* Digests of votes: "splitup/vote-assign" and "splitup/vote-task" over the instruction's fields
    after the round, scope first. */
 void su_msg_vote_assign(su_hash_fn *h, const struct su_msg_scope *s,

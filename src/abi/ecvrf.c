@@ -55,7 +55,6 @@ void su_ecvrf_sha512_init(struct su_ecvrf_sha512 *s)
     s->total = 0;
 }
 
-/* The VM has no rotation. Three of them share their shifts: a ^ a>>p ^ a>>q, shifted once more. */
 #define ROTR(x, n) ((x) >> (n) | (x) << (64 - (n)))
 #define BIG_0(x) (ROTR(x, 28) ^ ROTR(x, 34) ^ ROTR(x, 39))
 #define BIG_1(x) (ROTR(x, 14) ^ ROTR(x, 18) ^ ROTR(x, 41))
@@ -105,8 +104,12 @@ void su_ecvrf_sha512_update(struct su_ecvrf_sha512 *s, const uint8_t *p, uint64_
     uint64_t at = s->total % BLOCK_BYTES;
 
     s->total += n;
-    for (uint64_t i = 0; i < n; i++) {
-        block[at++] = p[i];
+    while (n > 0) {
+        uint64_t room = BLOCK_BYTES - at, k = n < room ? n : room;
+        su_free_copy(block + at, p, k);
+        p += k;
+        n -= k;
+        at += k;
         if (at == BLOCK_BYTES) {
             compress(s);
             at = 0;
@@ -117,22 +120,24 @@ void su_ecvrf_sha512_update(struct su_ecvrf_sha512 *s, const uint8_t *p, uint64_
 void su_ecvrf_sha512_final(struct su_ecvrf_sha512 *s, uint8_t out[64])
 {
     uint8_t *block = (uint8_t *)s->block;
-    uint64_t at = s->total % BLOCK_BYTES, bits = s->total * 8;
+    uint64_t at = s->total % BLOCK_BYTES;
 
     block[at++] = 0x80;
-    if (at > BLOCK_BYTES - 16) {
-        su_free_zero(block + at, BLOCK_BYTES - at);
+    while (at % 8 != 0)
+        block[at++] = 0;
+    uint64_t word = at / 8;
+    if (word > 14) {
+        for (; word < 16; word++)
+            s->block[word] = 0;
         compress(s);
-        at = 0;
+        word = 0;
     }
-    su_free_zero(block + at, BLOCK_BYTES - 8 - at); /* no message reaches 2^61 bytes */
-    s->block[15] = __builtin_bswap64(bits);
+    for (; word < 15; word++) /* word 14 is for messages of 2^61 bytes */
+        s->block[word] = 0;
+    s->block[15] = __builtin_bswap64(s->total * 8);
     compress(s);
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t word = __builtin_bswap64(s->h[i]);
-        for (unsigned k = 0; k < 8; k++)
-            out[8 * i + k] = (uint8_t)(word >> (8 * k));
-    }
+    for (unsigned i = 0; i < 8; i++)
+        su_free_store64(out + 8 * i, __builtin_bswap64(s->h[i]));
 }
 
 static void hash_byte(struct su_ecvrf *v, uint8_t byte)

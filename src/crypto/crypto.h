@@ -177,6 +177,10 @@ SU_CHECK bool su_point_sub(const uint8_t p[SU_POINT_BYTES], const uint8_t q[SU_P
 /* scalar: little-endian, refused when >= L. */
 SU_CHECK bool su_point_mul(const uint8_t scalar[32], const uint8_t p[SU_POINT_BYTES],
                            uint8_t out[SU_POINT_BYTES]);
+/* out = scalars[0..31] * points[0..31] + scalars[32..63] * points[32..63]; scalars as above. Also
+   sol_curve_multiscalar_mul of two points. */
+SU_CHECK bool su_point_mul2(const uint8_t scalars[64], const uint8_t points[2 * SU_POINT_BYTES],
+                            uint8_t out[SU_POINT_BYTES]);
 /* The base point B of ed25519. */
 extern const uint8_t su_point_base[SU_POINT_BYTES];
 

@@ -111,3 +111,12 @@ bool su_point_mul(const uint8_t scalar[32], const uint8_t p[SU_POINT_BYTES],
     memcpy(out, r, sizeof r);
     return true;
 }
+
+bool su_point_mul2(const uint8_t scalars[64], const uint8_t points[2 * SU_POINT_BYTES],
+                   uint8_t out[SU_POINT_BYTES])
+{
+    uint8_t a[SU_POINT_BYTES], b[SU_POINT_BYTES];
+
+    return su_point_mul(scalars, points, a) &&
+           su_point_mul(scalars + 32, points + SU_POINT_BYTES, b) && su_point_add(a, b, out);
+}

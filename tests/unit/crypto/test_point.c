@@ -200,6 +200,27 @@ static void sums_and_differences(void **state)
     }
 }
 
+static void sum_of_two_products(void **state)
+{
+    uint8_t scalars[64] = {3}, points[64], want[SU_POINT_BYTES], out[SU_POINT_BYTES];
+
+    (void)state;
+    scalars[32] = 5;
+    memcpy(points, su_point_base, 32);
+    from_hex(order_8_hex, points + 32);
+    memcpy(want, identity, sizeof want);
+    for (unsigned i = 0; i < 8; i++)
+        assert_true(su_point_add(want, points + (i < 3 ? 0 : 32), want));
+    assert_true(su_point_mul2(scalars, points, out));
+    assert_memory_equal(out, want, sizeof out);
+    scalars[63] = 0x20; /* above L */
+    assert_false(su_point_mul2(scalars, points, out));
+    scalars[63] = 0;
+    memset(points, 0, 32);
+    points[0] = 2; /* no point */
+    assert_false(su_point_mul2(scalars, points, out));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +229,7 @@ int main(void)
         cmocka_unit_test(products),
         cmocka_unit_test(scalars_below_the_order),
         cmocka_unit_test(sums_and_differences),
+        cmocka_unit_test(sum_of_two_products),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
