@@ -20,6 +20,10 @@
 #define SU_FREE_FN static inline
 #endif
 
+/* For functions of more than five arguments or that return a structure: the VM's calling convention
+   has neither, so these must vanish into their callers. */
+#define SU_FREE_INLINE static inline __attribute__((always_inline))
+
 SU_FREE_FN void su_free_copy(void *dst, const void *src, size_t n)
 {
     uint8_t *d = (uint8_t *)dst;
