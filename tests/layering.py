@@ -123,7 +123,8 @@ class Checker:
         if top not in self.table.edges:
             self.report(where, f"unknown module {top}")
             return
-        if name != f"{top}/{top}.h" and name not in SHARED_HEADERS:
+        table = name.endswith(".def") and (self.folder(top).parent / name).exists()
+        if name != f"{top}/{top}.h" and name not in SHARED_HEADERS and not table:
             self.report(where, f"private header {name} of another module")
             return
         allowed = self.table.edges.get(module, [])

@@ -40,8 +40,18 @@ bool su_prog_absent(const struct su_sys *s, uint64_t i);
 uint64_t su_prog_at(struct su_sys *s, uint64_t i, const struct su_seeds *seeds);
 /* Creates account i of that tag at its seeds (WrongAddress, AlreadyExists), zeroed but for the head;
    the payer at position `payer` pays and is recorded. */
-uint64_t su_prog_create(struct su_sys *s, uint64_t payer, uint64_t i, uint8_t tag,
-                        const struct su_seeds *seeds, void *out_pointer);
+struct su_prog_creation {
+    uint64_t payer, i;
+    const struct su_seeds *seeds;
+    uint8_t tag;
+};
+uint64_t su_prog_create_as(struct su_sys *s, const struct su_prog_creation *c, void *out_pointer);
+SU_FREE_INLINE uint64_t su_prog_create(struct su_sys *s, uint64_t payer, uint64_t i, uint8_t tag,
+                                       const struct su_seeds *seeds, void *out_pointer)
+{
+    struct su_prog_creation c = {payer, i, seeds, tag};
+    return su_prog_create_as(s, &c, out_pointer);
+}
 /* Closes account i of the program; its rent goes to account `to`, which must be the one recorded in
    the head (WrongRelation). */
 uint64_t su_prog_close(struct su_sys *s, uint64_t i, uint64_t to);
@@ -64,21 +74,47 @@ uint64_t su_prog_config_of(struct su_sys *s, const struct su_acc_execution *exec
 uint64_t su_prog_oracle_number(const struct su_acc_config *config, const uint8_t key[32],
                                uint8_t *number);
 
-/* Moves amount micro-USDC from token account `from` into the vault, authorised by signer
-   `authority`; positions of accounts. Checks mint and vault against state (WrongMint, WrongRelation).
+/* Moves micro-USDC between token account `other` and the vault; positions of accounts. Checks mint,
+   vault and the other account against state (WrongMint, WrongRelation, BadTokenAccount).
    ZeroAmount, Overflow above SU_AMOUNT_MAX. */
-uint64_t su_prog_vault_in(struct su_sys *s, const struct su_acc_state *state, uint64_t authority,
-                          uint64_t from, uint64_t mint, uint64_t vault, uint64_t amount);
+struct su_prog_transfer {
+    const struct su_acc_state *state;
+    uint64_t other, mint, vault, authority, amount;
+};
+uint64_t su_prog_vault_take(struct su_sys *s, const struct su_prog_transfer *t);
+uint64_t su_prog_vault_give(struct su_sys *s, const struct su_prog_transfer *t);
+/* Into the vault, authorised by signer `authority`, who owns `from` (NotAuthorised). */
+SU_FREE_INLINE uint64_t su_prog_vault_in(struct su_sys *s, const struct su_acc_state *state,
+                                         uint64_t authority, uint64_t from, uint64_t mint,
+                                         uint64_t vault, uint64_t amount)
+{
+    struct su_prog_transfer t = {state, from, mint, vault, authority, amount};
+    return su_prog_vault_take(s, &t);
+}
 /* Out of the vault to token account `to`, signed by the vault's authority. */
-uint64_t su_prog_vault_out(struct su_sys *s, const struct su_acc_state *state, uint64_t to,
-                           uint64_t mint, uint64_t vault, uint64_t authority, uint64_t amount);
+SU_FREE_INLINE uint64_t su_prog_vault_out(struct su_sys *s, const struct su_acc_state *state,
+                                          uint64_t to, uint64_t mint, uint64_t vault,
+                                          uint64_t authority, uint64_t amount)
+{
+    struct su_prog_transfer t = {state, to, mint, vault, authority, amount};
+    return su_prog_vault_give(s, &t);
+}
+
+/* The machine's points, for struct su_ecvrf. */
+extern const struct su_ecvrf_ops su_prog_curve;
 
 /* Digest as abi's messages want it. */
 void su_prog_hash(const struct su_part *parts, uint64_t n, uint8_t out[32]);
 /* The scope of messages about an execution at account position i. The genesis hash stands in the
    execution's config. */
-struct su_msg_scope su_prog_scope(struct su_sys *s, const struct su_acc_config *config, uint64_t i,
-                                  const struct su_acc_execution *exec);
+SU_FREE_INLINE struct su_msg_scope su_prog_scope(struct su_sys *s,
+                                                 const struct su_acc_config *config, uint64_t i,
+                                                 const struct su_acc_execution *exec)
+{
+    struct su_msg_scope scope = {s->program_id, config->genesis, su_prog_key(s, i),
+                                 exec->request_slot};
+    return scope;
+}
 
 /* *field += n or -= n; Overflow. */
 uint64_t su_prog_add(uint64_t *field, uint64_t n);

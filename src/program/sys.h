@@ -60,19 +60,34 @@ bool su_sys_find_address(struct su_sys *s, const struct su_sys_bytes *seeds, uin
    writable). Lamports that somebody has sent to the address before do no harm and count towards the
    rent. Returns 0, or the runtime's error as an instruction error code the program returns as it
    is. */
-uint64_t su_sys_create_account(struct su_sys *s, struct su_sys_account *payer,
-                               struct su_sys_account *account, uint64_t bytes,
-                               const struct su_sys_bytes *seeds, uint64_t nseeds, uint8_t bump);
+struct su_sys_creation {
+    struct su_sys_account *payer, *account;
+    uint64_t bytes;
+    const struct su_sys_bytes *seeds;
+    uint64_t nseeds;
+    uint8_t bump;
+};
+uint64_t su_sys_create_account(struct su_sys *s, const struct su_sys_creation *c);
 /* Closes an account the program owns: all its lamports go to `to` (writable), its data and owner
    are cleared. */
 void su_sys_close(struct su_sys *s, struct su_sys_account *account, struct su_sys_account *to);
 
 /* SPL Token TransferChecked by CPI. The authority signs the transaction, or is the program-derived
-   address of seeds + bump when nseeds > 0. Returns 0 or the token program's error. */
-uint64_t su_sys_token_transfer(struct su_sys *s, struct su_sys_account *from,
-                               struct su_sys_account *mint, struct su_sys_account *to,
-                               struct su_sys_account *authority, uint64_t amount, uint8_t decimals,
-                               const struct su_sys_bytes *seeds, uint64_t nseeds, uint8_t bump);
+   address of seeds + bump when nseeds > 0. Returns 0 or the token program's error. (Arguments in
+   structures here and above: a function of the VM takes at most five.) */
+struct su_sys_transfer {
+    struct su_sys_account *from, *mint, *to, *authority;
+    uint64_t amount;
+    const struct su_sys_bytes *seeds;
+    uint64_t nseeds;
+    uint8_t bump, decimals;
+};
+uint64_t su_sys_token_transfer(struct su_sys *s, const struct su_sys_transfer *t);
+
+/* Points of edwards25519 with the contract of struct su_ecvrf_ops (abi): false when an argument is no
+   point; results are exact and canonical. */
+bool su_sys_point_add(const uint8_t p[32], const uint8_t q[32], uint8_t out[32]);
+bool su_sys_point_mul2(const uint8_t scalars[64], const uint8_t points[64], uint8_t out[32]);
 
 /* One line of at most 200 bytes into the transaction's log. */
 void su_sys_log(struct su_sys *s, const char *text, uint64_t n);
