@@ -10,10 +10,15 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
-#include "support/random_tensor.h"
+#include "support/toy_llm.h"
 
-#define VOCABULARY 50u
-#define WIDTH 64u
+#define VOCABULARY TOY_VOCABULARY
+
+static void toy_open(struct toy *t, uint64_t target, uint32_t t_max)
+{
+    struct toy_opts o = {.target = target, .t_max = t_max};
+    toy_new(t, &o);
+}
 
 /* ---- sampling ---------------------------------------------------------------------------------------------------- */
 
@@ -122,102 +127,7 @@ static void test_bad_options(void **state)
     assert_int_equal(su_sample(&bad[0], x, 0, NULL, 0, 0, &token, &e), SU_EINVAL);
 }
 
-/* ---- a toy language model ------------------------------------------------------------------------------------------ */
-
-struct toy {
-    struct su_graph *g;
-    struct su_weights *weights;
-    struct su_exec *exec;
-    struct su_plan *plan;
-    struct su_engine *en;
-    char path[64];
-};
-
-static uint32_t add(struct su_graph *g, enum su_op op, const uint32_t *arg, uint32_t n_arg,
-                    const int32_t *attr, uint32_t n_attr)
-{
-    uint32_t id = 0;
-    struct su_err e = {0};
-    if (su_graph_add_node(g, op, arg, n_arg, attr, n_attr, NULL, 0, &id, &e) != SU_OK)
-        fail_msg("%s: %s", e.at, e.msg);
-    return id;
-}
-
-static uint32_t add_weight(struct su_graph *g, struct su_tensor *t, const char *name, uint32_t rows,
-                           uint32_t width, uint64_t seed)
-{
-    uint32_t id = 0;
-    struct su_shape s = {2, {rows, width}};
-    float *data = calloc((size_t)rows * width, sizeof *data);
-    su_random_fill(seed, 1, SU_F32, (uint64_t)rows * width, true, data);
-    *t = (struct su_tensor){.name = name,
-                            .dtype = SU_F32,
-                            .shape = s,
-                            .data = (const uint8_t *)data,
-                            .bytes = (uint64_t)rows * width * 4};
-    assert_int_equal(su_graph_add_weight(g, name, SU_F32, &s, 0, &id, NULL), SU_OK);
-    return id;
-}
-
-/* embedding -> rope -> states -> attention -> +residual -> emitted rows -> logits */
-static struct su_graph *toy_graph(struct su_tensor t[2])
-{
-    struct su_graph *g = su_graph_new();
-    const int32_t heads[2] = {2, WIDTH / 2}, flat[1] = {WIDTH};
-    const int32_t rope[8] = {
-        1, WIDTH / 2, (int32_t)su_f32_bits(10000.0f), (int32_t)su_f32_bits(1.0f), 0, 0, 0, 0};
-    const int32_t attention[7] = {2, 2, WIDTH / 2, (int32_t)su_f32_bits(0.1f), 0, 0, 0};
-    struct su_shape scalar = {0}, row = {2, {2, WIDTH / 2}};
-    uint32_t token = 0, k = 0, v = 0;
-    assert_int_equal(su_graph_add_input(g, "token", SU_ROWS, SU_I32, &scalar, &token, NULL), SU_OK);
-    uint32_t table = add_weight(g, &t[0], "table", VOCABULARY, WIDTH, 3),
-             head = add_weight(g, &t[1], "head", VOCABULARY, WIDTH, 4);
-    assert_int_equal(su_graph_add_state(g, "k", &row, &k, NULL), SU_OK);
-    assert_int_equal(su_graph_add_state(g, "v", &row, &v, NULL), SU_OK);
-    uint32_t x = add(g, SU_OP_EMBEDDING, (uint32_t[]){table, token}, 2, NULL, 0);
-    uint32_t h = add(g, SU_OP_RESHAPE, &x, 1, heads, 2), q = add(g, SU_OP_ROPE, &h, 1, rope, 8);
-    k = add(g, SU_OP_STATE_APPEND, (uint32_t[]){q, k}, 2, NULL, 0);
-    v = add(g, SU_OP_STATE_APPEND, (uint32_t[]){h, v}, 2, NULL, 0);
-    uint32_t y = add(g, SU_OP_ATTENTION, (uint32_t[]){q, k, v}, 3, attention, 7);
-    y = add(g, SU_OP_RESHAPE, &y, 1, flat, 1);
-    y = add(g, SU_OP_ADD, (uint32_t[]){x, y}, 2, NULL, 0);
-    y = add(g, SU_OP_SELECT_EMITTED, &y, 1, NULL, 0);
-    y = add(g, SU_OP_MATMUL, (uint32_t[]){y, head}, 2, NULL, 0);
-    assert_int_equal(su_graph_add_output(g, "logits", y, NULL), SU_OK);
-    assert_int_equal(su_graph_check(g, NULL), SU_OK);
-    return g;
-}
-
-static void toy_open(struct toy *t, uint64_t target, uint32_t t_max)
-{
-    struct su_tensor tensor[2];
-    struct su_exec_opts o = {.backend = SU_BACKEND_REFERENCE};
-    struct su_plan_opts p = {.target = &target, .n_target = 1, .t_max = t_max, .ctx = 64};
-    struct su_err e = {0};
-    memset(t, 0, sizeof *t);
-    t->g = toy_graph(tensor);
-    su_str_copy(t->path, sizeof t->path, "/tmp/su-toy-XXXXXX");
-    assert_true(mkstemp(t->path) >= 0);
-    assert_int_equal(su_weights_write(t->path, tensor, 2, &e), SU_OK);
-    free((void *)(uintptr_t)tensor[0].data);
-    free((void *)(uintptr_t)tensor[1].data);
-    assert_int_equal(su_weights_open(t->path, &t->weights, &e), SU_OK);
-    assert_int_equal(su_exec_open(&o, &t->exec, &e), SU_OK);
-    if (su_plan_build(t->g, &p, &t->plan, &e) != SU_OK ||
-        su_engine_open(t->exec, t->g, t->plan, t->weights, &t->en, &e) != SU_OK)
-        fail_msg("%s: %s", e.at, e.msg);
-}
-
-static void toy_close(struct toy *t)
-{
-    struct su_err e = {0};
-    su_engine_close(t->en);
-    assert_int_equal(su_exec_close(t->exec, &e), SU_OK);
-    su_plan_free(t->plan);
-    su_weights_close(t->weights);
-    su_graph_free(t->g);
-    remove(t->path);
-}
+/* ---- generation with a toy -------------------------------------------------------------------- */
 
 static const uint32_t prompt[9] = {3, 1, 4, 1, 5, 9, 2, 6, 5};
 
