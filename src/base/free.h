@@ -108,12 +108,16 @@ SU_FREE_FN bool su_free_sub(uint64_t a, uint64_t b, uint64_t *out)
     return true;
 }
 
+/* By halves: clang would turn a test by division into a 128-bit product, which the VM lacks. */
 SU_FREE_FN bool su_free_mul(uint64_t a, uint64_t b, uint64_t *out)
 {
-    if (a != 0 && b > UINT64_MAX / a)
+    uint64_t small = a < b ? a : b, large = a < b ? b : a;
+    if (small >> 32 != 0)
         return false;
-    *out = a * b;
-    return true;
+    uint64_t high = (large >> 32) * small, low = (large & 0xffffffffu) * small;
+    if (high >> 32 != 0)
+        return false;
+    return su_free_add(high << 32, low, out);
 }
 
 /* floor(a * b / c) over the full 128-bit product, by shift and subtract. False, and *out untouched,
