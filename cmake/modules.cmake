@@ -3,7 +3,8 @@
 include(shaderc)
 
 # su_module declares a module and its edges, and builds its library if the folder has sources.
-# Files in a module's tool/ folder are programs that run during the build, not part of the library.
+# Files in a module's tool/ folder are programs that run during the build, not part of the library;
+# sbf_entry.c is of the on-chain program only (program.cmake).
 function(su_module name)
     get_property(known GLOBAL PROPERTY SU_KNOWN)
     foreach(edge IN LISTS ARGN)
@@ -18,7 +19,7 @@ function(su_module name)
         set(dir "${CMAKE_SOURCE_DIR}/ui")
     endif()
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${dir}/*.c")
-    list(FILTER sources EXCLUDE REGEX "/tool/")
+    list(FILTER sources EXCLUDE REGEX "/tool/|/sbf_entry\\.c$")
     if(NOT sources)
         return()
     endif()

@@ -14,6 +14,9 @@ FILE_LINES_MAX = 1000
 HEADER_LINES_MAX = 400
 FUNCTION_LINES_MAX = 120
 SHARED_HEADERS = {"base/free.h"}  # the only public header besides <m>/<m>.h
+# One source for the host and for Solana's VM: no condition may tell them apart, no libc be named.
+FREESTANDING = {"abi", "program"}
+FREESTANDING_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 SYSTEM_FOLDERS = {"sys", "linux", "net", "netinet", "arpa", "asm", "bits"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -164,6 +167,17 @@ class Checker:
                                 f"function of {number - start} lines, limit {FUNCTION_LINES_MAX}")
                 start = None
 
+    def check_freestanding(self):
+        for module in sorted(FREESTANDING):
+            for file in sorted(self.folder(module).glob("*.c")):
+                where = file.relative_to(self.root)
+                for number, line in enumerate(file.read_text().splitlines(), 1):
+                    if re.match(r"\s*#\s*if", line):
+                        self.report(f"{where}:{number}", "#if in code that host and VM share")
+                    found = INCLUDE.match(line)
+                    if found and found[1] == "<" and found[2] not in FREESTANDING_HEADERS:
+                        self.report(f"{where}:{number}", f"<{found[2]}> in freestanding code")
+
     def check_readme(self):
         """README lists the modules that exist, with their edges to modules that exist."""
         present = self.present()
@@ -189,6 +203,7 @@ class Checker:
         self.check_folders()
         self.check_includes()
         self.check_sizes()
+        self.check_freestanding()
         self.check_readme()
         for problem in self.problems:
             print(problem)
