@@ -320,6 +320,7 @@ struct su_acc_assignment {
     uint8_t pad[3];
     uint64_t macs_per_step, fee_unit, weight_bytes;
     uint64_t stake; /* S of this task */
+    uint64_t bounty; /* held in the pool for the validator that was right */
     uint64_t assign_slot, commit_slot, deadline_slot; /* deadline_slot: of the present wait */
     uint32_t cursor, round; /* cursor: draws of the validator order used so far */
     struct su_source sources[SU_PORTS_MAX];

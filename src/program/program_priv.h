@@ -100,9 +100,6 @@ SU_FREE_INLINE uint64_t su_prog_vault_out(struct su_sys *s, const struct su_acc_
     return su_prog_vault_give(s, &t);
 }
 
-/* The machine's points, for struct su_ecvrf. */
-extern const struct su_ecvrf_ops su_prog_curve;
-
 /* Digest as abi's messages want it. */
 void su_prog_hash(const struct su_part *parts, uint64_t n, uint8_t out[32]);
 /* The scope of messages about an execution at account position i. The genesis hash stands in the
@@ -115,6 +112,9 @@ SU_FREE_INLINE struct su_msg_scope su_prog_scope(struct su_sys *s,
                                  exec->request_slot};
     return scope;
 }
+
+/* The machine's curve operations, as the VRF wants them. */
+extern const struct su_ecvrf_ops su_prog_curve;
 
 /* *field += n or -= n; Overflow. */
 uint64_t su_prog_add(uint64_t *field, uint64_t n);
@@ -131,16 +131,26 @@ uint64_t su_prog_exec_in(const struct su_acc_execution *exec, uint32_t mask);
 /* Ends it: state VOID with that cause, phase_slot now. */
 void su_prog_exec_void(struct su_acc_execution *exec, uint8_t cause, uint64_t slot);
 /* Takes what the node must hold for one more stake S of its work in this execution: grows the
-   Reserve (created at `reserve` by `payer` when absent) to max(floor, sum) and moves the difference
-   from the node's free stake (InsufficientStake). The caller has loaded the node. */
-uint64_t su_prog_reserve_take(struct su_sys *s, uint64_t payer, uint64_t exec_at,
-                              struct su_acc_execution *exec, struct su_acc_node *node,
-                              uint64_t reserve_at, const struct su_params *params, uint64_t stake,
+   Reserve (created by `payer` when absent) to max(floor, sum) and moves the difference from the
+   node's free stake (InsufficientStake). */
+struct su_prog_holding {
+    uint64_t payer, exec_at, reserve_at; /* positions of accounts */
+    struct su_acc_execution *exec;
+    struct su_acc_node *node;
+    const struct su_params *params;
+    uint64_t stake;
+};
+uint64_t su_prog_reserve_take(struct su_sys *s, const struct su_prog_holding *h,
                               struct su_acc_reserve **out);
 /* One vote of oracle `number` into votes[SU_ORACLES_MAX]; AlreadyVoted for a second one on the same
-   question, attempt and round. *passed: quorum reached by votes equal to this one. */
-uint64_t su_prog_vote(const struct su_acc_config *config, struct su_vote *votes, uint8_t number,
-                      const struct su_vote *vote, bool *passed, uint8_t *voters);
+   question, attempt and round. Sets passed: quorum reached by votes equal to this one. */
+struct su_prog_ballot {
+    struct su_vote *votes;
+    struct su_vote vote;
+    uint8_t number, voters; /* voters: mask of those who voted the same */
+    bool passed;
+};
+uint64_t su_prog_vote(const struct su_acc_config *config, struct su_prog_ballot *b);
 /* The task has failed: next attempt, or the execution is VOID. */
 void su_prog_task_failed(struct su_acc_execution *exec, struct su_acc_assignment *a,
                          const struct su_params *params, uint64_t slot);
@@ -149,8 +159,20 @@ void su_prog_task_done(struct su_acc_execution *exec, uint16_t task, uint8_t sta
 /* Opens a dispute on a task. */
 void su_prog_dispute_open(struct su_acc_execution *exec, struct su_acc_assignment *a, uint8_t kind,
                           const struct su_params *params, uint64_t slot);
+/* Ends the task's dispute, if one is open. */
+void su_prog_dispute_close(struct su_acc_execution *exec, uint16_t task);
 /* When the task is revealed, matched and undisputed it is VERIFIED. */
 void su_prog_task_verify(struct su_acc_execution *exec, struct su_acc_assignment *a);
+/* The task's asserter is at fault: VERIFICATION_FAILED, one more slash due. */
+void su_prog_task_fault(struct su_acc_execution *exec, uint16_t task);
+/* Gives a node its reserve back and closes the account. The caller has checked that they belong
+   together. */
+uint64_t su_prog_reserve_free(struct su_sys *s, struct su_acc_execution *exec,
+                              struct su_acc_node *node, uint64_t reserve_at,
+                              uint64_t rent_payer_at);
+/* BadVerdict unless that verdict can be given in the dispute that is open. */
+uint64_t su_prog_verdict_fits(const struct su_acc_assignment *a, uint8_t verdict,
+                              uint16_t verdict_task);
 /* Applies the committee's verdict (vote_task) to a disputed task. */
 uint64_t su_prog_verdict(struct su_acc_execution *exec, struct su_acc_assignment *a,
                          uint8_t verdict, uint16_t verdict_task);
