@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "crypto/crypto.h"
 
+#include "ed25519_edges.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -100,104 +102,17 @@ static void every_bit_counts(void **state)
     assert_false(su_ed25519_verify(key, message, sizeof message - 1, sig));
 }
 
-/* Made with big integers, apart from this code. All but no_point and all_zero satisfy
-   [S]B = R + [k]A, those named cofactor only eightfold. */
-static const struct {
-    const char *name, *public_key, *message, *sig;
-    bool ok;
-} edges[] = {
-    {"honest", "88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488", "6d",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "4f256bf350c2b491d3a19ff5dcab87df1dd10d8e4e697e8fa82072dd4a5b7e08",
-     true},
-    {"s_plus_l", "88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488", "6d",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "3cf960506b25c7e9a93e9798bba566f41dd10d8e4e697e8fa82072dd4a5b7e18",
-     false},
-    {"mixed_key_cofactor", "ef2a32ce8d9c67056724a53f63c0c182a6e021dc6e708741f63a7d50c730982c",
-     "6d697865642031",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "5c354763ea5cf0ca1726c48106eb005aae99d820fa6f84d04d701080a55bd00f",
-     false},
-    {"mixed_key_exact", "ef2a32ce8d9c67056724a53f63c0c182a6e021dc6e708741f63a7d50c730982c",
-     "6d697865642032",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "b647f4c012ac71f44f94620a372ca3aaf546f2b5a3a7fda1c0e18a360ec9ed05",
-     true},
-    {"mixed_both_exact", "ef2a32ce8d9c67056724a53f63c0c182a6e021dc6e708741f63a7d50c730982c",
-     "626f74682030",
-     "929e3d1c46c193f9baf0cd8158d320147321955fdf2d227d854c07918f737c6c"
-     "5dd27e2044a46015b804cae30331ac5855152f3ca08b121729f1eeeb5b5ebd00",
-     true},
-    {"mixed_r_cofactor", "88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488", "6d",
-     "607055ca3d4aa8af26961afb12b1e60a75fac88f9c260ff25806631dbb269159"
-     "33c2624df897182c2e443981a98d56c43c39fd5eed3f3b5cb62f7440d5886908",
-     false},
-    {"key_identity", "0100000000000000000000000000000000000000000000000000000000000000", "6d",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "2e77a7db3b2f65a47efd3cf9bbe5f05486e88756c8cc06c7691f6d5679727502",
-     false},
-    {"key_order_8", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-     "736d616c6c2035",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "2e77a7db3b2f65a47efd3cf9bbe5f05486e88756c8cc06c7691f6d5679727502",
-     false},
-    {"key_order_2", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-     "736d616c6c2030",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "2e77a7db3b2f65a47efd3cf9bbe5f05486e88756c8cc06c7691f6d5679727502",
-     false},
-    {"key_identity_plus_p", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-     "6d",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "2e77a7db3b2f65a47efd3cf9bbe5f05486e88756c8cc06c7691f6d5679727502",
-     false},
-    {"key_identity_signed", "0100000000000000000000000000000000000000000000000000000000000080",
-     "6d",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "2e77a7db3b2f65a47efd3cf9bbe5f05486e88756c8cc06c7691f6d5679727502",
-     false},
-    {"key_order_4_plus_p", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-     "736d616c6c2030",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "2e77a7db3b2f65a47efd3cf9bbe5f05486e88756c8cc06c7691f6d5679727502",
-     false},
-    {"r_identity", "88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488", "6d",
-     "0100000000000000000000000000000000000000000000000000000000000000"
-     "f1afcd08cd54bdc068cf77bbd9bd4edc90850954ac6ea4173405e3da2b39de0c",
-     false},
-    {"r_identity_plus_p", "88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488", "6d",
-     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"
-     "2b31edfec784ad95b76a0f32bcbdffdc17841230aeedc63cc9f9bd3c73470b00",
-     false},
-    {"all_zero", "0000000000000000000000000000000000000000000000000000000000000000", "6d",
-     "0000000000000000000000000000000000000000000000000000000000000000"
-     "0000000000000000000000000000000000000000000000000000000000000000",
-     false},
-    {"r_order_8", "ef2a32ce8d9c67056724a53f63c0c182a6e021dc6e708741f63a7d50c730982c", "7238203331",
-     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
-     "a36cc9bc58cce826cee3e96c879d7ca9a3c5dc3aeed2a97747de4b281d2dfd04",
-     false},
-    {"key_no_point", "0200000000000000000000000000000000000000000000000000000000000000", "6d",
-     "3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a"
-     "2e77a7db3b2f65a47efd3cf9bbe5f05486e88756c8cc06c7691f6d5679727502",
-     false},
-    {"r_no_point", "88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488", "6d",
-     "0200000000000000000000000000000000000000000000000000000000000000"
-     "b647f4c012ac71f44f94620a372ca3aaf546f2b5a3a7fda1c0e18a360ec9ed05",
-     false},
-};
-
 static void rules_of_strict_verification(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < SU_ARRAY_LEN(edges); i++) {
+    for (size_t i = 0; i < SU_ARRAY_LEN(ed25519_edges); i++) {
         uint8_t key[SU_ED25519_PUBLIC_BYTES], message[MESSAGE_MAX], sig[SU_ED25519_SIG_BYTES];
-        from_hex(edges[i].public_key, key, sizeof key);
-        size_t n = from_hex(edges[i].message, message, sizeof message);
-        from_hex(edges[i].sig, sig, sizeof sig);
-        if (su_ed25519_verify(key, message, n, sig) != edges[i].ok)
-            fail_msg("%s: %s expected", edges[i].name, edges[i].ok ? "valid" : "invalid");
+        from_hex(ed25519_edges[i].public_key, key, sizeof key);
+        size_t n = from_hex(ed25519_edges[i].message, message, sizeof message);
+        from_hex(ed25519_edges[i].sig, sig, sizeof sig);
+        if (su_ed25519_verify(key, message, n, sig) != ed25519_edges[i].ok)
+            fail_msg("%s: %s expected", ed25519_edges[i].name,
+                     ed25519_edges[i].ok ? "valid" : "invalid");
     }
 }
 
