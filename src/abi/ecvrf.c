@@ -55,11 +55,45 @@ void su_ecvrf_sha512_init(struct su_ecvrf_sha512 *s)
     s->total = 0;
 }
 
-#define ROTR(x, n) ((x) >> (n) | (x) << (64 - (n)))
-#define BIG_0(x) (ROTR(x, 28) ^ ROTR(x, 34) ^ ROTR(x, 39))
-#define BIG_1(x) (ROTR(x, 14) ^ ROTR(x, 18) ^ ROTR(x, 41))
-#define SMALL_0(x) (ROTR(x, 1) ^ ROTR(x, 8) ^ (x) >> 7)
-#define SMALL_1(x) (ROTR(x, 19) ^ ROTR(x, 61) ^ (x) >> 6)
+/* The VM has no rotation, and each shift of its own costs a copy. So three rotations become nested
+   shifts to the right, ((x >> a ^ x) >> b ^ x) >> c, and the same to the left for the bits that go
+   around. A compiler would multiply the brackets out; it must not see through this. */
+#define KEEP(x) __asm__("" : "+r"(x))
+
+SU_FREE_FN uint64_t nested_right(uint64_t x, unsigned a, unsigned b, unsigned c)
+{
+    uint64_t r = x >> a ^ x;
+
+    KEEP(r);
+    r = r >> b ^ x;
+    KEEP(r);
+    return r >> c;
+}
+
+SU_FREE_FN uint64_t nested_left(uint64_t x, unsigned a, unsigned b, unsigned c)
+{
+    uint64_t r = x << a ^ x;
+
+    KEEP(r);
+    r = r << b ^ x;
+    KEEP(r);
+    return r << c;
+}
+
+SU_FREE_FN uint64_t nested_left_2(uint64_t x, unsigned a, unsigned b)
+{
+    uint64_t r = x << a ^ x;
+
+    KEEP(r);
+    return r << b;
+}
+
+/* FIPS 180-4 §4.1.3: rotations to the right by 28, 34, 39; by 14, 18, 41; by 1, 8 and a shift by 7;
+   by 19, 61 and a shift by 6. */
+#define BIG_0(x) (nested_right(x, 5, 6, 28) ^ nested_left(x, 6, 5, 25))
+#define BIG_1(x) (nested_right(x, 23, 4, 14) ^ nested_left(x, 4, 23, 23))
+#define SMALL_0(x) (nested_right(x, 1, 6, 1) ^ nested_left_2(x, 7, 56))
+#define SMALL_1(x) (nested_right(x, 42, 13, 6) ^ nested_left_2(x, 42, 3))
 
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
     do {                                                                                           \
