@@ -50,8 +50,8 @@ static bool model_valid(const struct su_acc_model *m)
 {
     return m->task_count >= 1 && m->task_count <= SU_TASKS_MAX && m->tasks_added <= m->task_count &&
            (m->sample_task == SU_NO_TASK || m->sample_task < m->task_count) &&
-           (m->state == SU_MODEL_DRAFT || m->state == SU_MODEL_FINAL) && m->uri_len <= SU_URI_MAX &&
-           m->name_len <= SU_NAME_MAX && m->feedback_set <= 1 &&
+           m->state >= SU_MODEL_DRAFT && m->state <= SU_MODEL_DISCARDING &&
+           m->uri_len <= SU_URI_MAX && m->name_len <= SU_NAME_MAX && m->feedback_set <= 1 &&
            (m->feedback_set == 0 ||
             (m->feedback_task < m->task_count && m->feedback_output < SU_PORTS_MAX &&
              m->feedback_input < SU_PORTS_MAX));

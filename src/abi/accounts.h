@@ -101,7 +101,11 @@ struct su_acc_oracle {
 #define SU_NAME_MAX 32u
 #define SU_TASKS_MAX 128u
 #define SU_NO_TASK 0xffffu
-enum su_model_state { SU_MODEL_DRAFT = 1, SU_MODEL_FINAL };
+enum su_model_state {
+    SU_MODEL_DRAFT = 1,
+    SU_MODEL_FINAL,
+    SU_MODEL_DISCARDING /* a task of the draft is gone: only model_discard is left */
+};
 /* ["model", creator, digest] */
 struct su_acc_model {
     struct su_acc_head head;

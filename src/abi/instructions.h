@@ -89,7 +89,8 @@ struct su_ix_model_feedback {
     struct su_ix ix;
     uint8_t output, input, pad[6];
 };
-/* model_discard: object is the draft's last task, or the model itself when it has none left. */
+/* model_discard: object is the draft's last task, or the model itself when it has none left. Once a
+   task is gone the draft can only be discarded whole. */
 
 /* ---- nodes and stake -------------------------------------------------------------------------- */
 

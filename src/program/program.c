@@ -54,7 +54,7 @@ static uint64_t account_check(const struct su_sys_account *a, const struct role 
 {
     SU_DEMAND(!r->signs || a->is_signer, MissingSignature);
     SU_DEMAND(!r->writes || a->is_writable, NotWritable);
-    if (!r->writes || r->signs || role_is(r, "rent_payer"))
+    if (!r->writes || r->signs || role_is(r, "rent_payer") || role_is(r, "object"))
         return 0;
     uint64_t bit = 1ull << a->index;
     SU_DEMAND((*written & bit) == 0, DuplicateAccount);

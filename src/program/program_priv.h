@@ -25,7 +25,7 @@
    instruction to its row of instructions.def: the data has the struct's exact length, its padding
    after the number is zero, all accounts of fixed roles are there, those marked s have signed, those
    marked w are writable, and no account that a role without s may write stands in two such roles
-   (rent_payer excepted). */
+   (rent_payer and object excepted). */
 typedef uint64_t su_prog_handler(struct su_sys *s);
 #define X(NAME, number, name, accounts) su_prog_handler su_prog_##name;
 #include "abi/instructions.def"
@@ -73,6 +73,11 @@ uint64_t su_prog_config_of(struct su_sys *s, const struct su_acc_execution *exec
 /* Number of the oracle with that key in the config; NotAnOracle. */
 uint64_t su_prog_oracle_number(const struct su_acc_config *config, const uint8_t key[32],
                                uint8_t *number);
+
+/* Loads a model that is not final (ModelFinalised) and belongs to signer `creator`
+   (NotAuthorised). */
+uint64_t su_prog_model_draft(struct su_sys *s, uint64_t creator, uint64_t at,
+                             struct su_acc_model **model);
 
 /* Moves micro-USDC between token account `other` and the vault; positions of accounts. Checks mint,
    vault and the other account against state (WrongMint, WrongRelation, BadTokenAccount).
