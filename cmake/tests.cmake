@@ -3,6 +3,7 @@
 #   tests/support/<x>.c          helpers; a test that includes "support/<x>.h" is linked with them
 #   tests/unit/<m>/test_*.c      one cmocka program each; other .c files there are shared helpers
 #   tests/fuzz/fuzz_*.c          libFuzzer targets, replayed over tests/fuzz/corpus/<x> elsewhere
+#   tests/svm/test_*.c           cmocka programs that drive Solana's own VM; they need node
 #   tests/e2e/*.sh               run with the program's path in $SPLITUP
 #   tests/bench/bench_*.c        built by the target "bench", never run by ctest
 # A test whose modules are not all present is left out.
@@ -57,6 +58,8 @@ foreach(file IN LISTS supports)
     if(usable)
         add_library(su_support_${stem} STATIC EXCLUDE_FROM_ALL "${file}")
         target_include_directories(su_support_${stem} PUBLIC "${CMAKE_SOURCE_DIR}/tests")
+        target_compile_definitions(su_support_${stem} PRIVATE
+            "SU_SOURCE_DIR=\"${CMAKE_SOURCE_DIR}\"")
         list(APPEND usable_supports "${file}")
     endif()
 endforeach()
@@ -106,6 +109,24 @@ foreach(file IN LISTS files)
         su_test_register(${target} fuzz ${target} ${arguments} "${corpus}")
     endif()
 endforeach()
+
+# A program for the VM is made of a source here and of the real one's side of the machine.
+if(SU_cmocka_FOUND AND COMMAND su_bpf_image AND NOT SU_BPF_MISSING)
+    su_bpf_image(svm_probe probe "${CMAKE_SOURCE_DIR}/tests/svm/probe.c"
+        "${CMAKE_SOURCE_DIR}/src/program/sbf_entry.c" "${CMAKE_SOURCE_DIR}/src/abi/ecvrf.c")
+    file(GLOB files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/svm/test_*.c")
+    foreach(file IN LISTS files)
+        get_filename_component(stem "${file}" NAME_WE)
+        string(REGEX REPLACE "^test_" "svm_test_" target "${stem}")
+        su_test_program(${target} "${file}")
+        if(TARGET ${target})
+            target_link_libraries(${target} PRIVATE PkgConfig::SU_cmocka)
+            add_dependencies(${target} svm_probe)
+            su_test_register(${target} svm ${target})
+            set_tests_properties(${target} PROPERTIES SKIP_RETURN_CODE 77)
+        endif()
+    endforeach()
+endif()
 
 if(TARGET splitup)
     file(GLOB files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/e2e/*.sh")
