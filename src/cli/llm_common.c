@@ -93,8 +93,11 @@ static enum su_code plan(struct cli_llm *l, struct su_err *e)
     enum su_code rc = cli_llm_u32(c, "--batch", 1, 4096, &chunk, e);
     if (rc == SU_OK && cli_get(c, "--target-vram"))
         rc = cli_targets(cli_get(c, "--target-vram"), &l->target, 1, &n, e);
-    o.t_max = chunk;
+    /* A chunk of prompts beside a row of every other session. */
+    o.t_max = chunk + (l->sessions ? l->sessions - 1 : 0);
     o.e_max = l->emit;
+    o.sessions = l->sessions;
+    l->chunk = chunk;
     return rc == SU_OK ? su_plan_build(l->model->graph, &o, &l->plan, e) : rc;
 }
 
@@ -150,40 +153,32 @@ static bool on_cancel(void *ctx)
     return cli_interrupted();
 }
 
-enum su_code cli_answer_get(struct cli_answer *a, const struct cli_llm *l, uint32_t session,
-                            const struct su_sampling *s, const uint32_t *held, uint32_t n_held,
-                            const uint32_t *prompt, uint32_t n_prompt, uint32_t max_tokens,
-                            struct su_err *e)
+enum su_code cli_answer_begin(struct cli_answer *a, const struct cli_llm *l,
+                              struct su_generation *g, struct su_err *e)
 {
-    const uint32_t *stop = NULL;
-    size_t n_stop = su_text_stops(l->text, &stop);
-    struct su_generation g = {.prompt = prompt,
-                              .n_prompt = n_prompt,
-                              .held = held,
-                              .n_held = n_held,
-                              .max_tokens = max_tokens,
-                              .stop = stop,
-                              .n_stop = (uint32_t)n_stop,
-                              .sampling = *s,
-                              .on_token = on_token,
-                              .cancelled = on_cancel,
-                              .ctx = a};
-    struct su_generated r = {0};
+    g->n_stop = (uint32_t)su_text_stops(l->text, &g->stop);
+    g->on_token = on_token;
+    g->cancelled = on_cancel;
+    g->ctx = a;
     su_buf_init(&a->text, ANSWER_BYTES_MAX);
     a->llm = l;
-    a->token = su_try_alloc(SU_MAX(max_tokens, 1u), sizeof *a->token);
+    a->token = su_try_alloc(SU_MAX(g->max_tokens, 1u), sizeof *a->token);
     if (!a->token)
-        return su_fail(e, SU_ENOMEM, "--max-tokens", "no memory for %u tokens", max_tokens);
+        return su_fail(e, SU_ENOMEM, "--max-tokens", "no memory for %u tokens", g->max_tokens);
     su_text_decoder_init(&a->decoder, l->text, false, false);
     a->start_ns = su_clock_mono_ns();
-    enum su_code rc = su_engine_generate(l->engine, session, &g, &r, e);
+    return SU_OK;
+}
+
+enum su_code cli_answer_end(struct cli_answer *a, enum su_code rc, const struct su_generated *r,
+                            struct su_err *e)
+{
     if (rc == SU_ECANCELLED) {
         a->cancelled = true;
         rc = SU_OK;
     }
-    a->stopped = r.stopped;
-    memcpy(a->output_sha256, r.output_sha256, sizeof a->output_sha256);
-    free(r.token);
+    a->stopped = r->stopped;
+    memcpy(a->output_sha256, r->output_sha256, sizeof a->output_sha256);
     size_t before = a->text.len;
     su_text_decode_end(&a->decoder, &a->text);
     print_from(a, before);
@@ -192,6 +187,27 @@ enum su_code cli_answer_get(struct cli_answer *a, const struct cli_llm *l, uint3
     if (rc == SU_OK)
         rc = su_buf_check(&a->text, "answer", e);
     return rc == SU_OK && !a->silent ? cli_flush(e) : rc;
+}
+
+enum su_code cli_answer_get(struct cli_answer *a, const struct cli_llm *l, uint32_t session,
+                            const struct su_sampling *s, const uint32_t *held, uint32_t n_held,
+                            const uint32_t *prompt, uint32_t n_prompt, uint32_t max_tokens,
+                            struct su_err *e)
+{
+    struct su_generation g = {.prompt = prompt,
+                              .n_prompt = n_prompt,
+                              .held = held,
+                              .n_held = n_held,
+                              .max_tokens = max_tokens,
+                              .chunk = l->chunk,
+                              .sampling = *s};
+    struct su_generated r = {0};
+    enum su_code rc = cli_answer_begin(a, l, &g, e);
+    if (rc != SU_OK)
+        return rc;
+    rc = su_engine_generate(l->engine, session, &g, &r, e);
+    free(r.token);
+    return cli_answer_end(a, rc, &r, e);
 }
 
 void cli_answer_fini(struct cli_answer *a)

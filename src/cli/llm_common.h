@@ -16,8 +16,9 @@ struct cli_llm {
     struct su_exec *exec;
     struct su_engine *engine;
     uint64_t target;
-    uint32_t ctx;
+    uint32_t ctx, sessions; /* sessions 0 = 1 */
     uint32_t emit; /* rows of a dispatch whose logits are wanted; 0 = any */
+    uint32_t chunk; /* prompt rows of a dispatch; after cli_llm_open */
 };
 /* SU_EUSAGE for a model that is no language model or has no weights; else its tokenizer and --ctx
    are taken in: cheap, so that wrong options are told before weights are loaded. */
@@ -55,8 +56,40 @@ SU_CHECK enum su_code cli_answer_get(struct cli_answer *a, const struct cli_llm 
                                      uint32_t session, const struct su_sampling *s,
                                      const uint32_t *held, uint32_t n_held, const uint32_t *prompt,
                                      uint32_t n_prompt, uint32_t max_tokens, struct su_err *e);
+/* The two halves of it, for generations that are run otherwise: *g begins as the caller's prompt,
+   max_tokens and sampling, and is made ready to run; rc and *r are what became of it. */
+SU_CHECK enum su_code cli_answer_begin(struct cli_answer *a, const struct cli_llm *l,
+                                       struct su_generation *g, struct su_err *e);
+SU_CHECK enum su_code cli_answer_end(struct cli_answer *a, enum su_code rc,
+                                     const struct su_generated *r, struct su_err *e);
 void cli_answer_fini(struct cli_answer *a);
 double cli_answer_rate(const struct cli_answer *a); /* tokens/s behind the first */
 double cli_answer_first_ms(const struct cli_answer *a); /* from the request to the first token */
+
+/* ---- splitup run: one prompt (verb_llm.c) or many (llm_prompts.c) ------------------------------ */
+
+/* A prompt and its answer. Zero-initialise with sampling and max_tokens. */
+struct cli_request {
+    struct su_text_ids ids;
+    struct su_sampling sampling;
+    uint32_t max_tokens;
+    uint64_t id; /* in the scheduler */
+    struct cli_answer answer;
+};
+/* Encodes prompt, as a turn of a conversation when --system is given, and cuts max_tokens to what
+   the context leaves. `at` names the prompt in errors: SU_EINVAL: empty; SU_ELIMIT: longer than the
+   context. */
+SU_CHECK enum su_code cli_request_encode(struct cli_request *r, const struct cli_llm *l,
+                                         const char *at, const char *prompt, struct su_err *e);
+void cli_request_fini(struct cli_request *r);
+SU_CHECK enum su_code cli_request_print_json(const struct cli_request *r, const struct cli_llm *l,
+                                             struct su_err *e);
+/* The array "tasks" of the plan. */
+void cli_llm_put_tasks(struct su_json_writer *w, const struct cli_llm *l);
+/* Model, graph, backend and device. */
+void cli_llm_put_setup(struct su_json_writer *w, const struct cli_llm *l);
+/* --prompts. `first` holds the options for those that name none of their own. */
+SU_CHECK enum su_code cli_llm_prompts(struct cli_llm *l, const struct cli_request *first,
+                                      struct su_err *e);
 
 #endif

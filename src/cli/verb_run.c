@@ -399,14 +399,18 @@ const struct cli_verb cli_verb_run = {
     .name = "run",
     .args = "MODEL",
     .summary = "Run digits or a prompt through a model that is split into tasks",
-    .detail = "MODEL is a name that `splitup models` lists, a folder, or a .gguf file of a "
-              "language model. The model is cut into "
-              "tasks that each fit --target-vram, "
-              "and every task runs as a stage of its own. The printed hash depends on the model "
-              "and the input alone: any target, "
-              "backend, device or batch gives the same one. A language model takes --prompt and "
-              "writes on; with --system it "
-              "answers as in a conversation.",
+    .detail =
+        "MODEL is a name that `splitup models` lists, a folder, or a .gguf file of a "
+        "language model. The model is cut into "
+        "tasks that each fit --target-vram, "
+        "and every task runs as a stage of its own. The printed hash depends on the model "
+        "and the input alone: any target, "
+        "backend, device or batch gives the same one. A language model takes --prompt and "
+        "writes on; with --system it "
+        "answers as in a conversation. With --prompts many prompts share its dispatches, each "
+        "giving what it gives alone; answers are printed in the order of the lines. A line may "
+        "be a JSON object with the member prompt and any of max_tokens, temperature, top_k, "
+        "top_p, min_p, repeat_penalty and seed.",
     .min_arg = 1,
     .max_arg = 1,
     .option =
@@ -423,6 +427,9 @@ const struct cli_verb cli_verb_run = {
           "digits or prompt tokens per dispatch (default: up to 64 digits, 32 tokens)"},
          {"--threads", "N", "threads of the cpu backend (default: all processors)"},
          {"--prompt", "TEXT", "language models: the text to go on with"},
+         {"--prompts", "FILE",
+          "language models: a prompt from each line, or from each JSON object on a line"},
+         {"--sessions", "N", "prompts of --prompts that run at once (default: up to 4)"},
          {"--system", "TEXT",
           "answer the prompt as a user's turn after this system turn (may be empty)"},
          {"--max-tokens", "N", "most tokens to write (default 256)"},
@@ -434,6 +441,6 @@ const struct cli_verb cli_verb_run = {
          {"--repeat-penalty", "X", "make tokens of the last 64 less likely by this factor"},
          {"--seed", "N", "of the draws (default 0); the same seed gives the same text"},
          {"--json", NULL,
-          "print JSON: one object per digit or prompt, with --range a summary object last"}},
+          "print JSON: one object per digit or prompt, with --range or --prompts a summary last"}},
     .run = run,
 };

@@ -211,18 +211,24 @@ static enum su_code wait_next(struct run *r, struct su_engine_result *out, struc
     return SU_OK;
 }
 
-/* Copies the results of the graph from the tasks that hold them: two results may be one output. */
+/* Takes the results of the graph from the tasks that hold them: two results may be one output. */
 static enum su_code collect(struct run *r, struct su_engine_result *out, struct su_err *e)
 {
     const struct su_plan *p = r->en->plan;
     const struct su_graph *g = r->en->graph;
     for (uint32_t i = 0; i < p->n_result; i++) {
-        const struct su_step_result *from = &r->task[p->result[i].from_task].result;
-        size_t bytes = from->output_bytes[p->result[i].from_output];
-        out->output[i] = su_try_alloc(SU_MAX(bytes, 4u), 1);
-        if (!out->output[i])
-            return su_fail(e, SU_ENOMEM, g->output[i].name, "%zu bytes of results", bytes);
-        memcpy(out->output[i], from->output[p->result[i].from_output], bytes);
+        struct su_step_result *from = &r->task[p->result[i].from_task].result;
+        uint32_t o = p->result[i].from_output;
+        size_t bytes = from->output_bytes[o];
+        if (r->task[p->result[i].from_task].readers == 1) { /* nobody else will look */
+            out->output[i] = from->output[o];
+            from->output[o] = NULL;
+        } else {
+            out->output[i] = su_try_alloc(SU_MAX(bytes, 4u), 1);
+            if (!out->output[i])
+                return su_fail(e, SU_ENOMEM, g->output[i].name, "%zu bytes of results", bytes);
+            memcpy(out->output[i], from->output[o], bytes);
+        }
         out->output_bytes[i] = bytes;
         release_reader(r, p->result[i].from_task);
     }

@@ -11,11 +11,13 @@
 #define VOCABULARY_MAX (1u << 24)
 #define PHILOX_ROUNDS 10
 
+#define DIGIT_BITS 11 /* of a key, sorted by three digits */
+#define DIGITS (1u << DIGIT_BITS)
+
 struct candidate {
-    uint64_t
-        order; /* key of the logit, then the id, so that descending order is (logit descending, id ascending) */
-    float x;
+    uint32_t key; /* falls as the logit rises */
     uint32_t id;
+    float below; /* logit - greatest logit; its exponential, the weight, from keep on */
 };
 
 static uint32_t philox(uint64_t seed, uint32_t position)
@@ -66,40 +68,76 @@ static void penalise(const struct su_sampling *o, float *x, uint32_t n, const ui
     }
 }
 
-static int by_order(const void *a, const void *b)
+/* Those of n logits whose weight is not 0 (rule N7): the others change no sum and are never drawn. */
+static uint32_t collect(struct candidate *c, const float *x, uint32_t n, float best)
 {
-    uint64_t x = ((const struct candidate *)a)->order, y = ((const struct candidate *)b)->order;
-    return x < y ? 1 : x > y ? -1 : 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        float below = su_num_fix(x[i] - best);
+        if (below >= -32.0f)
+            c[count++] = (struct candidate){~su_num_key(x[i]), i, below};
+    }
+    return count;
 }
 
-/* Candidates in order, at least the `want` first of them sorted. */
-static uint32_t order_candidates(struct candidate *c, const float *x, uint32_t n, uint32_t top_k)
+/* By (logit descending, id ascending); c is by ascending id, and each pass keeps the order of equals.
+   Returns the array that holds the result: tmp after an odd number of passes. */
+static struct candidate *sort(struct candidate *c, struct candidate *tmp, uint32_t n)
 {
-    uint32_t want = top_k > 0 && top_k < n ? top_k : n;
-    for (uint32_t i = 0; i < n; i++)
-        c[i] = (struct candidate){(uint64_t)su_num_key(x[i]) << 32 | (UINT32_MAX - i), x[i], i};
-    qsort(c, n, sizeof *c, by_order);
-    return want;
+    uint32_t start[DIGITS];
+    for (uint32_t shift = 0; shift < 32; shift += DIGIT_BITS) {
+        uint32_t sum = 0;
+        memset(start, 0, sizeof start);
+        for (uint32_t i = 0; i < n; i++)
+            start[c[i].key >> shift & (DIGITS - 1)]++;
+        for (uint32_t d = 0; d < DIGITS; d++) {
+            uint32_t count = start[d];
+            start[d] = sum;
+            sum += count;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            tmp[start[c[i].key >> shift & (DIGITS - 1)]++] = c[i];
+        struct candidate *sorted = tmp;
+        tmp = c;
+        c = sorted;
+    }
+    return c;
 }
 
 /* How many of the n candidates are kept, and the sum of their weights. */
-static uint32_t keep(const struct su_sampling *o, const struct candidate *c, float *weight,
-                     uint32_t n, float *kept)
+static uint32_t keep(const struct su_sampling *o, struct candidate *c, uint32_t n, float *kept)
 {
     float total = 0.0f, sum = 0.0f;
+    n = o->top_k > 0 ? SU_MIN(n, o->top_k) : n;
     for (uint32_t i = 0; i < n; i++) {
-        weight[i] = su_num_exp(su_num_fix(c[i].x - c[0].x));
-        total = total + weight[i];
+        c[i].below = su_num_exp(c[i].below);
+        total = total + c[i].below;
     }
     float enough = o->top_p > 0.0f ? o->top_p * total : total;
     uint32_t k = 0;
     while (k < n && (k == 0 || (su_num_key(sum) < su_num_key(enough) &&
-                                su_num_key(weight[k]) >= su_num_key(o->min_p)))) {
-        sum = sum + weight[k];
+                                su_num_key(c[k].below) >= su_num_key(o->min_p)))) {
+        sum = sum + c[k].below;
         k++;
     }
     *kept = sum;
     return k;
+}
+
+static uint32_t draw(const struct su_sampling *o, struct candidate *c, uint32_t n,
+                     uint32_t position)
+{
+    float kept = 0.0f, cumulative = 0.0f;
+    uint32_t k = keep(o, c, n, &kept);
+    float u = (float)(int32_t)(philox(o->seed, position) >> 8) *
+              su_f32_from_bits(0x33800000u); /* 2^-24 */
+    float at = u * kept;
+    for (uint32_t i = 0; i < k; i++) {
+        cumulative = cumulative + c[i].below;
+        if (su_num_key(cumulative) > su_num_key(at))
+            return c[i].id;
+    }
+    return c[k - 1].id;
 }
 
 enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_t n,
@@ -112,11 +150,11 @@ enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_
                      VOCABULARY_MAX - 1);
     if (rc != SU_OK)
         return rc;
-    float *x = su_try_alloc(n, sizeof *x), *weight = su_try_alloc(n, sizeof *weight);
-    struct candidate *c = su_try_alloc(n, sizeof *c);
-    if (!x || !weight || !c) {
+    bool draws = o->temperature > 0.0f;
+    float *x = su_try_alloc(n, sizeof *x);
+    struct candidate *c = draws ? su_try_alloc((size_t)n * 2, sizeof *c) : NULL;
+    if (!x || (draws && !c)) {
         free(x);
-        free(weight);
         free(c);
         return su_fail(e, SU_ENOMEM, "logits", "no memory to sample %u of them", n);
     }
@@ -127,25 +165,14 @@ enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_
     for (uint32_t i = 1; i < n; i++)
         best = su_num_key(x[i]) > su_num_key(x[best]) ? i : best;
     *token = best;
-    if (o->temperature > 0.0f) {
-        float r = su_num_recip(o->temperature), kept = 0.0f, cumulative = 0.0f;
+    if (draws) {
+        float r = su_num_recip(o->temperature);
         for (uint32_t i = 0; i < n; i++)
             x[i] = su_num_fix(x[i] * r);
-        uint32_t k = keep(o, c, weight, order_candidates(c, x, n, o->top_k), &kept);
-        float u = (float)(int32_t)(philox(o->seed, position) >> 8) *
-                  su_f32_from_bits(0x33800000u); /* 2^-24 */
-        float at = u * kept;
-        *token = c[k - 1].id;
-        for (uint32_t i = 0; i < k; i++) {
-            cumulative = cumulative + weight[i];
-            if (su_num_key(cumulative) > su_num_key(at)) {
-                *token = c[i].id;
-                break;
-            }
-        }
+        uint32_t count = collect(c, x, n, x[best]);
+        *token = draw(o, sort(c, c + n, count), count, position);
     }
     free(x);
-    free(weight);
     free(c);
     return SU_OK;
 }

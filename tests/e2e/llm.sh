@@ -89,7 +89,68 @@ if full; then
     check "64 tokens, vulkan or cpu" [ "$(one 64 --backend "$(one 1 --backend vulkan >/dev/null 2>&1 && echo vulkan || echo cpu)")" = "$long" ]
 fi
 
+# Five at once, of different prompts and draws: each gives what it gives alone, for any chunk, cut and number of sessions.
+prompts=("The capital of France is" "Once upon a time, in a land far away," "def fibonacci(n):" "$prompt" "Water boils at")
+draws=("" "--temperature 0.8 --seed 7" "--temperature 1.3 --seed 9 --top-p 0.9" "" "--temperature 0.5 --top-k 20 --repeat-penalty 1.2")
+members=('' ',"temperature":0.8,"seed":7' ',"temperature":1.3,"seed":"9","top_p":0.9' '' ',"temperature":0.5,"top_k":20,"repeat_penalty":1.2')
+five_tokens=12
+alone=""
+for i in 0 1 2 3 4; do
+    # shellcheck disable=SC2086
+    "$SPLITUP" run "$model" --prompt "${prompts[$i]}" --max-tokens $five_tokens --ctx 64 --backend cpu ${draws[$i]} \
+        --json >"$tmp/run.json" || fail "alone $i"
+    alone="$alone$(json 'd["output_sha256"]' <"$tmp/run.json") "
+    if [ -z "${members[$i]}" ]; then
+        printf '%s\n\n' "${prompts[$i]}"
+    else
+        printf '{"prompt":"%s"%s}\n' "${prompts[$i]}" "${members[$i]}"
+    fi >>"$tmp/prompts"
+done
+check "five differ" [ "$(tr ' ' '\n' <<<"$alone" | sort -u | sed '/^$/d' | wc -l)" -eq 5 ]
+# five SESSIONS TASKS OPTION...
+five() {
+    local sessions=$1 tasks=$2
+    shift 2
+    "$SPLITUP" run "$model" --prompts "$tmp/prompts" --sessions "$sessions" --max-tokens $five_tokens --json "$@" \
+        >"$tmp/five" || fail "five $*"
+    check "five at once, $sessions sessions, $*" [ "$(sed '$d' "$tmp/five" | while read -r line; do
+        json 'd["output_sha256"]' <<<"$line"
+    done | tr '\n' ' ')" = "$alone" ]
+    check "summary, $*" [ "$(tail -n 1 "$tmp/five" | json '[d["summary"], d["prompts"], d["sessions"], len(d["tasks"]), d["tokens_per_second"] > 0] == [True, 5, '"$sessions, $tasks"', True]')" = true ]
+}
+five 5 1 --backend cpu --batch 1
+five 5 3 --backend cpu --batch 8 $three
+five 5 1 --backend cpu --batch 512
+five 2 1 --backend cpu --batch 8
+check "fields" [ "$(head -n 1 "$tmp/five" | json '{"text","token_ids","output_sha256","tasks","tokens_per_second","time_to_first_token_ms"} <= set(d)')" = true ]
+if one 1 --backend vulkan >/dev/null 2>&1; then
+    five 5 1 --backend vulkan --batch 8
+    full && five 5 7 --backend vulkan --batch 512 $seven_512
+fi
+if full; then
+    for batch in 1 8 512; do
+        five 5 3 --backend cpu --batch $batch $three
+        five 3 1 --backend cpu --batch $batch
+    done
+    five 5 1 --backend reference --batch 8
+fi
+"$SPLITUP" run "$model" --prompts "$tmp/prompts" --max-tokens 2 --backend cpu >"$tmp/out" 2>"$tmp/err" || fail "prompts as text"
+check "answers in order" [ "$(grep -o '^\[[0-9]\]' "$tmp/out" | tr -d '\n')" = "[1][2][3][4][5]" ]
+check "closing line" grep -q '^5 prompts, [0-9]* + 10 tokens in .* tokens/s, 4 at once, 1 task, cpu' "$tmp/err"
+
 refuse 2 "--prompt missing" "$SPLITUP" run "$model"
+refuse 2 "--prompt excludes --prompts" "$SPLITUP" run "$model" --prompt x --prompts "$tmp/prompts"
+refuse 2 "--sessions --prompts" "$SPLITUP" run "$model" --prompt x --sessions 2
+refuse 8 "--sessions" "$SPLITUP" run "$model" --prompts "$tmp/prompts" --sessions 65
+printf 'one\n{"prompt":"two","heat":1}\n' >"$tmp/bad"
+refuse 7 "bad:2 heat unknown" "$SPLITUP" run "$model" --prompts "$tmp/bad"
+printf '{"seed":1}\n' >"$tmp/bad"
+refuse 7 "bad:1 prompt" "$SPLITUP" run "$model" --prompts "$tmp/bad"
+printf '{"prompt":"x","top_p":2}\n' >"$tmp/bad"
+refuse 8 "bad:1 top_p" "$SPLITUP" run "$model" --prompts "$tmp/bad"
+printf '\n \n' >"$tmp/bad"
+refuse 2 "holds no prompt" "$SPLITUP" run "$model" --prompts "$tmp/bad"
+refuse 8 "prompts:1 tokens" "$SPLITUP" run "$model" --prompts "$tmp/prompts" --ctx 3
 refuse 2 "--temperature" "$SPLITUP" run "$model" --prompt x --temperature hot
 refuse 8 "--top-p" "$SPLITUP" run "$model" --prompt x --top-p 2
 refuse 8 "--prompt tokens" "$SPLITUP" run "$model" --prompt "one two three four five six" --ctx 3
