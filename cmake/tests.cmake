@@ -152,6 +152,7 @@ endforeach()
 foreach(check layering layering_selftest coverage_selftest)
     su_test_register(${check} lint python3 "${CMAKE_SOURCE_DIR}/tests/${check}.py")
 endforeach()
+su_test_register(protocol_page lint python3 "${CMAKE_SOURCE_DIR}/man/protocol_tables.py" --check)
 # Not where coverage counters or libFuzzer change what is compiled: the code that ships is read.
 if(NOT SU_COVERAGE AND NOT SU_SAN)
     su_test_register(fused lint python3 "${CMAKE_SOURCE_DIR}/tests/fused.py" "${CMAKE_BINARY_DIR}")
