@@ -70,7 +70,7 @@ const struct cli_verb *cli_verb_find(const char *name)
     return NULL;
 }
 
-static void look_at_terminal(struct cli *c)
+void cli_look_at_terminal(struct cli *c)
 {
     struct winsize size;
     const char *term = getenv("TERM");
@@ -144,7 +144,7 @@ int su_cli_main(int argc, char **argv)
         cli_print_help(stderr);
         return su_code_exit(SU_EUSAGE);
     }
-    look_at_terminal(&c);
+    cli_look_at_terminal(&c);
     struct sigaction act = {.sa_handler = on_interrupt}, old_int, old_pipe,
                      ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &act, &old_int);

@@ -45,6 +45,7 @@ struct cli {
     bool utf8; /* stdout takes UTF-8 */
     unsigned width, err_width; /* columns of stdout and stderr, 80 when unknown */
 };
+void cli_look_at_terminal(struct cli *c); /* fills tty, utf8, width, err_width */
 /* Edits (letters put in, left out or exchanged) between two words; 99 when b is longer than 62.
    Less than CLI_NEAR are a slip. */
 unsigned cli_distance(const char *a, const char *b);
@@ -98,6 +99,14 @@ void cli_print_completion(FILE *to); /* for bash */
 
 /* ---- shared by verbs ------------------------------------------------------------------------- */
 
+/* How much of an hf:// model is fetched: all that running it needs, or what its shapes need. */
+enum cli_fetch { CLI_FETCH_ALL, CLI_FETCH_SHAPES };
+/* The path or name that stands for MODEL on this disk: word itself, or for hf://ORG/REPO/FILE[@REV]
+   and hf://ORG/REPO[@REV] the path of links into the store, whose blobs are fetched first if need be
+   (with a progress line on a terminal). SU_EINVAL, SU_ELIMIT: a malformed hf: URI; errors of
+   su_store_fetch. */
+SU_CHECK enum su_code cli_model_local(const char *word, enum cli_fetch how, char out[4096],
+                                      struct su_err *e);
 /* A model by name or folder, or the graph of a *.graph file (then model is NULL). */
 struct cli_model {
     struct su_model *model;

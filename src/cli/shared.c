@@ -8,11 +8,15 @@
 static enum su_code open_model(const char *word, const enum su_llm_quant *shapes,
                                struct cli_model *out, struct su_err *e)
 {
+    char local[4096];
     memset(out, 0, sizeof *out);
+    enum su_code rc = cli_model_local(word, shapes ? CLI_FETCH_SHAPES : CLI_FETCH_ALL, local, e);
+    if (rc != SU_OK)
+        return rc;
+    word = local;
     const char *slash = strrchr(word, '/');
     su_str_sanitize(out->name, sizeof out->name, slash ? slash + 1 : word,
                     strlen(slash ? slash + 1 : word));
-    enum su_code rc;
     if (su_str_ends(word, ".graph")) {
         rc = su_graph_load(word, &out->file, e);
         out->graph = out->file;

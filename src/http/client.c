@@ -118,7 +118,16 @@ static size_t on_header(char *line, size_t one, size_t n, void *ctx)
     (void)one;
     j->last_byte_ns = su_clock_mono_ns();
     if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        const char *status = memchr(line, ' ', n);
         *m = (struct su_http_meta){0};
+        m->redirects = status != NULL && line + n - status > 4 && status[1] == '3' &&
+                       memcmp(status + 1, "304", 3) != 0;
+    }
+    if (j->linked_etag[0] == 0) {
+        take_header(line, n, "X-Linked-Etag", j->linked_etag, sizeof j->linked_etag);
+    }
+    if (m->redirects && j->redirect_etag[0] == 0) {
+        take_header(line, n, "ETag", j->redirect_etag, sizeof j->redirect_etag);
     }
     take_header(line, n, "ETag", m->etag, sizeof m->etag);
     take_header(line, n, "Last-Modified", m->modified, sizeof m->modified);
@@ -145,6 +154,7 @@ enum su_code su_http_attempt_new(struct su_http_job *j, struct su_err *e)
 
     attempt_fini(j);
     j->meta = (struct su_http_meta){0};
+    j->linked_etag[0] = j->redirect_etag[0] = 0;
     j->body_code = SU_OK;
     j->curl_text[0] = 0;
     CURL *h = j->easy = curl_easy_init();
@@ -161,6 +171,7 @@ enum su_code su_http_attempt_new(struct su_http_job *j, struct su_err *e)
         return su_fail(e, SU_ENOMEM, j->url, "cannot set up a transfer");
     }
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the answer's */
     curl_easy_setopt(h, CURLOPT_MAXREDIRS, (long)SU_HTTP_REDIRECTS_MAX);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, j->curl_text);

@@ -291,6 +291,17 @@ static enum su_code attempt_headers(struct download *d, struct su_err *e)
     } else if (d->f->if_none_match != NULL) {
         c = su_http_attempt_header(j, "If-None-Match", d->f->if_none_match, e);
     }
+    if (c == SU_OK && d->f->bearer != NULL) {
+        char value[SU_HTTP_BEARER_MAX + 8];
+
+        if (strlen(d->f->bearer) > SU_HTTP_BEARER_MAX) {
+            return su_fail(e, SU_EINVAL, d->f->url, "the token is longer than %d bytes",
+                           SU_HTTP_BEARER_MAX);
+        }
+        snprintf(value, sizeof value, "Bearer %s", d->f->bearer);
+        /* libcurl drops this header when a redirect leaves scheme, host or port. */
+        c = su_http_attempt_header(j, "Authorization", value, e);
+    }
     return c;
 }
 
@@ -392,6 +403,8 @@ enum su_code su_http_get_file(const struct su_http_file *f, const struct su_http
         unlink(d->tag_path);
         d->result->bytes = d->have;
         su_str_copy(d->result->etag, sizeof d->result->etag, d->job.meta.etag);
+        su_str_copy(d->result->linked_etag, sizeof d->result->linked_etag,
+                    d->job.linked_etag[0] != 0 ? d->job.linked_etag : d->job.redirect_etag);
     } else {
         if (d->fd >= 0 && d->have == 0) { /* nothing to resume */
             unlink(f->part_path);

@@ -12,6 +12,7 @@
 #define SU_HTTP_URL_MAX 4096
 #define SU_HTTP_ETAG_MAX 128
 #define SU_HTTP_REDIRECTS_MAX 5
+#define SU_HTTP_BEARER_MAX 1024 /* bytes of a token */
 /* Default cap of a small reply, and of a request to a server. */
 #define SU_HTTP_BODY_MAX (16u * 1024u * 1024u)
 
@@ -67,6 +68,9 @@ struct su_http_file {
        began and the server confirms it (If-Range). */
     bool digest_known;
     const char *if_none_match; /* ETag of a copy the caller has, or NULL */
+    /* Sent as "Authorization: Bearer ..." to the scheme, host and port of url, and to none that a
+       redirect leads to; NULL = none. */
+    const char *bearer;
     /* Sees every byte in order right after it is written, NULL = not wanted. Offset 0 again means a
        fresh start. Called first with the bytes already in the part file, when there are any.
        Anything but SU_OK ends the download with that code. */
@@ -80,6 +84,9 @@ struct su_http_file_result {
     uint64_t received; /* of those, over the network in this call */
     bool not_modified; /* 304: nothing was written */
     char etag[SU_HTTP_ETAG_MAX];
+    /* What the server that redirected said of the file: the first X-Linked-Etag, else the ETag of
+       the first redirect; "" when there was neither. */
+    char linked_etag[SU_HTTP_ETAG_MAX];
 };
 
 /* su_http_get_file downloads f->url into f->part_path, continuing what is there with Range,

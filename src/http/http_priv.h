@@ -25,7 +25,9 @@ struct su_http_job {
     /* Of the response being read; cleared at every status line (redirects, 100 Continue). */
     struct su_http_meta {
         char etag[SU_HTTP_ETAG_MAX], modified[64], content_range[96], content_type[96];
+        bool redirects; /* status 3xx other than 304 */
     } meta;
+    char linked_etag[SU_HTTP_ETAG_MAX], redirect_etag[SU_HTTP_ETAG_MAX]; /* of the attempt */
     /* Gets the body of the final response. Anything but SU_OK ends the attempt with that code. */
     enum su_code (*on_body)(void *ctx, const uint8_t *data, size_t n, struct su_err *e);
     void *body_ctx;

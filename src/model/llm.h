@@ -49,8 +49,20 @@ enum su_dtype su_llm_recipe(const struct su_llm_config *c, enum su_llm_quant qua
    layers are known. */
 void su_llm_config_derive(struct su_llm_config *c);
 
-/* Fills *m from a GGUF file, from a folder with config.json and model.safetensors (shapes false),
-   or from a config.json (shapes true). m->path is set. */
+/* Where a folder's weights are: the first of the names in su_model_open that is there; false, and
+   the last of them, when none is. */
+SU_CHECK bool su_llm_weights_file(const char *folder, char out[SU_MODEL_PATH_MAX]);
+/* Sets the names of c by those of the tensors. */
+void su_llm_names_detect(struct su_llm_config *c, const struct su_weights *w);
+/* Reads config.json. */
+SU_CHECK enum su_code su_llm_config_read(const char *file, struct su_llm_config *out,
+                                         struct su_err *e);
+/* The tokenizer of a folder. */
+SU_CHECK enum su_code su_llm_text_folder(const struct su_model *m, struct su_text **out,
+                                         struct su_err *e);
+
+/* Fills *m from a GGUF file, from a folder with config.json and weights, or from a config.json.
+   m->path is set. */
 SU_CHECK enum su_code su_llm_open_gguf(struct su_model *m, struct su_err *e);
 SU_CHECK enum su_code su_llm_open_folder(struct su_model *m, struct su_err *e);
 SU_CHECK enum su_code su_llm_open_json(struct su_model *m, const char *file,

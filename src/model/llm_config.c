@@ -24,7 +24,8 @@ const struct su_llm_arch_row *su_llm_arch_row(enum su_llm_arch a)
 
 bool su_llm_quant_find(const char *name, enum su_llm_quant *out)
 {
-    static const char *const names[SU_LLM_QUANT_COUNT] = {"q4_k_m", "q8_0", "bf16"};
+    static const char *const names[SU_LLM_QUANT_COUNT] = {"q4_k_m", "q8_0", "bf16",
+                                                          "q4_1",   "q4_0", "f32"};
     for (unsigned i = 0; i < SU_LLM_QUANT_COUNT; i++) {
         if (strcmp(name, names[i]) == 0) {
             *out = (enum su_llm_quant)i;
@@ -91,7 +92,7 @@ static enum su_code check_shape(const struct su_llm_config *c, struct su_err *e)
     const uint32_t dim = SU_LLM_DIM_MAX;
     const struct range ranges[] = {
         {"arch", (uint32_t)c->arch, 0, SU_LLM_ARCH_COUNT - 1},
-        {"names", (uint32_t)c->names, 0, SU_LLM_NAMES_HF},
+        {"names", (uint32_t)c->names, 0, SU_LLM_NAMES_COUNT - 1},
         {"layers", c->layers, 1, SU_LLM_LAYERS_MAX},
         {"hidden size", c->hidden, 1, dim},
         {"heads", c->heads, 1, 65536},

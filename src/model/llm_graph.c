@@ -123,7 +123,7 @@ static uint32_t linear(struct builder *b, enum su_llm_role role, uint32_t x, uin
 
 static uint32_t norm(struct builder *b, enum su_llm_role role, uint32_t x, uint32_t n)
 {
-    bool plus_one = b->c->arch == SU_LLM_GEMMA3 && b->c->names == SU_LLM_NAMES_HF;
+    bool plus_one = b->c->arch == SU_LLM_GEMMA3 && b->c->names != SU_LLM_NAMES_GGUF;
     const int32_t attr[] = {bits(b->c->norm_eps), bits(plus_one ? 1.0f : 0.0f)};
     uint32_t arg[] = {x, vector(b, role, false, n)};
 
@@ -143,7 +143,7 @@ static uint32_t rope(struct builder *b, uint32_t x)
 {
     const struct su_llm_config *c = b->c;
     const struct su_llm_rope *r = windowed(b) ? &c->rope_window : &c->rope;
-    bool halves = c->names == SU_LLM_NAMES_HF || c->arch != SU_LLM_LLAMA;
+    bool halves = c->names != SU_LLM_NAMES_GGUF || c->arch != SU_LLM_LLAMA;
     const int32_t attr[] = {halves,           (int32_t)c->rope_dims, bits(r->base), bits(r->scale),
                             (int32_t)r->kind, bits(r->p[0]),         bits(r->p[1]), bits(r->p[2])};
 
@@ -293,6 +293,15 @@ static void build(struct builder *b)
         b->code = su_graph_check(b->g, b->e);
 }
 
+/* Experts as published: each in tensors of its own. */
+static bool experts_apart(const struct su_llm_config *c, const struct su_weights *w)
+{
+    char name[SU_GRAPH_NAME_MAX + 1];
+
+    su_llm_weight_name(c, SU_LLM_GATE_EXPERTS, 0, false, name);
+    return w && c->experts && c->names != SU_LLM_NAMES_GGUF && !su_weights_find(w, name);
+}
+
 enum su_code su_llm_graph(const struct su_llm_config *c, const struct su_weights *w,
                           enum su_llm_quant quant, struct su_graph **out, struct su_err *e)
 {
@@ -300,10 +309,10 @@ enum su_code su_llm_graph(const struct su_llm_config *c, const struct su_weights
 
     *out = NULL;
     b.code = su_llm_config_check(c, e);
-    if (!b.code && c->experts && c->names == SU_LLM_NAMES_HF)
-        b.code = su_fail(e, SU_EUNSUPPORTED, su_llm_arch_name(c->arch),
-                         "a folder holds its experts as separate tensors, which is not supported; "
-                         "take a GGUF file of the model");
+    if (!b.code && experts_apart(c, w))
+        b.code = su_fail(e, SU_EUNSUPPORTED, su_weights_path(w),
+                         "holds each expert in tensors of its own, without blocks; make it "
+                         "runnable with `splitup quantize FOLDER --out NEW`, or take a GGUF file");
     if (b.code)
         return b.code;
     b.g = su_graph_new();

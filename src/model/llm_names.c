@@ -55,17 +55,18 @@ static const char *const hf_names[SU_LLM_ROLE_COUNT] = {
 void su_llm_weight_name(const struct su_llm_config *c, enum su_llm_role role, uint32_t layer,
                         bool bias, char out[SU_GRAPH_NAME_MAX + 1])
 {
-    bool hf = c->names == SU_LLM_NAMES_HF;
+    bool hf = c->names != SU_LLM_NAMES_GGUF;
+    const char *front = c->names == SU_LLM_NAMES_HF_INNER ? "language_model." : "";
     const char *name = hf ? hf_names[role] : gguf_names[role];
     const char *tail = bias ? "bias" : "weight";
 
     if (hf && role == SU_LLM_FFN_NORM && c->post_norms)
         name = "pre_feedforward_layernorm";
     if (role < SU_LLM_LAYER_ROLES)
-        (void)snprintf(out, SU_GRAPH_NAME_MAX + 1, "%s.%s", name, tail);
+        (void)snprintf(out, SU_GRAPH_NAME_MAX + 1, "%s%s.%s", front, name, tail);
     else
-        (void)snprintf(out, SU_GRAPH_NAME_MAX + 1, hf ? "model.layers.%u.%s.%s" : "blk.%u.%s.%s",
-                       layer, name, tail);
+        (void)snprintf(out, SU_GRAPH_NAME_MAX + 1, "%s%s.%u.%s.%s", front,
+                       hf ? "model.layers" : "blk", layer, name, tail);
 }
 
 /* The layers whose attn_v and ffn_down get more bits: the first and last eighth, and of those
@@ -92,11 +93,14 @@ enum su_dtype su_llm_recipe(const struct su_llm_config *c, enum su_llm_quant qua
 
     if (shape->rank < 2 || role == SU_LLM_ROUTER)
         return SU_F32;
-    if (quant == SU_LLM_BF16)
-        return SU_BF16;
+    if (quant == SU_LLM_BF16 || quant == SU_LLM_F32)
+        return quant == SU_LLM_BF16 ? SU_BF16 : SU_F32;
+    bool head = role == SU_LLM_HEAD || (role == SU_LLM_EMBEDDING && c->tied);
     if (quant == SU_LLM_Q8_0)
         d = SU_Q8_0;
-    else if (role == SU_LLM_HEAD || (role == SU_LLM_EMBEDDING && c->tied))
+    else if (quant == SU_LLM_Q4_0 || quant == SU_LLM_Q4_1)
+        d = head ? SU_Q8_0 : quant == SU_LLM_Q4_0 ? SU_Q4_0 : SU_Q4_1;
+    else if (head)
         d = SU_Q6_K;
     else if ((role == SU_LLM_V || role == SU_LLM_DOWN || role == SU_LLM_DOWN_EXPERTS) &&
              more_bits(layer, c->layers))

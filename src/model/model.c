@@ -63,11 +63,19 @@ static enum su_code find_by_path(const char *path, struct su_model *m, struct su
    characters than a name has replaced, the model's name. */
 static enum su_code find_file(const char *path, bool stem, struct su_model *m, struct su_err *e)
 {
-    char *real = realpath(path, NULL), text[SU_MODEL_PATH_MAX];
+    char text[SU_MODEL_PATH_MAX], *real;
+    const char *leaf = strrchr(path, '/');
 
+    /* Of the folder alone: a link keeps its name, and other parts of a split file lie beside it. */
+    if (access(path, F_OK) != 0 || !su_str_copy(text, sizeof text, path))
+        return su_fail_sys(e, errno ? errno : ENAMETOOLONG, path, "no file of a model");
+    text[leaf ? (size_t)(leaf - path) + 1 : 0] = '\0';
+    real = realpath(leaf ? text : ".", NULL);
     if (!real)
         return su_fail_sys(e, errno, path, "no file of a model");
-    bool fits = su_str_copy(m->path, sizeof m->path, real) && su_str_copy(text, sizeof text, real);
+    int n = snprintf(text, sizeof text, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
+                     leaf ? leaf + 1 : path);
+    bool fits = n > 0 && n < (int)sizeof text && su_str_copy(m->path, sizeof m->path, text);
     free(real);
     if (!fits)
         return su_fail(e, SU_ELIMIT, path, "the path is longer than %zu bytes", sizeof m->path - 1);
@@ -128,7 +136,7 @@ static enum su_code load_folder(struct su_model *m, const enum su_llm_quant *sha
         return load_own(m, e);
     if (!has_file(m, "config.json", file))
         return load_own(m, e);
-    if (shapes && !has_file(m, "model.safetensors", file)) {
+    if (shapes && !su_llm_weights_file(m->path, file)) {
         (void)has_file(m, "config.json", file);
         return su_llm_open_json(m, file, *shapes, e);
     }

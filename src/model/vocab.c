@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* The tokenizer of a language model: from the metadata of its GGUF file, or from the tokenizer.json beside its config.json. */
-#include "model/model.h"
+/* The tokenizer of a language model, from the metadata of its GGUF file. */
+#include "llm.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define TOKENIZER_BYTES_MAX (128u << 20)
 
 /* Arrays that a struct su_text_vocab borrows. */
 struct vocab {
@@ -153,46 +151,27 @@ static enum su_code read_vocab(const struct su_weights *w, struct vocab *v, stru
     return SU_OK;
 }
 
-static enum su_code from_folder(const struct su_model *m, struct su_text **out, struct su_err *e)
-{
-    char path[4200], config_path[4200];
-    struct su_map json, config = {0};
-    enum su_code rc = su_path_join(path, sizeof path, m->path, "tokenizer.json", e);
-    if (rc == SU_OK)
-        rc = su_path_join(config_path, sizeof config_path, m->path, "tokenizer_config.json", e);
-    if (rc == SU_OK)
-        rc = su_map_open(path, TOKENIZER_BYTES_MAX, &json, e);
-    if (rc != SU_OK)
-        return rc;
-    struct su_err none;
-    rc = su_map_open(config_path, TOKENIZER_BYTES_MAX, &config, &none);
-    if (rc == SU_OK || rc == SU_ENOENT)
-        rc = su_text_from_hf(json.data, json.len, rc == SU_OK ? config.data : NULL, config.len,
-                             path, out, e);
-    else if (e)
-        *e = none;
-    su_map_close(&json);
-    su_map_close(&config);
-    return rc;
-}
-
 enum su_code su_model_text(const struct su_model *m, struct su_text **out, struct su_err *e)
 {
+    struct vocab v = {0};
+    enum su_code rc;
+
     *out = NULL;
     if (!m->is_llm)
         return su_fail(e, SU_ETYPE, m->name, "is no language model; it has no tokenizer");
-    if (!m->weights || su_meta_count(m->weights) == 0)
-        return from_folder(m, out, e);
-    struct vocab v = {0};
-    enum su_code rc = read_vocab(m->weights, &v, e);
-    if (rc == SU_OK)
-        rc = su_text_new(&v.v, m->name, out, e);
+    if (m->llm.names != SU_LLM_NAMES_GGUF || !m->weights) {
+        rc = su_llm_text_folder(m, out, e);
+    } else {
+        rc = read_vocab(m->weights, &v, e);
+        if (rc == SU_OK)
+            rc = su_text_new(&v.v, m->name, out, e);
+        vocab_fini(&v);
+    }
     if (rc == SU_OK && su_text_count(*out) > m->llm.vocab) {
         rc = su_fail(e, SU_ETYPE, m->name, "the tokenizer has %zu tokens, the model %u",
                      su_text_count(*out), m->llm.vocab);
         su_text_free(*out);
         *out = NULL;
     }
-    vocab_fini(&v);
     return rc;
 }

@@ -308,3 +308,15 @@ enum su_code su_store_read(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTE
     close(fd);
     return c == SU_OK ? su_store_row_touch(s, id, e) : c;
 }
+
+enum su_code su_store_where(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                            char out[SU_STORE_PATH_MAX], struct su_err *e)
+{
+    struct su_store_entry row;
+    enum su_code c = su_store_row(s, id, &row, e);
+
+    if (c == SU_OK) {
+        su_store_blob_path(s, id, "", out);
+    }
+    return c;
+}

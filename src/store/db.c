@@ -231,7 +231,8 @@ enum su_code su_store_row_touch(struct su_store *s, const uint8_t id[SU_STORE_ID
 enum su_code su_store_row_remove(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                                  struct su_err *e)
 {
-    struct query q = query_begin(s, "DELETE FROM source WHERE id=?1");
+    struct query q =
+        query_begin(s, "DELETE FROM source WHERE id=?1 AND uri NOT LIKE '" SU_STORE_FIXED "%'");
 
     bind_id(&q, 1, id);
     query_step(&q);

@@ -21,9 +21,11 @@ struct fetch {
     uint64_t nleaves;
     uint64_t max_bytes;
     uint32_t retries; /* of one source, 0 = the client's default */
+    struct su_store_hub hub; /* of an hf: URI */
 
     /* Hashing while bytes arrive. */
     struct su_merkle tree;
+    struct su_sha256 sha; /* of an hf: URI */
     struct su_buf have; /* leaves so far */
     uint64_t good; /* chunks that matched leaves */
     bool bad_chunk; /* a chunk did not match */
@@ -38,6 +40,7 @@ static void hash_restart(struct fetch *x)
 {
     su_buf_clear(&x->have);
     su_merkle_init(&x->tree, &x->have);
+    su_sha256_init(&x->sha);
     x->good = 0;
     x->bad_chunk = false;
 }
@@ -76,6 +79,9 @@ static enum su_code on_bytes(void *ctx, uint64_t offset, const uint8_t *data, si
         }
     }
     su_merkle_update(&x->tree, data, n);
+    if (x->hub.used) {
+        su_sha256_update(&x->sha, data, n);
+    }
     enum su_code c = su_buf_check(&x->have, x->part, e);
     return c == SU_OK && x->leaves != NULL ? compare_leaves(x, e) : c;
 }
@@ -100,7 +106,7 @@ static enum su_code finish_hash(struct fetch *x, uint8_t id[SU_STORE_ID_BYTES], 
         c = su_fail(e, SU_EDIGEST, x->part, "content is sha256:%s, expected sha256:%s",
                     su_store_hex(id, got), su_store_hex(x->expect, want));
     }
-    return c;
+    return c == SU_OK && x->hub.used ? su_store_hub_check(&x->hub, &x->sha, id, &x->result, e) : c;
 }
 
 /* Keeps the good chunks of a part that failed its check, nothing when it is not known which are. */
@@ -150,6 +156,7 @@ static enum su_code download(struct fetch *x, const char *url, const char *if_no
                                           .part_path = x->part,
                                           .digest_known = x->expect != NULL,
                                           .if_none_match = if_none_match,
+                                          .bearer = x->hub.bearer,
                                           .sink = on_bytes,
                                           .sink_ctx = x};
 
@@ -292,18 +299,38 @@ static enum su_code from_url(struct fetch *x, const char *url, int64_t since_ms,
                              uint8_t *id, struct su_err *e)
 {
     struct su_store_source src;
-    bool known = x->expect == NULL && su_store_source_get(x->s, url, &src, NULL) == SU_OK &&
-                 su_store_has(x->s, src.id, NULL);
+    char key[sizeof SU_STORE_FIXED + SU_STORE_PATH_MAX];
+    snprintf(key, sizeof key, "%s%s", x->hub.commit ? SU_STORE_FIXED : "", url);
+    bool found = x->expect == NULL && su_store_source_get(x->s, key, &src, NULL) == SU_OK;
+    bool known = found && su_store_has(x->s, src.id, NULL);
 
-    if (known && waited && src.fetched_ms >= since_ms) {
+    if (known && ((waited && src.fetched_ms >= since_ms) || x->hub.commit || x->hub.offline)) {
         memcpy(id, src.id, SU_STORE_ID_BYTES);
-        return SU_OK;
+        return su_store_row_touch(x->s, id, e);
+    }
+    if (x->hub.used) {
+        enum su_code ready = su_store_hub_before(&x->hub, url, found ? &src : NULL, e);
+
+        if (ready != SU_OK) {
+            return ready;
+        }
     }
     /* A part under way is continued in any case; it was begun because the copy here was out of
        date. */
     const char *etag = known && src.etag[0] != 0 && access(x->part, F_OK) != 0 ? src.etag : NULL;
-    enum su_code c = download(x, url, etag, id, e);
+    struct su_err why = {0};
+    enum su_code c = download(x, url, etag, id, &why);
+    if (c != SU_OK && x->hub.used) {
+        c = su_store_hub_failed(url, known, c, &why);
+        if (c == SU_OK) { /* out of reach, and a copy is here */
+            memcpy(id, src.id, SU_STORE_ID_BYTES);
+            return su_store_row_touch(x->s, id, e);
+        }
+    }
     if (c != SU_OK) {
+        if (e != NULL) {
+            *e = why;
+        }
         return c;
     }
     if (x->result.not_modified) {
@@ -316,7 +343,7 @@ static enum su_code from_url(struct fetch *x, const char *url, int64_t since_ms,
         su_str_copy(src.etag, sizeof src.etag, x->result.etag);
         src.fetched_ms = su_clock_wall_ms();
     }
-    return c == SU_OK ? su_store_source_set(x->s, url, &src, e) : c;
+    return c == SU_OK ? su_store_source_set(x->s, key, &src, e) : c;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -373,7 +400,7 @@ static void take_leaves(struct fetch *x)
     }
 }
 
-static enum su_code fetch_parsed(struct fetch *x, const struct su_store_uri *uri, uint8_t *id,
+static enum su_code fetch_parsed(struct fetch *x, struct su_store_uri *uri, uint8_t *id,
                                  struct su_err *e)
 {
     char hex[SU_STORE_HEX];
@@ -398,6 +425,13 @@ static enum su_code fetch_parsed(struct fetch *x, const struct su_store_uri *uri
         x->max_bytes = SU_MIN(x->max_bytes, x->s->budget_bytes);
     }
     take_leaves(x);
+    if (uri->scheme == SU_STORE_HF) {
+        enum su_code c = su_store_hub_open(uri, &x->hub, e);
+
+        if (c != SU_OK) {
+            return c;
+        }
+    }
     name_fetch(x, uri);
     return locked_fetch(x, uri, id, e);
 }

@@ -85,6 +85,10 @@ SU_CHECK enum su_code su_store_blob_open(struct su_store *s, const uint8_t id[SU
                                          bool verify, struct su_store_blob *b, struct su_err *e);
 void su_store_blob_close(struct su_store_blob *b);
 
+/* Path of the blob's file, to be read only. It is there while the blob is. SU_ENOENT. */
+SU_CHECK enum su_code su_store_where(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                                     char out[SU_STORE_PATH_MAX], struct su_err *e);
+
 /* Copies bytes [offset, offset + n) into out, each chunk touched being verified first. SU_EINVAL
    when the range leaves the blob (message names its length), else as su_store_blob_open. */
 SU_CHECK enum su_code su_store_read(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
@@ -97,21 +101,33 @@ SU_CHECK enum su_code su_store_leaves(struct su_store *s, const uint8_t id[SU_ST
 
 /* ---- fetching -------------------------------------------------------------------------------- */
 
-enum su_store_scheme { SU_STORE_FILE, SU_STORE_HTTP, SU_STORE_SHA256 };
+enum su_store_scheme { SU_STORE_FILE, SU_STORE_HTTP, SU_STORE_SHA256, SU_STORE_HF };
 
 struct su_store_uri {
     enum su_store_scheme scheme;
     uint8_t id[SU_STORE_ID_BYTES]; /* SU_STORE_SHA256 only */
-    /* Decoded path of file:, the whole URL of http(s):, the hex of sha256:. */
+    /* Decoded path of file:, the whole URL of http(s):, the hex of sha256:; of hf: the path of its
+       URL, ORG/REPO/resolve/REV/FILE. */
     char target[SU_STORE_PATH_MAX];
 };
 /* Parses `file:PATH`, `file:///PATH` (RFC 8089, percent-encoded), `http://`, `https://` (no user
-   names, no control characters), `sha256:<64 hex>`; schemes without regard to case (RFC 3986).
-   Pure.
-     SU_EINVAL no scheme or malformed, SU_ELIMIT too long, SU_EUNSUPPORTED other scheme (hf, ipfs,
-     s3, ...), named */
+   names, no control characters), `sha256:<64 hex>`, `hf://ORG/REPO/FILE[@REV]` (a file of
+   huggingface.co); schemes without regard to case (RFC 3986). Pure.
+     SU_EINVAL no scheme or malformed, SU_ELIMIT too long, SU_EUNSUPPORTED other scheme (ipfs, s3,
+     ...), named */
 SU_CHECK enum su_code su_store_uri_parse(const char *text, struct su_store_uri *out,
                                          struct su_err *e);
+
+/* The parts of an hf: URI: `hf://ORG/REPO`, a folder of files, or `hf://ORG/REPO/FILE`, FILE
+   possibly in folders, each with an optional `@REV`: a branch, a tag or a commit. Printable ASCII
+   without spaces, no part empty, "." or "..". Pure. SU_EINVAL, SU_ELIMIT. */
+struct su_store_hf {
+    char repo[200]; /* ORG/REPO */
+    char file[1024]; /* "" = the folder */
+    char rev[128]; /* "main" when none is given */
+};
+SU_CHECK enum su_code su_store_hf_parse(const char *text, struct su_store_hf *out,
+                                        struct su_err *e);
 
 /* Extra knowledge for a fetch; all-zero is fine. */
 struct su_store_fetch {
@@ -128,10 +144,17 @@ struct su_store_fetch {
    confirms the ETag of the earlier fetch. sha256: is asked from the peers in order (GET
    peer/blob/<hex>.leaves, then peer/blob/<hex>, see su_store_serve). Downloads resume, each chunk
    is verified against the leaf list where one is known, the whole before it becomes visible. When
-   another process fetches the same blob, waits for it and takes its result. f may be NULL. On
-   failure nothing is visible: those of su_store_uri_parse, su_store_put_file and su_http_get_file;
-   SU_EDIGEST (names the chunk's offset, or both ids), SU_ENOENT (sha256: and no peer has it),
-   SU_ECANCELLED, SU_ETIMEOUT (also while waiting). */
+   another process fetches the same blob, waits for it and takes its result. f may be NULL.
+   hf: is asked from $SPLITUP_HF_ENDPOINT, else $HF_ENDPOINT, else https://huggingface.co, with the
+   token $HF_TOKEN if there is one, which goes to that server alone, and only over https or to this
+   machine. Where the server tells the sha256 of a file (it does of all large ones), the content is
+   held to it; of others it is only recorded, and what a commit's full id names must have the same
+   content ever after. Such a file is asked for once; any other anew each time, unless the server
+   cannot be reached or $HF_HUB_OFFLINE is 1: then the copy here is taken, with a line in the log
+   unless it was wished for. On failure nothing is visible: those of su_store_uri_parse,
+   su_store_put_file and su_http_get_file; SU_EDIGEST (names the chunk's offset, or both ids),
+   SU_ENOENT (sha256: and no peer has it), SU_ENET ($HF_HUB_OFFLINE and no copy), SU_EINVAL (a
+   malformed endpoint or token), SU_ECANCELLED, SU_ETIMEOUT (also while waiting). */
 SU_CHECK enum su_code su_store_fetch(struct su_store *s, const char *uri,
                                      const struct su_store_fetch *f, uint8_t id[SU_STORE_ID_BYTES],
                                      struct su_err *e);

@@ -71,7 +71,9 @@ enum su_code su_store_row_remove(struct su_store *s, const uint8_t id[SU_STORE_I
 /* All rows in a malloc'ed array. by_use: least recently used first, else the other way round. */
 enum su_code su_store_rows(struct su_store *s, bool by_use, struct su_store_entry **rows, size_t *n,
                            struct su_err *e);
-/* Where a URI's content was found last. etag may be "". SU_ENOENT when unknown. */
+/* Where a URI's content was found last. etag may be "". SU_ENOENT when unknown. What begins with
+   SU_STORE_FIXED is remembered when its blob is gone: it may never lead to another. */
+#define SU_STORE_FIXED "fixed:"
 struct su_store_source {
     uint8_t id[SU_STORE_ID_BYTES];
     char etag[128];
@@ -81,6 +83,31 @@ enum su_code su_store_source_get(struct su_store *s, const char *uri, struct su_
                                  struct su_err *e);
 enum su_code su_store_source_set(struct su_store *s, const char *uri,
                                  const struct su_store_source *src, struct su_err *e);
+
+/* ---- hf: (hub.c) ---------------------------------------------------------------------------- */
+
+struct su_store_hub {
+    bool used; /* the URI is hf: */
+    bool commit; /* its revision is a full commit id: the content never changes */
+    bool offline; /* by $HF_HUB_OFFLINE */
+    const char *bearer; /* from the environment, or NULL */
+    bool had; /* what the URI led to earlier; the blob itself may be gone */
+    uint8_t had_id[SU_STORE_ID_BYTES];
+};
+/* Puts the server in front of uri->target, which becomes a URL, and reads the environment. */
+enum su_code su_store_hub_open(struct su_store_uri *uri, struct su_store_hub *h, struct su_err *e);
+/* Before the server is asked; src is what is known of the URI, or NULL. SU_ENET when offline. */
+enum su_code su_store_hub_before(struct su_store_hub *h, const char *url,
+                                 const struct su_store_source *src, struct su_err *e);
+/* Holds complete content to what the server said of it, and to what a commit had earlier. */
+struct su_http_file_result;
+enum su_code su_store_hub_check(const struct su_store_hub *h, const struct su_sha256 *sha,
+                                const uint8_t id[SU_STORE_ID_BYTES],
+                                const struct su_http_file_result *r, struct su_err *e);
+/* After a failure c told in *why: SU_OK when the server is out of reach and a copy is here, else c,
+   with the remedy in *why. */
+enum su_code su_store_hub_failed(const char *url, bool have_copy, enum su_code c,
+                                 struct su_err *why);
 
 /* ---- blobs ---------------------------------------------------------------------------------- */
 

@@ -146,6 +146,40 @@ uint32_t su_text_special(const struct su_text *t, const char *text)
     return SU_TEXT_NONE;
 }
 
+enum su_code su_text_stop_add(struct su_text *t, uint32_t id, const char *at, struct su_err *e)
+{
+    size_t i = 0;
+
+    if (id >= t->count)
+        return su_fail(e, SU_EINVAL, at, "token %u ends answers, but there are %zu tokens", id,
+                       t->count);
+    while (i < t->stop_count && t->stop[i] < id)
+        i++;
+    if (i < t->stop_count && t->stop[i] == id)
+        return SU_OK;
+    uint32_t *stop = realloc(t->stop, (t->stop_count + 1) * sizeof *stop);
+    if (!stop)
+        return su_fail(e, SU_ENOMEM, at, "out of memory for %zu tokens", t->stop_count + 1);
+    memmove(stop + i + 1, stop + i, (t->stop_count - i) * sizeof *stop);
+    stop[i] = id;
+    t->stop = stop;
+    t->stop_count++;
+    return SU_OK;
+}
+
+enum su_code su_text_template_set(struct su_text *t, const void *text, size_t len, struct su_err *e)
+{
+    char *copy = su_try_alloc(len + 1, 1);
+
+    if (!copy)
+        return su_fail(e, SU_ENOMEM, "chat template", "out of memory for %zu bytes", len);
+    if (len > 0)
+        memcpy(copy, text, len);
+    free(t->chat_template);
+    t->chat_template = copy;
+    return SU_OK;
+}
+
 size_t su_text_stops(const struct su_text *t, const uint32_t **ids)
 {
     *ids = t->stop;

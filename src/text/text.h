@@ -115,6 +115,14 @@ uint32_t su_text_special(const struct su_text *t, const char *text);
 size_t su_text_stops(const struct su_text *t, const uint32_t **ids);
 bool su_text_is_stop(const struct su_text *t, uint32_t id);
 
+/* What a folder says in files of their own. For use before t is shared. SU_EINVAL: an id beyond the
+   vocabulary; SU_ENOMEM; `at` names the file in errors. The template (any bytes but 0; the first 0
+   ends it) is copied and takes the place of t's. */
+SU_CHECK enum su_code su_text_stop_add(struct su_text *t, uint32_t id, const char *at,
+                                       struct su_err *e);
+SU_CHECK enum su_code su_text_template_set(struct su_text *t, const void *text, size_t len,
+                                           struct su_err *e);
+
 /* ---- text to tokens -------------------------------------------------------------------------- */
 
 /* Growing list of token ids. Zero-initialise; release with su_text_ids_fini. */

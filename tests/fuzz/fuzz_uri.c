@@ -28,6 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         SU_ASSERT(n > 0 && n < sizeof uri->target);
         SU_ASSERT(uri->scheme != SU_STORE_SHA256 || n == 64);
+        SU_ASSERT(uri->scheme != SU_STORE_HF || (strstr(uri->target, "/resolve/") != NULL &&
+                                                 strstr(uri->target, "/../") == NULL &&
+                                                 strpbrk(uri->target, " \r\n\t?#\\") == NULL));
         SU_ASSERT(uri->scheme != SU_STORE_HTTP || strpbrk(uri->target, " \r\n\t") == NULL);
     } else {
         SU_ASSERT(c == SU_EINVAL || c == SU_ELIMIT || c == SU_EUNSUPPORTED);

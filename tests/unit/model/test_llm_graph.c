@@ -115,7 +115,8 @@ static void test_recipes(void **state)
     assert_string_equal(su_llm_arch_name(SU_LLM_ARCH_COUNT), "?");
 }
 
-/* Products of experts have no form for types without blocks, and folders hold experts apart. */
+/* Products of experts have no form for types without blocks, and published folders hold experts
+   apart; a recipe stacks them. */
 static void test_experts_refused(void **state)
 {
     (void)state;
@@ -129,9 +130,20 @@ static void test_experts_refused(void **state)
     err_matches(&e, SU_EUNSUPPORTED, "qwen3-30b-a3b|blk.0.ffn_gate_exps.weight|bf16|q8_0");
     m = shapes("qwen3-30b-a3b", SU_LLM_Q8_0);
     m->llm.names = SU_LLM_NAMES_HF;
-    assert_int_equal(su_llm_graph(&m->llm, NULL, SU_LLM_Q8_0, &g, &e), SU_EUNSUPPORTED);
-    err_matches(&e, SU_EUNSUPPORTED, "qwen3moe|separate|GGUF");
+    struct su_weights *w = NULL;
+    const uint8_t empty[] = {2, 0, 0, 0, 0, 0, 0, 0, '{', '}'};
+    assert_int_equal(su_weights_open_bytes(empty, sizeof empty, "apart", &w, &e), SU_OK);
+    assert_int_equal(su_llm_graph(&m->llm, w, SU_LLM_Q8_0, &g, &e), SU_EUNSUPPORTED);
+    err_matches(&e, SU_EUNSUPPORTED, "apart|each expert|splitup quantize|GGUF");
     assert_null(g);
+    su_weights_close(w);
+    assert_int_equal(su_llm_graph(&m->llm, NULL, SU_LLM_Q8_0, &g, &e), SU_OK);
+    bool stacked = false;
+    for (uint32_t i = 0; i < g->n_weight; i++)
+        stacked |=
+            strcmp(g->value[g->weight[i]].name, "model.layers.0.mlp.experts.up_proj.weight") == 0;
+    assert_true(stacked);
+    su_graph_free(g);
     m->llm.layers = 0;
     assert_int_equal(su_llm_config_check(&m->llm, &e), SU_EINVAL);
     assert_int_equal(su_llm_graph(&m->llm, NULL, SU_LLM_Q8_0, &g, &e), SU_EINVAL);

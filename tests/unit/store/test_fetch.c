@@ -163,7 +163,7 @@ static void test_file(void **state)
     snprintf(uri, sizeof uri, "file:%s.missing", w->file);
     assert_int_equal(su_store_fetch(w->f->s, uri, NULL, id, &e), SU_ENOENT);
     fetch_ok(w, uri, &f); /* here already, so nobody looks at the file */
-    assert_int_equal(su_store_fetch(w->f->s, "hf://a/b@c", NULL, id, &e), SU_EUNSUPPORTED);
+    assert_int_equal(su_store_fetch(w->f->s, "ipfs://a/b", NULL, id, &e), SU_EUNSUPPORTED);
     assert_int_equal(su_store_fetch(w->f->s, "nonsense", NULL, id, &e), SU_EINVAL);
 }
 

@@ -28,6 +28,9 @@ static void test_good(void **state)
         {"http://h", SU_STORE_HTTP, "http://h"},
         {"HTTPS://h:8443/p?q=1#f", SU_STORE_HTTP, "HTTPS://h:8443/p?q=1#f"},
         {"http://[::1]:80/@", SU_STORE_HTTP, "http://[::1]:80/@"},
+        {"hf://org/re.po/dir/m-1.gguf", SU_STORE_HF, "org/re.po/resolve/main/dir/m-1.gguf"},
+        {"HF://o/r/a+%.gguf@refs/pr/1", SU_STORE_HF, "o/r/resolve/refs%2Fpr%2F1/a%2B%25.gguf"},
+        {"hf://o/r/a@b@v1.0", SU_STORE_HF, "o/r/resolve/v1.0/a%40b"},
         {"sha256:" HEX64, SU_STORE_SHA256,
          "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"},
     };
@@ -78,9 +81,25 @@ static void test_bad(void **state)
         "sha256:" HEX64 "0",
         "sha256:zz112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
         "sha 256:x",
+        "hf:",
+        "hf://",
+        "hf://org",
+        "hf://org/repo",
+        "hf://org/repo@main",
+        "hf://org/repo/",
+        "hf://org//x",
+        "hf:///repo/x",
+        "hf://org/repo/../x",
+        "hf://org/repo/./x",
+        "hf://../repo/x",
+        "hf://org/repo/a b",
+        "hf://org/repo/x@",
+        "hf://org/repo/x@../y",
+        "hf://org/repo/x\\y",
+        "hf://org/repo/\x7f",
     };
-    static const char *const other[] = {"hf://org/repo/file@main", "ipfs://cid", "s3://bucket/key",
-                                        "ftp://h/x", "averyveryverylongscheme+x.y-z:rest"};
+    static const char *const other[] = {"ipfs://cid", "s3://bucket/key", "ftp://h/x",
+                                        "averyveryverylongscheme+x.y-z:rest"};
     struct su_store_uri u;
     struct su_err e = {0};
 
@@ -98,6 +117,33 @@ static void test_bad(void **state)
         *strchr(scheme, ':') = 0;
         assert_non_null(strstr(e.msg, scheme)); /* the message names it */
     }
+}
+
+static void test_hf(void **state)
+{
+    struct su_store_hf hf;
+    struct su_err e = {0};
+    char text[1600];
+
+    (void)state;
+    assert_int_equal(su_store_hf_parse("hf://org/repo@v2", &hf, &e), SU_OK);
+    assert_string_equal(hf.repo, "org/repo");
+    assert_string_equal(hf.file, "");
+    assert_string_equal(hf.rev, "v2");
+    assert_int_equal(su_store_hf_parse("hf://org/repo/a/b.gguf", &hf, &e), SU_OK);
+    assert_string_equal(hf.file, "a/b.gguf");
+    assert_string_equal(hf.rev, "main");
+    assert_int_equal(su_store_hf_parse("https://org/repo/a", &hf, &e), SU_EINVAL);
+    memset(text, 'a', sizeof text);
+    memcpy(text, "hf://o/r/", 9);
+    text[9 + 1023] = 0;
+    assert_int_equal(su_store_hf_parse(text, &hf, &e), SU_OK);
+    text[9 + 1023] = 'a';
+    text[9 + 1024] = 0;
+    assert_int_equal(su_store_hf_parse(text, &hf, &e), SU_ELIMIT);
+    text[9 + 1024] = 'a';
+    text[sizeof text - 1] = 0;
+    assert_int_equal(su_store_hf_parse(text, &hf, &e), SU_ELIMIT);
 }
 
 static void test_long(void **state)
@@ -131,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_long),
+        cmocka_unit_test(test_hf),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
