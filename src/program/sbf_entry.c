@@ -255,7 +255,9 @@ static uint64_t complete_account(struct su_sys *s, const struct su_sys_creation 
     if (have < need) {
         su_free_store32(data, SYSTEM_TRANSFER);
         su_free_store64(data + 4, need - have);
+        HEAP->metas[1].is_signer = false;
         r = call(su_sys_system_id, 0, 2, 12, 1);
+        HEAP->metas[1].is_signer = true;
     }
     if (r == 0) {
         su_free_store32(data, SYSTEM_ALLOCATE);

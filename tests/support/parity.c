@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+#include "support/parity.h"
+
+#include "base/base.h"
+#include "support/bank.h"
+#include "support/svm.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 128
+#define TRANSACTION_MAX 1232u
+
+struct row {
+    char name[48];
+    uint64_t runs, good, good_max, good_sum, bad_max, bytes_max;
+};
+
+struct parity {
+    uint8_t program[32];
+    struct bank *bank;
+    struct svm *vm;
+    struct row row[NAMES_MAX];
+    size_t rows;
+    char why[1024];
+};
+
+struct parity *parity_open(const uint8_t program[32], const char *image, const char **why)
+{
+    struct svm *vm = NULL;
+    *why = NULL;
+    if (image) {
+        vm = svm_open(why);
+        if (!vm)
+            return NULL;
+        svm_program(vm, program, image);
+    }
+    struct parity *p = su_alloc(sizeof *p);
+    memcpy(p->program, program, 32);
+    p->bank = bank_new(program);
+    p->vm = vm;
+    if (vm) {
+        const uint8_t *const programs[] = {su_sys_system_id, su_sys_token_id};
+        for (size_t i = 0; i < SU_ARRAY_LEN(programs); i++) {
+            struct svm_account a;
+            svm_account_get(vm, programs[i], &a);
+            bank_account_set(p->bank, &a);
+        }
+    }
+    return p;
+}
+
+void parity_close(struct parity *p)
+{
+    if (!p)
+        return;
+    svm_close(p->vm);
+    bank_free(p->bank);
+    free(p);
+}
+
+struct bank *parity_bank(struct parity *p)
+{
+    return p->bank;
+}
+
+struct svm *parity_svm(struct parity *p)
+{
+    return p->vm;
+}
+
+void parity_sync(struct parity *p)
+{
+    struct svm_account a;
+    for (size_t i = 0; p->vm && bank_account_at(p->bank, i, &a); i++)
+        svm_account_set(p->vm, &a);
+}
+
+void parity_account_set(struct parity *p, const struct svm_account *a)
+{
+    bank_account_set(p->bank, a);
+    if (p->vm)
+        svm_account_set(p->vm, a);
+}
+
+void parity_clock(struct parity *p, uint64_t slot)
+{
+    bank_clock(p->bank, slot);
+    if (p->vm)
+        svm_clock(p->vm, slot, 1800000000);
+}
+
+void parity_slot_hashes(struct parity *p, const uint64_t *slots, uint8_t (*hashes)[32], size_t n)
+{
+    bank_slot_hashes(p->bank, slots, hashes, n);
+    if (p->vm)
+        svm_slot_hashes(p->vm, slots, hashes, n);
+}
+
+void parity_unit_limit(struct parity *p, uint32_t units)
+{
+    if (p->vm)
+        svm_unit_limit(p->vm, units);
+}
+
+/* ---- comparing -------------------------------------------------------------------------------- */
+
+static const char *text_of(const struct svm_result *r, char *out, size_t cap)
+{
+    switch (r->outcome) {
+    case SVM_OK:
+        return "success";
+    case SVM_CUSTOM:
+        (void)snprintf(out, cap, "error number %" PRIu32, r->custom);
+        return out;
+    default:
+        return r->name;
+    }
+}
+
+static bool outcomes_equal(const struct svm_result *a, const struct svm_result *b)
+{
+    if (a->outcome != b->outcome)
+        return false;
+    if (a->outcome == SVM_CUSTOM)
+        return a->custom == b->custom;
+    /* the VM adds to the name of a refusal which account it was */
+    return a->outcome == SVM_OK || (a->outcome == SVM_REFUSED && strstr(b->name, a->name)) ||
+           strcmp(a->name, b->name) == 0;
+}
+
+static bool accounts_equal(struct parity *p, const char *name, const struct svm_account *native,
+                           const struct svm_account *vm)
+{
+    char key[80], left[80], right[80];
+    size_t at = 0;
+    (void)su_base58_encode(native->key, 32, key, sizeof key);
+    if (native->lamports != vm->lamports) {
+        (void)snprintf(p->why, sizeof p->why,
+                       "%s: account %s: %" PRIu64 " lamports, in the VM %" PRIu64, name, key,
+                       native->lamports, vm->lamports);
+        return false;
+    }
+    if (native->lamports == 0)
+        return true;
+    if (memcmp(native->owner, vm->owner, 32) != 0) {
+        (void)su_base58_encode(native->owner, 32, left, sizeof left);
+        (void)su_base58_encode(vm->owner, 32, right, sizeof right);
+        (void)snprintf(p->why, sizeof p->why, "%s: account %s: owner %s, in the VM %s", name, key,
+                       left, right);
+        return false;
+    }
+    if (native->data_bytes != vm->data_bytes) {
+        (void)snprintf(p->why, sizeof p->why, "%s: account %s: %zu bytes, in the VM %zu", name, key,
+                       native->data_bytes, vm->data_bytes);
+        return false;
+    }
+    while (at < native->data_bytes && native->data[at] == vm->data[at])
+        at++;
+    if (at == native->data_bytes)
+        return true;
+    const size_t n = SU_MIN((size_t)16, native->data_bytes - at);
+    (void)su_hex_encode(native->data + at, n, left, sizeof left);
+    (void)su_hex_encode(vm->data + at, n, right, sizeof right);
+    (void)snprintf(p->why, sizeof p->why, "%s: account %s, offset %zu: %s, in the VM %s", name, key,
+                   at, left, right);
+    return false;
+}
+
+static void count(struct parity *p, const char *name, const struct svm_result *vm)
+{
+    size_t i = 0;
+    while (i < p->rows && strcmp(p->row[i].name, name) != 0)
+        i++;
+    struct row *r = &p->row[i];
+    if (i == p->rows) {
+        SU_ASSERT(i < NAMES_MAX);
+        (void)su_str_copy(r->name, sizeof r->name, name);
+        p->rows++;
+    }
+    r->runs++;
+    r->bytes_max = SU_MAX(r->bytes_max, (uint64_t)vm->bytes);
+    if (vm->outcome == SVM_OK) {
+        r->good++;
+        r->good_sum += vm->units;
+        r->good_max = SU_MAX(r->good_max, vm->units);
+    } else {
+        r->bad_max = SU_MAX(r->bad_max, vm->units);
+    }
+}
+
+bool parity_run(struct parity *p, const char *name, const void *data, size_t n,
+                const struct svm_meta *metas, size_t nmetas, struct svm_result *r)
+{
+    struct svm_result vm = {0};
+    char left[64], right[64];
+    bank_run(p->bank, data, n, metas, nmetas, r);
+    if (!p->vm) {
+        vm.outcome = r->outcome;
+        count(p, name, &vm);
+        return true;
+    }
+    svm_ix(p->vm, p->program, data, n, metas, nmetas);
+    svm_send(p->vm, &vm);
+    count(p, name, &vm);
+    r->units = vm.units;
+    r->bytes = vm.bytes;
+    if (!outcomes_equal(r, &vm)) {
+        (void)snprintf(p->why, sizeof p->why, "%s: %s, in the VM %s: %.600s", name,
+                       text_of(r, left, sizeof left), text_of(&vm, right, sizeof right), vm.log);
+        return false;
+    }
+    for (size_t i = 0; i < vm.naccounts; i++) {
+        struct svm_account native;
+        bank_account_get(p->bank, vm.accounts[i].key, &native);
+        if (!accounts_equal(p, name, &native, &vm.accounts[i]))
+            return false;
+    }
+    if (vm.bytes > TRANSACTION_MAX) {
+        (void)snprintf(p->why, sizeof p->why, "%s: a transaction of %zu bytes, the limit is %u",
+                       name, vm.bytes, TRANSACTION_MAX);
+        return false;
+    }
+    return true;
+}
+
+static void count_owned(void *ctx, const struct svm_account *a)
+{
+    (void)a;
+    ++*(size_t *)ctx;
+}
+
+bool parity_all_equal(struct parity *p)
+{
+    struct svm_account native, vm;
+    size_t owned = 0, owned_there = 0;
+    if (!p->vm)
+        return true;
+    for (size_t i = 0; bank_account_at(p->bank, i, &native); i++) {
+        svm_account_get(p->vm, native.key, &vm);
+        if (!accounts_equal(p, "all accounts", &native, &vm))
+            return false;
+        owned += memcmp(native.owner, p->program, 32) == 0;
+    }
+    svm_owned(p->vm, p->program, count_owned, &owned_there);
+    if (owned != owned_there)
+        (void)snprintf(p->why, sizeof p->why, "the program owns %zu accounts, in the VM %zu", owned,
+                       owned_there);
+    return owned == owned_there;
+}
+
+const char *parity_why(const struct parity *p)
+{
+    return p->why;
+}
+
+/* ---- counts ----------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct row *)a)->name, ((const struct row *)b)->name);
+}
+
+void parity_table(const struct parity *p, FILE *out)
+{
+    struct row row[NAMES_MAX];
+    memcpy(row, p->row, p->rows * sizeof *row);
+    qsort(row, p->rows, sizeof *row, by_name);
+    (void)fprintf(out, "%-28s %8s %8s %9s %9s %9s %6s\n", "instruction", "runs", "ok", "units max",
+                  "mean", "failed", "bytes");
+    for (size_t i = 0; i < p->rows; i++)
+        (void)fprintf(
+            out,
+            "%-28s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %6" PRIu64 "\n",
+            row[i].name, row[i].runs, row[i].good, row[i].good_max,
+            row[i].good ? row[i].good_sum / row[i].good : 0, row[i].bad_max, row[i].bytes_max);
+}
+
+uint64_t parity_runs(const struct parity *p)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p->rows; i++)
+        sum += p->row[i].runs;
+    return sum;
+}
+
+uint64_t parity_units(const struct parity *p, const char *name)
+{
+    for (size_t i = 0; i < p->rows; i++)
+        if (strcmp(p->row[i].name, name) == 0)
+            return p->row[i].good_max;
+    return 0;
+}
