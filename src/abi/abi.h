@@ -11,6 +11,7 @@
 #include "base/free.h"
 #include "ecvrf.h"
 #include "instructions.h"
+#include "tx.h"
 
 enum su_ix_number {
 #define X(NAME, number, name, accounts) SU_IX_##NAME = number,
