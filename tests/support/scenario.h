@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/* Scenes on the chain: every instruction as a call whose accounts are found by their role, and the
+   objects that most tests need. A call is built, then run, so that a test may spoil it between. */
+#ifndef SU_TEST_SCENARIO_H
+#define SU_TEST_SCENARIO_H
+
+#include "abi/abi.h"
+#include "support/bank.h"
+
+#include <stdio.h>
+
+struct call;
+
+struct world {
+    struct bank *bank;
+    uint8_t program[32];
+    /* Called with each call that was run and what came of it; NULL: none. */
+    void (*watch)(void *ctx, const struct call *c, const struct svm_result *r);
+    void *watch_ctx;
+    uint8_t admin[32], payer[32], mint[32], vault[32], vault_authority[32], state[32], pool[32];
+    uint8_t genesis[32];
+    struct su_params params;
+    uint64_t epoch; /* the config that calls name: the address of the role "config" */
+    uint8_t creator[32], model[32]; /* the model that calls name */
+    uint8_t requestor[32]; /* its key */
+    uint64_t nonce; /* of the execution that calls name */
+};
+
+/* One instruction, ready to run. Data is written through CALL_ARGS. */
+struct call {
+    const struct su_ix_info *info;
+    struct svm_meta metas[SU_SYS_ACCOUNTS_MAX];
+    size_t count;
+    size_t bytes;
+    uint64_t data[160];
+};
+#define CALL_ARGS(c, name) ((struct su_ix_##name *)(void *)(c)->data)
+
+/* A bank with the programs' mint and vault; params are the defaults. Nothing of ours runs yet. */
+struct world *world_bare(void);
+/* The same after init. */
+struct world *world_new(void);
+/* After init, `oracles` oracles ("oracle0"...) bonded and in force as epoch 1, a final model of
+   `tasks` tasks in a chain, and three nodes ("node0"..., of "owner0"...) that declare them all. */
+struct world *world_full(unsigned oracles, unsigned tasks);
+void world_free(struct world *w);
+
+/* A wallet with SOL and the token account "NAME.usdc" with that much. */
+void world_person(struct world *w, const char *name, uint64_t usdc);
+/* Keys have names: the ed25519 key whose seed is sha256("key" name). */
+void world_key(const char *name, uint8_t key[32]);
+void world_seed(const char *name, uint8_t seed[32]);
+void world_key_of(const char *name, const char *part, uint8_t key[32]); /* "NAME.PART" */
+void world_vrf_key(const char *name, uint8_t key[32]); /* seed: world_seed("NAME.vrf") */
+
+/* Addresses. Those after the first three are of the model or execution that the world names. */
+void at_config(const struct world *w, uint64_t epoch, uint8_t key[32]);
+void at_key(const struct world *w, const char *kind, const uint8_t of[32], uint8_t key[32]);
+void at_claim(const struct world *w, uint64_t seq, uint8_t key[32]);
+void at_model(const struct world *w, const uint8_t creator[32], const uint8_t digest[32],
+              uint8_t key[32]);
+void at_task(const struct world *w, uint16_t index, uint8_t key[32]);
+void at_declared(const struct world *w, uint16_t task, const uint8_t owner[32], uint8_t key[32]);
+void at_execution(const struct world *w, uint8_t key[32]);
+void at_assignment(const struct world *w, uint16_t task, uint8_t key[32]);
+void at_check(const struct world *w, uint16_t task, uint64_t number, uint8_t key[32]);
+void at_reserve(const struct world *w, const uint8_t identity[32], uint8_t key[32]);
+/* Contents, NULL when there is no such account of ours; until the bank changes. */
+const void *world_read(const struct world *w, uint8_t tag, const uint8_t key[32]);
+/* Puts bytes in the place of an account's contents. */
+void world_write(struct world *w, const uint8_t key[32], const void *data, size_t n);
+/* A wallet with that many lamports more. */
+void world_fund(struct world *w, const uint8_t key[32], uint64_t lamports);
+/* Time passes: one new slot hash per slot, the sha256 of its number. */
+void world_advance(struct world *w, uint64_t slots);
+/* Oracle, node account of that name. */
+const struct su_acc_node *world_node_read(const struct world *w, const char *node);
+const struct su_acc_oracle *world_oracle_read(const struct world *w, const char *oracle);
+
+/* Starts a call: data zero but for the number; accounts of one meaning everywhere filled in (program,
+   payer, system, token, vault, vault_authority, mint, state, pool, config, model, execution,
+   admin, creator, and requestor with key); all flags as the row says. */
+void call_begin(struct world *w, struct call *c, uint8_t number);
+/* The account of a role; a wrong role ends the test program. */
+void call_set(struct call *c, const char *role, const uint8_t key[32]);
+void call_set_name(struct call *c, const char *role, const char *name);
+size_t call_find(const struct call *c, const char *role); /* its position */
+/* One more of the repeating role. */
+void call_more(struct call *c, const uint8_t key[32]);
+/* Name of the role at position i into text[32]. */
+void call_role(const struct call *c, size_t i, char text[32]);
+/* 0, the error number of the program or of a program it called, or CALL_RUNTIME. */
+#define CALL_RUNTIME (1ull << 32) /* the runtime objected */
+uint64_t call_run(struct world *w, const struct call *c);
+/* call_run, as a name: "ok", one of errors.def, "runtime", or "custom" for a called program's. */
+const char *call_try(struct world *w, const struct call *c);
+/* Ends the test program with the error's name unless the call succeeds. */
+void call_must(struct world *w, const struct call *c);
+
+/* Builders, in order of the numbers. Names are of persons. */
+void call_init(struct world *w, struct call *c);
+/* Next epoch: oracles 0 .. count-1; leaving: numbers of those that leave, ended by -1. */
+void call_config_next(struct world *w, struct call *c, unsigned count, const int *leaving);
+void call_admin_set(struct world *w, struct call *c, const char *next);
+void call_pool_deposit(struct world *w, struct call *c, const char *from, uint64_t amount);
+void call_oracle_register(struct world *w, struct call *c, const char *oracle);
+void call_oracle_bond(struct world *w, struct call *c, const char *oracle, uint64_t amount);
+void call_oracle_withdraw(struct world *w, struct call *c, const char *oracle, uint64_t earned,
+                          uint64_t bond);
+void call_oracle_close(struct world *w, struct call *c, const char *oracle);
+/* Sets w->model to what the call will create. */
+void call_model_create(struct world *w, struct call *c, const char *digest, uint16_t tasks,
+                       uint16_t sample_task);
+/* One input and one output of f32 [1, 8]; external where in/out say so. */
+void call_task_add(struct world *w, struct call *c, uint16_t index, bool in, bool out);
+/* count edges output 0 -> input 0 between the tasks first, first + 1, ... */
+void call_connect(struct world *w, struct call *c, uint16_t first, unsigned count);
+void call_model_feedback(struct world *w, struct call *c, uint16_t from, uint16_t to);
+void call_model_finalise(struct world *w, struct call *c);
+void call_model_discard(struct world *w, struct call *c, int task); /* -1: the model */
+void call_node_register(struct world *w, struct call *c, const char *node, const char *owner);
+void call_node_update(struct world *w, struct call *c, const char *node);
+void call_node_declare(struct world *w, struct call *c, const char *node, const char *owner,
+                       uint16_t task);
+void call_node_undeclare(struct world *w, struct call *c, const char *node, const char *owner,
+                         uint16_t task);
+void call_stake_deposit(struct world *w, struct call *c, const char *from, const char *node,
+                        uint64_t amount);
+void call_stake_unlock(struct world *w, struct call *c, const char *node, const char *owner,
+                       uint64_t amount);
+void call_stake_withdraw(struct world *w, struct call *c, const char *node, const char *owner,
+                         uint64_t ticket);
+void call_earnings_claim(struct world *w, struct call *c, const char *node, const char *owner);
+void call_node_close(struct world *w, struct call *c, const char *node, const char *owner);
+void call_refund_claim(struct world *w, struct call *c, const char *requestor);
+void call_claim_pay(struct world *w, struct call *c, uint64_t seq, const char *node);
+
+/* Scenes of several calls. */
+void world_oracles(struct world *w, unsigned count); /* registers, bonds, epoch 1 in force */
+/* Draft of a chain of tasks, connected; finalised when final. Sets w->model. */
+void world_model(struct world *w, const char *digest, uint16_t tasks, bool final);
+void world_node(struct world *w, const char *node, const char *owner, uint64_t stake);
+void world_declare(struct world *w, const char *node, const char *owner, uint16_t tasks);
+
+#endif
