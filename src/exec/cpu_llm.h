@@ -10,7 +10,8 @@
 #define CPU_RUN 32u /* elements that share an activation scale (N4) */
 #define CPU_SEGMENT 256u /* of N5 and N8 */
 #define CPU_GROUP 16u /* rows of a block-quantised weight that are kept side by side */
-#define CPU_TILE_MAX 8u /* most rows of activations that meet a group at a time */
+#define CPU_WIDE_ROWS 16u /* rows of activations that meet a group in cpu_llm_wide */
+#define CPU_TILE_MAX CPU_WIDE_ROWS /* most rows of activations that meet a group at a time */
 #define CPU_QUERIES 16u /* most queries that walk the same keys together */
 
 /* How a group of rows of one block type lies in memory, as many bytes as its rows have in a
@@ -34,11 +35,12 @@ struct cpu_qlayout {
    first as the bits of a float. */
 struct cpu_qtile {
     const uint8_t *w; /* one group */
-    uint32_t runs, rows; /* runs of a row; rows of activations: 1, 2, 4 or 8 */
+    uint32_t runs, rows; /* runs of a row; rows of activations: 1, 2, 4, 8 or 16 */
     const int8_t *q;
     const float *d;
     const int32_t *s;
     float *const *y; /* per row: where its 16 results go, fixed */
+    const int8_t *unpacked; /* for cpu_llm_wide: the group as its unpack made it, at 64 bytes */
     uint64_t saturations;
 };
 
@@ -84,10 +86,22 @@ struct cpu_llm_kernels {
     void (*rope)(const float *x, const float *turn, uint32_t dims, bool halves, float *y,
                  uint64_t *sat);
 };
+/* Products of tiles of CPU_WIDE_ROWS rows with one group, on units that an instruction set has
+   beside its vectors. */
+struct cpu_llm_wide {
+    bool (*usable)(void); /* here and now; asks the system for leave */
+    void (*begin)(void); /* on a thread, before it calls dot */
+    void (*end)(void); /* on that thread, when it has no more */
+    void (*unpack)(enum su_dtype type, const uint8_t *w, uint32_t runs, int8_t *to); /* a group */
+    void (*dot)(enum su_dtype type, struct cpu_qtile *t);
+};
 extern const struct cpu_llm_kernels cpu_llm_plain, cpu_llm_avx2, cpu_llm_avx512;
 /* Those of the instruction set that was picked, or of the next one below that this processor has
    in full. */
 const struct cpu_llm_kernels *cpu_llm_pick(const char *kernels_name);
+extern const struct cpu_llm_wide cpu_llm_amx;
+/* NULL: none was picked. */
+const struct cpu_llm_wide *cpu_llm_pick_wide(const char *kernels_name);
 
 const struct cpu_qlayout *cpu_qlayout(enum su_dtype type);
 uint64_t cpu_qrow_bytes(enum su_dtype type, uint64_t depth);

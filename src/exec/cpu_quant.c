@@ -361,6 +361,8 @@ struct product {
     uint32_t rows, tiles, batches,
         groups; /* groups: of one matrix, its rows left over counting as one */
     uint32_t parts;
+    uint64_t next, take; /* group that nobody has taken yet; how many are taken at a time */
+    bool wide; /* some tile has CPU_WIDE_ROWS rows */
     uint64_t saturations;
 };
 
@@ -400,24 +402,30 @@ static void rest_rows(const struct product *p, const struct cpu_qtile *t, const 
     }
 }
 
-/* Group `group` of a batch's matrix against all rows of the batch. */
-static void product_unit(const struct product *p, uint32_t batch, uint32_t group, uint64_t *sat)
+/* Group `group` of a batch's matrix against all rows of the batch; unpacked: this thread's. */
+static void product_unit(const struct product *p, uint32_t batch, uint32_t group, int8_t *unpacked,
+                         uint64_t *sat)
 {
     const struct cpu_llm *m = p->llm;
     const struct cpu_qbatch *b = &m->batch[batch];
     uint64_t first = (uint64_t)group * CPU_GROUP, runs = p->depth / CPU_RUN;
     const uint8_t *w = p->w + ((uint64_t)b->matrix * p->n + first) * p->row_bytes;
+    bool whole = first + CPU_GROUP <= p->n;
+    if (whole && m->tile[b->first_tile].rows == CPU_WIDE_ROWS) /* wide tiles come first */
+        m->wide->unpack(p->type, w, (uint32_t)runs, unpacked);
     for (uint32_t i = b->first_tile; i < b->end_tile; i++) {
         uint32_t row = m->tile[i].row;
         float *y[CPU_TILE_MAX];
         struct cpu_qtile t = {
-            .w = w, .runs = (uint32_t)runs, .rows = m->tile[i].rows, .y = y, .saturations = 0};
+            .w = w, .runs = (uint32_t)runs, .rows = m->tile[i].rows, .y = y, .unpacked = unpacked};
         t.q = m->q + row * p->depth;
         t.d = m->d + row * runs;
         t.s = m->s + row * runs * 4;
         for (uint32_t j = 0; j < t.rows; j++)
             y[j] = m->row[row + j].y + first;
-        if (first + CPU_GROUP <= p->n)
+        if (whole && t.rows == CPU_WIDE_ROWS)
+            m->wide->dot(p->type, &t);
+        else if (whole)
             m->k->dot(p->type, &t);
         else
             rest_rows(p, &t, w, (uint32_t)(p->n - first), sat);
@@ -425,12 +433,20 @@ static void product_unit(const struct product *p, uint32_t batch, uint32_t group
     }
 }
 
+/* Thread i takes runs of groups as long as there are any. */
 static void product_part(void *ctx, size_t i)
 {
     struct product *p = ctx;
-    uint64_t units = (uint64_t)p->batches * p->groups, sat = 0;
-    for (uint64_t u = units * i / p->parts; u < units * (i + 1) / p->parts; u++)
-        product_unit(p, (uint32_t)(u / p->groups), (uint32_t)(u % p->groups), &sat);
+    const struct cpu_llm *m = p->llm;
+    uint64_t units = (uint64_t)p->batches * p->groups, u, sat = 0;
+    int8_t *unpacked = m->unpacked + i * m->unpacked_bytes;
+    if (p->wide)
+        m->wide->begin();
+    while ((u = __atomic_fetch_add(&p->next, p->take, __ATOMIC_RELAXED)) < units)
+        for (uint64_t end = SU_MIN(u + p->take, units); u < end; u++)
+            product_unit(p, (uint32_t)(u / p->groups), (uint32_t)(u % p->groups), unpacked, &sat);
+    if (p->wide)
+        m->wide->end();
     __atomic_fetch_add(&p->saturations, sat, __ATOMIC_RELAXED);
 }
 
@@ -453,10 +469,11 @@ static void add_batch(struct product *p, uint32_t first, uint32_t end, uint32_t 
 {
     struct cpu_llm *m = p->llm;
     m->batch[p->batches] = (struct cpu_qbatch){.first_tile = p->tiles, .matrix = matrix};
-    for (uint32_t width = m->k->tile; first < end; first += width) {
+    for (uint32_t width = m->wide ? CPU_WIDE_ROWS : m->k->tile; first < end; first += width) {
         while (width > end - first)
             width /= 2;
         m->tile[p->tiles++] = (struct cpu_qspan){first, width};
+        p->wide |= width == CPU_WIDE_ROWS;
     }
     m->batch[p->batches++].end_tile = p->tiles;
 }
@@ -474,10 +491,9 @@ static void product_run(struct product *p, bool quantised)
         else
             quantise_part(p, 0);
     }
-    p->parts = 1;
-    if (threads > 1 && macs >= SPLIT_MACS)
-        p->parts = (uint32_t)SU_MIN((uint64_t)p->batches * p->groups,
-                                    threads * SU_MIN(macs / SPLIT_MACS, 8u));
+    uint64_t units = (uint64_t)p->batches * p->groups;
+    p->parts = threads > 1 && macs >= SPLIT_MACS ? (uint32_t)SU_MIN(threads, units) : 1;
+    p->take = p->parts > 1 ? SU_MAX(1u, units / (p->parts * SU_MIN(macs / SPLIT_MACS, 8u))) : units;
     if (p->parts > 1)
         su_jobs_run(jobs, p->parts, product_part, p);
     else if (p->batches > 0)

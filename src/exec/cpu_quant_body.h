@@ -51,37 +51,16 @@ static ISA_TARGET void quantise(const float *x, uint32_t runs, uint32_t rows, ui
     }
 }
 
-/* Scale and minimum of run r of a Q4_K or Q5_K block; s: 12 bytes, each for 16 rows (layout of
-   the bytes: graph/blocks.c). */
-static ALWAYS void k_scales(const uint8_t *s, uint32_t r, vec *scale, vec *min)
-{
-    ivec a, b;
-    if (r < 4) {
-        a = BYTES_U(s + r * CPU_GROUP) & 63;
-        b = BYTES_U(s + (r + 4) * CPU_GROUP) & 63;
-    } else {
-        ivec low = BYTES_U(s + (r + 4) * CPU_GROUP);
-        a = (low & 15) | (BYTES_U(s + (r - 4) * CPU_GROUP) >> 6) << 4;
-        b = low >> 4 | (BYTES_U(s + r * CPU_GROUP) >> 6) << 4;
-    }
-    *scale = __builtin_convertvector(a, vec);
-    *min = __builtin_convertvector(b, vec);
-}
-
-/* What one run of a group brings besides its quants. */
-struct run_scales {
-    vec d, e, scale[2], min;
-};
+#include "cpu_quant_scales.h"
 
 /* *acc gains one run of one row of activations. */
 static ALWAYS void add_run(enum su_dtype type, const struct quants *w, const struct run_scales *k,
                            const int8_t *q, float d, const int32_t *s, vec *acc)
 {
-    vec dd = k->d * d, p;
+    vec p;
     if (type == SU_Q6_K) {
-        vec a = __builtin_convertvector(quants_dot(type, w, 0, 4, q) - s[1] * 32, vec);
-        vec b = __builtin_convertvector(quants_dot(type, w, 4, 8, q) - s[2] * 32, vec);
-        p = a * k->scale[0] + b * k->scale[1]; /* whole numbers below 2^24: exact */
+        p = two_halves(k, quants_dot(type, w, 0, 4, q) - s[1] * 32,
+                       quants_dot(type, w, 4, 8, q) - s[2] * 32);
     } else {
         int32_t centre = type == SU_Q4_0   ? 8
                          : type == SU_Q5_0 ? 16
@@ -91,53 +70,29 @@ static ALWAYS void add_run(enum su_dtype type, const struct quants *w, const str
         if (centre)
             n = n - s[0] * centre;
         p = __builtin_convertvector(n, vec);
-        if (type == SU_Q4_K || type == SU_Q5_K)
-            p = p * k->scale[0]; /* exact */
     }
-    p = p * dd;
-    *acc = *acc + p;
-    if (type == SU_Q4_1 || type == SU_Q5_1 || type == SU_Q4_K || type == SU_Q5_K) {
-        vec ed = k->e * d;
-        float sum = cm_float((uint32_t)s[3]);
-        p = type == SU_Q4_1 || type == SU_Q5_1 ? ed * sum : (k->min * sum) * ed;
-        *acc = *acc + p;
-    }
+    add_sums(type, p, k, d, cm_float((uint32_t)s[3]), acc);
 }
 
 static ALWAYS void tile(enum su_dtype type, uint32_t rows, struct cpu_qtile *t, uint32_t part)
 {
-    const bool k_type = type == SU_Q4_K || type == SU_Q5_K, super = k_type || type == SU_Q6_K;
-    const bool offset = k_type || type == SU_Q4_1 || type == SU_Q5_1;
-    const uint32_t per_block = super ? 8 : 1;
-    const uint32_t high = type == SU_Q6_K                                         ? 128
-                          : type == SU_Q5_0 || type == SU_Q5_1 || type == SU_Q5_K ? 64
-                                                                                  : 0;
-    const uint32_t low = type == SU_Q8_0 ? 512 : 256;
+    const uint32_t high = HIGH_BYTES(type), low = LOW_BYTES(type);
     const uint8_t *p = t->w, *scales = NULL;
     const int8_t *q = t->q;
     const float *d = t->d;
     const int32_t *s = t->s;
-    vec total[CPU_TILE_MAX], acc[CPU_TILE_MAX];
+    vec total[TILE_ROWS], acc[TILE_ROWS];
     struct run_scales k = {0};
     struct quants w;
     UNROLL for (uint32_t i = 0; i < rows; i++) total[i] = acc[i] = (vec){0};
     for (uint32_t run = 0; run < t->runs; run++) {
-        uint32_t r = run % per_block;
+        uint32_t r = run % PER_BLOCK(type);
         if (r == 0) {
-            k.d = HALVES(p + part * VEC_LANES * 2);
-            if (offset)
-                k.e = HALVES(p + CPU_GROUP * 2 + part * VEC_LANES * 2);
-            p += offset ? CPU_GROUP * 4 : CPU_GROUP * 2;
-            scales = p + part * VEC_LANES;
-            p += k_type ? 12 * CPU_GROUP : type == SU_Q6_K ? 16 * CPU_GROUP : 0;
+            block_scales(type, p, part, &k);
+            scales = p + HALVES_BYTES(type) + part * VEC_LANES;
+            p += HEAD_BYTES(type);
         }
-        if (k_type)
-            k_scales(scales, r, &k.scale[0], &k.min);
-        if (type == SU_Q6_K) {
-            const uint8_t *two = scales + (size_t)2 * r * CPU_GROUP;
-            k.scale[0] = __builtin_convertvector(BYTES_S(two), vec);
-            k.scale[1] = __builtin_convertvector(BYTES_S(two + CPU_GROUP), vec);
-        }
+        run_scales(type, scales, r, &k);
         if (rows == 1 && part == 0)
             UNROLL for (uint32_t i = 0; i < (high + low + 64) / 64; i++)
                 __builtin_prefetch(p + PREFETCH_BYTES + (size_t)i * 64);
@@ -156,17 +111,10 @@ static ALWAYS void tile(enum su_dtype type, uint32_t rows, struct cpu_qtile *t, 
                 acc[i] = (vec){0};
             }
     }
-    for (uint32_t i = 0; i < rows; i++) {
-        float *y = t->y[i] + part * VEC_LANES;
-        uint32_t u[VEC_LANES], clamped = 0;
-        memcpy(u, &total[i], sizeof u);
-        for (uint32_t l = 0; l < VEC_LANES; l++) {
-            clamped += cm_clamped(u[l]);
-            u[l] = cm_fix(u[l]);
-        }
-        memcpy(y, u, sizeof u);
-        t->saturations += clamped;
-    }
+    ivec clamped = {0};
+    UNROLL for (uint32_t i = 0; i < rows; i++)
+        store_fixed(total[i], t->y[i] + part * VEC_LANES, &clamped);
+    t->saturations += count_lanes(clamped);
 }
 
 #define TILE(TYPE, ROWS)                                                                           \

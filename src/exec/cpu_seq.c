@@ -39,7 +39,7 @@ bool cpu_llm_wanted(const struct su_graph *g)
 
 /* What the products of a graph need at most, for t_max rows. */
 struct sizes {
-    uint64_t rows, elements, experts;
+    uint64_t rows, elements, experts, depth;
 };
 
 static struct sizes sizes_of(const struct su_graph *g, uint32_t t_max)
@@ -57,6 +57,7 @@ static struct sizes sizes_of(const struct su_graph *g, uint32_t t_max)
         }
         rows *= t_max;
         m.rows = SU_MAX(m.rows, rows);
+        m.depth = SU_MAX(m.depth, depth);
         m.elements = SU_MAX(m.elements, rows * depth);
     }
     return m;
@@ -138,6 +139,7 @@ enum su_code cpu_llm_load(struct su_stage *s, const struct cpu_kernels *k, unsig
     struct cpu_llm *m = su_alloc(sizeof *m);
     cs->llm = m;
     m->k = cpu_llm_pick(k->name);
+    m->wide = cpu_llm_pick_wide(k->name);
     m->quantised = UINT32_MAX;
     m->turns = su_alloc(SU_MAX(g->n_node, 1u) * sizeof *m->turns);
     m->turns_of = su_alloc(SU_MAX(g->n_node, 1u) * sizeof *m->turns_of);
@@ -156,9 +158,11 @@ enum su_code cpu_llm_load(struct su_stage *s, const struct cpu_kernels *k, unsig
         m->batch = su_try_alloc(rows + 1, sizeof *m->batch);
         m->count = su_try_alloc((size_t)z.experts + 1, sizeof *m->count);
         m->scratch = su_try_alloc_aligned(threads, m->scratch_floats * sizeof(float));
+        m->unpacked_bytes = m->wide ? (size_t)z.depth * CPU_GROUP : 0;
+        m->unpacked = su_try_alloc_aligned(threads, m->unpacked_bytes + 64);
     }
     if (!fits || !find_turns(s, m) || !m->q || !m->d || !m->s || !m->row || !m->tile || !m->batch ||
-        !m->count || !m->scratch)
+        !m->count || !m->scratch || !m->unpacked)
         return su_fail(e, SU_ENOMEM, "cpu stage", "work memory of %u rows of a sequence model",
                        s->t_max);
     return SU_OK;
@@ -184,6 +188,7 @@ void cpu_llm_unload(struct su_stage *s)
     free(m->blocked);
     free(m->state_of);
     free(m->scratch);
+    free(m->unpacked);
     free(m);
     cs->llm = NULL;
 }

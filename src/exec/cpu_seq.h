@@ -12,7 +12,7 @@ struct cpu_qrow {
     const float *x;
     float *y;
 };
-struct cpu_qspan { /* a tile: rows of cpu_llm.row, 1, 2, 4 or 8 */
+struct cpu_qspan { /* a tile: rows of cpu_llm.row, 1, 2, 4, 8 or 16 */
     uint32_t row, rows;
 };
 struct cpu_qbatch { /* tiles that meet one matrix */
@@ -33,6 +33,9 @@ struct cpu_session {
 
 struct cpu_llm {
     const struct cpu_llm_kernels *k;
+    const struct cpu_llm_wide *wide; /* or NULL */
+    int8_t *unpacked; /* per thread, one group for `wide` */
+    size_t unpacked_bytes; /* of one thread */
     /* products: rows as quants (see cpu_qtile) and where they come from and go */
     int8_t *q;
     float *d;

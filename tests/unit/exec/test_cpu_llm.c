@@ -33,7 +33,9 @@ static struct lane {
              {"plain", 1, NULL},
              {"avx2", 2, NULL},
              {"avx512", 1, NULL},
-             {"avx512", 3, NULL}};
+             {"avx512", 3, NULL},
+             {"amx", 1, NULL},
+             {"amx", 2, NULL}};
 #define LANES SU_ARRAY_LEN(lanes)
 
 /* ---- graphs ---------------------------------------------------------------------------------- */
@@ -197,14 +199,14 @@ static void product_case(enum su_dtype type, uint32_t n, uint32_t k, uint32_t t,
 static void test_products(void **state)
 {
     (void)state;
-    static const uint32_t n[] = {1, 15, 16, 33, 70}, t[] = {1, 2, 7, 64};
+    static const uint32_t n[] = {1, 15, 16, 33, 70}, t[] = {1, 2, 7, 31, 64};
     static const uint32_t k32[] = {32, 96, 256, 544, 2048}, k256[] = {256, 512, 768, 1024, 2048};
     uint32_t turn = 0;
     for (size_t type = 0; type < SU_ARRAY_LEN(block_types); type++)
         for (size_t i = 0; i < SU_ARRAY_LEN(k32); i++)
             for (size_t j = 0; j < SU_ARRAY_LEN(t); j++) {
                 const uint32_t *k = su_dtype_block_elements(block_types[type]) == 32 ? k32 : k256;
-                uint32_t rows = k[i] * t[j] > 30000 ? 9 : t[j];
+                uint32_t rows = k[i] * t[j] > 40000 ? 17 : t[j];
                 product_case(block_types[type], n[(i + j) % SU_ARRAY_LEN(n)], k[i], rows, turn++);
             }
 }
@@ -216,26 +218,27 @@ static void test_extremes(void **state)
     static const uint8_t fill[] = {0x00, 0xff, 0x7f, 0x80, 0x3f};
     for (size_t type = 0; type < SU_ARRAY_LEN(block_types); type++)
         for (size_t f = 0; f < SU_ARRAY_LEN(fill); f++) {
+            enum { T = 19 };
             struct model m = {.g = su_graph_new()};
             uint32_t x = add_input(&m, "x", SU_F32, &(struct su_shape){1, {512}});
             uint32_t w =
                 add_weight(&m, block_types[type], &(struct su_shape){2, {17, 512}}, true, f);
             uint32_t bytes = su_dtype_block_bytes(block_types[type]);
-            float in[9 * 512];
-            struct su_row row[9] = {{0, 0, false}};
+            float in[T * 512];
+            struct su_row row[T] = {{0, 0, false}};
             for (uint64_t i = 0; i < m.bytes[0]; i++) { /* scales stay as they are */
                 bool d = block_types[type] == SU_Q6_K ? i % bytes >= 208 : i % bytes < 4;
                 if (!d)
                     m.weight[0][i] = fill[f];
             }
             add_output(&m, add_node(&m, SU_OP_QMATMUL, ARGS(x, w), NO_ATTRS));
-            model_load(&m, 9);
-            for (uint32_t i = 0; i < 9 * 512; i++)
+            model_load(&m, T);
+            for (uint32_t i = 0; i < T * 512; i++)
                 in[i] = i / 512 % 3 == 0   ? 127.0f
                         : i / 512 % 3 == 1 ? -127.0f
                         : i % 2            ? 1.0f
                                            : -1.0f;
-            model_run(&m, row, 9, (const void *[]){in}, su_dtype_name(block_types[type]));
+            model_run(&m, row, T, (const void *[]){in}, su_dtype_name(block_types[type]));
             model_fini(&m);
         }
 }

@@ -24,6 +24,7 @@ static struct lane lanes[LANE_MAX] = {
     {"cpu plain", "plain", {.backend = SU_BACKEND_CPU, .threads = 1}, NULL},
     {"cpu avx2", "avx2", {.backend = SU_BACKEND_CPU, .threads = 2}, NULL},
     {"cpu avx512", "avx512", {.backend = SU_BACKEND_CPU, .threads = 3}, NULL},
+    {"cpu amx", "amx", {.backend = SU_BACKEND_CPU, .threads = 2}, NULL},
     {"vulkan", NULL, {.backend = SU_BACKEND_VULKAN}, NULL},
     {"vulkan unfused", NULL, {.backend = SU_BACKEND_VULKAN, .no_fusion = true}, NULL},
     {"vulkan, groups of 8", NULL, {.backend = SU_BACKEND_VULKAN, .workgroup = 8}, NULL},

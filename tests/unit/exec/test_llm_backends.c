@@ -34,6 +34,7 @@ static struct lane {
              {SU_BACKEND_CPU, "plain", 1, NULL},
              {SU_BACKEND_CPU, "avx2", 2, NULL},
              {SU_BACKEND_CPU, "avx512", 1, NULL},
+             {SU_BACKEND_CPU, "amx", 2, NULL},
              {SU_BACKEND_VULKAN, NULL, 1, NULL}};
 
 static int open_lanes(void **state)
