@@ -32,7 +32,7 @@ struct su_ledger;
 #define SU_LEDGER_USDC_DECIMALS 6
 #define SU_LEDGER_LOG_MAX_BYTES 10000u /* of one transaction; then "Log truncated" */
 
-/* Well-known addresses; see keys.c for the base58 of each. */
+/* Well-known addresses; ids.c has the base58 of each. */
 extern const uint8_t su_ledger_system_id[32];
 extern const uint8_t su_ledger_token_id[32];
 extern const uint8_t su_ledger_ata_id[32];
@@ -307,6 +307,32 @@ struct su_ledger_block {
 };
 SU_CHECK enum su_code su_ledger_block_get(struct su_ledger *l, uint64_t slot,
                                           struct su_ledger_block *out, struct su_err *e);
+
+/* ---- JSON-RPC -------------------------------------------------------------------------------- */
+
+/* Serves Solana's JSON-RPC over HTTP (POST, batches too), and its subscriptions over WebSocket on
+   the next port: signature, account, slot and root. Every commitment level reads the same state,
+   what landed is reported as finalized. Beside Solana's methods: splitup_info() ->
+   {version, genesisHash, programId, usdcMint, usdcDecimals, faucet, msPerSlot, slot} and
+   splitup_requestUsdc(owner, millionths) -> signature. Requests of at most 1 MiB, 256 calls in a
+   batch, answers of at most 64 MiB. */
+struct su_ledger_rpc;
+struct su_ledger_rpc_options {
+    const char *bind; /* numeric address, NULL = 127.0.0.1 */
+    uint16_t port; /* 0 = any two free ones */
+    uint32_t threads; /* of HTTP, 0 = 4 */
+};
+/* l must outlive the server. On failure *out is NULL: SU_EINVAL (address, port 65535), SU_EBUSY (a
+   port is in use), SU_ENET. */
+SU_CHECK enum su_code su_ledger_rpc_start(struct su_ledger *l,
+                                          const struct su_ledger_rpc_options *o,
+                                          struct su_ledger_rpc **out, struct su_err *e);
+uint16_t su_ledger_rpc_port(const struct su_ledger_rpc *s);
+uint16_t su_ledger_rpc_sockets_port(const struct su_ledger_rpc *s);
+void su_ledger_rpc_stop(struct su_ledger_rpc *s); /* waits for calls under way; NULL allowed */
+/* Appends the answer to one request body (any bytes) to out; nothing when only notifications came.
+   A limit of out beyond 64 MiB, or none, is set to that. */
+void su_ledger_rpc_answer(struct su_ledger *l, const void *body, size_t n, struct su_buf *out);
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
