@@ -38,6 +38,8 @@ struct bank {
     struct su_buf log;
 };
 
+const struct bank_watcher *bank_watcher;
+
 static void stop(const char *why)
 {
     (void)fprintf(stderr, "bank: %s\n", why);
@@ -187,6 +189,19 @@ void bank_slot_hashes(struct bank *b, const uint64_t *slots, uint8_t (*hashes)[3
     b->hashes = n;
     memcpy(b->hash_slot, slots, n * sizeof *slots);
     memcpy(b->hash, hashes, n * 32);
+}
+
+size_t bank_slot_hashes_get(const struct bank *b, const uint64_t **slots,
+                            const uint8_t (**hashes)[32])
+{
+    *slots = b->hash_slot;
+    *hashes = (const uint8_t(*)[32])b->hash;
+    return b->hashes;
+}
+
+const uint8_t *bank_program(const struct bank *b)
+{
+    return b->program;
 }
 
 uint64_t bank_rent_minimum(uint64_t bytes)
@@ -407,6 +422,8 @@ void bank_run(struct bank *b, const void *data, size_t n, const struct svm_meta 
     struct running *r = su_alloc(sizeof *r);
     uint64_t *aligned = su_alloc(n + 8), *scratch = su_alloc(SU_SYS_SCRATCH);
     uint64_t code = (uint64_t)2 << 32; /* InvalidArgument, as sbf_entry.c */
+    if (bank_watcher)
+        bank_watcher->before(b, data, n, metas, nmetas);
     su_buf_clear(&b->log);
     su_buf_str(&b->log, "");
     memset(out, 0, sizeof *out);
@@ -443,6 +460,8 @@ void bank_run(struct bank *b, const void *data, size_t n, const struct svm_meta 
     free(r);
     free(aligned);
     free(scratch);
+    if (bank_watcher)
+        bank_watcher->after(b, out);
 }
 
 /* ---- facts ------------------------------------------------------------------------------------ */

@@ -47,6 +47,19 @@ uint64_t bank_rent_minimum(uint64_t bytes);
 void bank_run(struct bank *b, const void *data, size_t n, const struct svm_meta *metas,
               size_t nmetas, struct svm_result *r);
 
+/* Borrowed until the next change. */
+size_t bank_slot_hashes_get(const struct bank *b, const uint64_t **slots,
+                            const uint8_t (**hashes)[32]);
+const uint8_t *bank_program(const struct bank *b);
+
+/* Told of every run of every bank: before it, and after it with its result. NULL: nobody is. */
+struct bank_watcher {
+    void (*before)(const struct bank *b, const void *data, size_t n, const struct svm_meta *metas,
+                   size_t nmetas);
+    void (*after)(const struct bank *b, const struct svm_result *r);
+};
+extern const struct bank_watcher *bank_watcher;
+
 /* The canonical program-derived address, as su_sys_find_address finds it. */
 bool bank_find_address(const uint8_t program[32], const struct su_sys_bytes *seeds, size_t n,
                        uint8_t key[32], uint8_t *bump);

@@ -292,3 +292,120 @@ uint64_t parity_units(const struct parity *p, const char *name)
             return p->row[i].good_max;
     return 0;
 }
+
+/* ---- watching --------------------------------------------------------------------------------- */
+
+static struct {
+    struct parity *p;
+    const char *image;
+    const char *(*name)(const void *data, size_t n, uint32_t *limit);
+    const char *running; /* name of the instruction under way */
+    struct svm_result vm;
+    bool loaded;
+    uint64_t slot;
+    size_t hashes;
+    uint64_t hash_slot[512];
+    uint8_t hash[512][32];
+} watch;
+
+/* Accounts that are programs stay as the VM has them. */
+static bool is_program(const uint8_t key[32])
+{
+    return memcmp(key, watch.p->program, 32) == 0 || memcmp(key, su_sys_system_id, 32) == 0 ||
+           memcmp(key, su_sys_token_id, 32) == 0;
+}
+
+static void copy_facts(const struct bank *b)
+{
+    const uint64_t *slots;
+    const uint8_t(*hashes)[32];
+    const size_t n = bank_slot_hashes_get(b, &slots, &hashes);
+    if (!watch.loaded || memcmp(bank_program(b), watch.p->program, 32) != 0) {
+        memcpy(watch.p->program, bank_program(b), 32);
+        svm_program(watch.p->vm, watch.p->program, watch.image);
+    }
+    if (!watch.loaded || watch.slot != bank_slot(b)) {
+        watch.slot = bank_slot(b);
+        svm_clock(watch.p->vm, watch.slot, 1800000000);
+    }
+    if (!watch.loaded || n != watch.hashes || memcmp(slots, watch.hash_slot, n * 8) != 0 ||
+        memcmp(hashes, watch.hash, n * 32) != 0) {
+        watch.hashes = n;
+        memcpy(watch.hash_slot, slots, n * 8);
+        memcpy(watch.hash, hashes, n * 32);
+        svm_slot_hashes(watch.p->vm, watch.hash_slot, watch.hash, n);
+    }
+    watch.loaded = true;
+}
+
+static void before(const struct bank *b, const void *data, size_t n, const struct svm_meta *metas,
+                   size_t nmetas)
+{
+    struct svm_account a;
+    uint32_t limit = 0;
+    copy_facts(b);
+    for (size_t i = 0; i < nmetas; i++) {
+        bank_account_get(b, metas[i].key, &a);
+        if (!is_program(metas[i].key))
+            svm_account_set(watch.p->vm, &a);
+    }
+    watch.running = watch.name(data, n, &limit);
+    svm_unit_limit(watch.p->vm, limit);
+    svm_ix(watch.p->vm, watch.p->program, data, n, metas, nmetas);
+    svm_send(watch.p->vm, &watch.vm);
+}
+
+static void after(const struct bank *b, const struct svm_result *r)
+{
+    struct parity *p = watch.p;
+    char left[64], right[64];
+    count(p, watch.running, &watch.vm);
+    bool equal = outcomes_equal(r, &watch.vm);
+    if (!equal)
+        (void)snprintf(p->why, sizeof p->why, "%s: %s, in the VM %s: %.600s", watch.running,
+                       text_of(r, left, sizeof left), text_of(&watch.vm, right, sizeof right),
+                       watch.vm.log);
+    for (size_t i = 0; equal && i < watch.vm.naccounts; i++) {
+        struct svm_account native;
+        bank_account_get(b, watch.vm.accounts[i].key, &native);
+        if (!is_program(native.key))
+            equal = accounts_equal(p, watch.running, &native, &watch.vm.accounts[i]);
+    }
+    if (equal && watch.vm.outcome == SVM_OK && watch.vm.bytes > TRANSACTION_MAX) {
+        equal = false;
+        (void)snprintf(p->why, sizeof p->why, "%s: a transaction of %zu bytes, the limit is %u",
+                       watch.running, watch.vm.bytes, TRANSACTION_MAX);
+    }
+    if (!equal) {
+        (void)fprintf(stderr, "parity: %s\n", p->why);
+        abort();
+    }
+}
+
+bool parity_watch(const char *image,
+                  const char *(*name)(const void *data, size_t n, uint32_t *limit),
+                  const char **why)
+{
+    static const uint8_t nobody[32];
+    static const struct bank_watcher watcher = {before, after};
+    watch.p = parity_open(nobody, NULL, why);
+    watch.p->vm = svm_open(why);
+    if (!watch.p->vm) {
+        parity_watch_end(NULL);
+        return false;
+    }
+    watch.image = image;
+    watch.name = name;
+    bank_watcher = &watcher;
+    return true;
+}
+
+void parity_watch_end(FILE *out)
+{
+    if (watch.p && out)
+        parity_table(watch.p, out);
+    parity_close(watch.p);
+    watch.p = NULL;
+    watch.loaded = false;
+    bank_watcher = NULL;
+}

@@ -49,6 +49,16 @@ SU_CHECK bool parity_run(struct parity *p, const char *name, const void *data, s
 SU_CHECK bool parity_all_equal(struct parity *p);
 const char *parity_why(const struct parity *p);
 
+/* Watches every bank of this process from here on: each run is repeated in the VM, from the bank's
+   accounts, clock and hashes, and compared; a difference ends the process with its description. So
+   a test of the program becomes a test of its image. `name` gives the name of an instruction, and
+   its compute limit when that is not the default. False when the VM cannot be had: *why says so. */
+SU_CHECK bool parity_watch(const char *image,
+                           const char *(*name)(const void *data, size_t n, uint32_t *limit),
+                           const char **why);
+/* Ends that, and writes the table of what was run. */
+void parity_watch_end(FILE *out);
+
 /* Per name: runs, successes, largest and mean units of successes, largest of failures, largest
    transaction. */
 void parity_table(const struct parity *p, FILE *out);
