@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct fetch {
@@ -15,6 +16,9 @@ struct fetch {
     struct su_store_hf hf;
     char folder[3000];
     const char *leaf; /* what is being fetched */
+    bool
+        complete; /* an earlier fetch went as far as the weights, so what is not here is not there */
+    bool out_of_reach; /* the server, as an optional file has shown */
 };
 
 static bool hook_cancelled(void *ctx)
@@ -52,6 +56,14 @@ static enum su_code put_link(const struct fetch *f, const char *file, const char
     return rc;
 }
 
+static bool linked(const struct fetch *f, const char *file)
+{
+    char path[4200];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/%s", f->folder, file);
+    return lstat(path, &st) == 0;
+}
+
 /* optional: a file that the server does not have is left out, and *there false. */
 static enum su_code get_file(struct fetch *f, const char *file, bool optional, bool *there,
                              struct su_err *e)
@@ -62,10 +74,20 @@ static enum su_code get_file(struct fetch *f, const char *file, bool optional, b
     uint8_t id[SU_STORE_ID_BYTES];
     struct su_err why = {0};
     *there = true;
+    bool was_absent = optional && f->complete && !linked(f, file);
+    if (was_absent && f->out_of_reach) {
+        *there = false;
+        return SU_OK;
+    }
     f->leaf = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
     (void)snprintf(uri, sizeof uri, "hf://%s/%s@%s", f->hf.repo, file, f->hf.rev);
     enum su_code rc = su_store_fetch(f->store, uri, &how, id, &why);
     cli_progress_clear(&f->screen);
+    if (was_absent && (rc == SU_ENET || rc == SU_ETIMEOUT)) {
+        f->out_of_reach = true;
+        *there = false;
+        return SU_OK;
+    }
     if (rc == SU_ENOENT && optional) {
         *there = false;
         (void)snprintf(target, sizeof target, "%s/%s", f->folder, file);
@@ -113,6 +135,7 @@ static enum su_code get_folder(struct fetch *f, enum cli_fetch how, struct su_er
     static const char index[] = "model.safetensors.index.json";
     enum su_code rc = SU_OK;
     bool there;
+    f->complete = linked(f, index) || linked(f, "model.safetensors");
     size_t n = how == CLI_FETCH_SHAPES ? 1 : SU_ARRAY_LEN(files);
     for (size_t i = 0; i < n && rc == SU_OK; i++)
         rc = get_file(f, files[i].name, files[i].optional, &there, e);

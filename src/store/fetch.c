@@ -314,6 +314,7 @@ static enum su_code from_url(struct fetch *x, const char *url, int64_t since_ms,
         if (ready != SU_OK) {
             return ready;
         }
+        x->retries = known ? 1 : 0; /* there is something to fall back on */
     }
     /* A part under way is continued in any case; it was begun because the copy here was out of
        date. */
