@@ -303,7 +303,7 @@ void call_begin(struct world *w, struct call *c, uint8_t number)
     if (c->info == NULL || c->info->data_bytes > sizeof c->data)
         die("no such instruction", "");
     c->bytes = c->info->data_bytes;
-    *(uint8_t *)c->data = number;
+    c->data.ix.number = number;
     for (size_t i = 0, n = fixed_roles(c->info); i < n; i++) {
         char role[32];
         uint8_t key[32];
@@ -340,7 +340,7 @@ void call_set_name(struct call *c, const char *role, const char *name)
 uint64_t call_run(struct world *w, const struct call *c)
 {
     struct svm_result r;
-    bank_run(w->bank, c->data, c->bytes, c->metas, c->count, &r);
+    bank_run(w->bank, &c->data, c->bytes, c->metas, c->count, &r);
     if (w->watch != NULL)
         w->watch(w->watch_ctx, c, &r);
     if (r.outcome == SVM_OK)

@@ -32,9 +32,38 @@ struct call {
     struct svm_meta metas[SU_SYS_ACCOUNTS_MAX];
     size_t count;
     size_t bytes;
-    uint64_t data[160];
+    union {
+        uint8_t raw[1280];
+        struct su_ix ix;
+        struct su_ix_init init;
+        struct su_ix_config_next config_next;
+        struct su_ix_amount amount;
+        struct su_ix_oracle_register oracle_register;
+        struct su_ix_oracle_withdraw oracle_withdraw;
+        struct su_ix_model_create model_create;
+        struct su_ix_task_add task_add;
+        struct su_ix_connect connect;
+        struct su_ix_model_feedback model_feedback;
+        struct su_ix_node_register node_register;
+        struct su_ix_stake_withdraw stake_withdraw;
+        struct su_ix_request_open request_open;
+        struct su_ix_request_tasks request_tasks;
+        struct su_ix_request_submit request_submit;
+        struct su_ix_vote_assign vote_assign;
+        struct su_ix_assign assign;
+        struct su_ix_vote_task vote_task;
+        struct su_ix_commit commit;
+        struct su_ix_freeze freeze;
+        struct su_ix_draw draw;
+        struct su_ix_check_row check_row;
+        struct su_ix_check_post check_post;
+        struct su_ix_reveal reveal;
+        struct su_ix_match match;
+        struct su_ix_slash slash;
+        struct su_ix_pay_oracle pay_oracle;
+    } data;
 };
-#define CALL_ARGS(c, name) ((struct su_ix_##name *)(void *)(c)->data)
+#define CALL_ARGS(c, name) (&(c)->data.name)
 
 /* A bank with the programs' mint and vault; params are the defaults. Nothing of ours runs yet. */
 struct world *world_bare(void);

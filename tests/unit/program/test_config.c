@@ -153,7 +153,7 @@ static void shape(void **unused)
     struct call c;
     world_person(w, "heir", 0);
     call_admin_set(w, &c, "heir");
-    *(uint8_t *)c.data = 9; /* no such instruction */
+    c.data.ix.number = 9; /* no such instruction */
     EXPECT(w, &c, "BadInstruction");
     call_admin_set(w, &c, "heir");
     c.bytes = 7;
