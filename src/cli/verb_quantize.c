@@ -68,7 +68,8 @@ const struct cli_verb cli_verb_quantize = {
         "MODEL is a folder as published on huggingface.co, on this disk or there "
         "(hf://ORG/REPO[@REV]): config.json, tokenizer.json, and safetensors of floats in one file "
         "or in shards with an index. Makes a folder that every command takes as MODEL, with equal "
-        "bytes on every machine. Matrices become blocks of 32 weights, the head q8_0 in any case; "
+        "bytes on every machine. Matrices become blocks of 32 weights, of q8_0 where a q4 recipe "
+        "meets the head; "
         "vectors and routers stay floats. The experts of a mixture are stacked, which running them "
         "needs.",
     .min_arg = 1,
