@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(((struct su_conformance *)0)->probe) / sizeof(struct su_conformance_probe) ==
-                   64,
-               "probe table");
-
 /* ---- inputs ----------------------------------------------------------------------------------------------- */
 
 struct rng {
@@ -60,6 +56,8 @@ static uint32_t fill_one(enum conformance_fill fill, struct rng *r, uint64_t i, 
     }
     case FILL_INDEX:
         return (uint32_t)((z >> 8) % 15) - 2;
+    case FILL_COARSE:
+        return su_f32_bits((float)((int32_t)((z >> 8) % 17) - 8) * 0.25f);
     case FILL_CLOSE: /* full mantissas of like size: ties and near-ties are frequent in the low bits */
         return (uint32_t)(0x3f000000u + ((z >> 8 & 3) << 23)) | ((uint32_t)(z >> 20) & 0x7fffffu) |
                (uint32_t)(z >> 63) << 31 | (z & 1 ? 1u : 0);
@@ -71,6 +69,21 @@ static uint32_t fill_one(enum conformance_fill fill, struct rng *r, uint64_t i, 
     }
 }
 
+static uint32_t first_of(const struct conformance_probe *p)
+{
+    return (uint32_t)p->arg[CONFORMANCE_FIRST];
+}
+
+static uint32_t sessions_of(const struct conformance_probe *p)
+{
+    return (uint32_t)p->arg[CONFORMANCE_SESSIONS];
+}
+
+static uint32_t emit_step_of(const struct conformance_probe *p)
+{
+    return (uint32_t)p->arg[CONFORMANCE_EMIT_STEP];
+}
+
 /* A probe with its numbers. weight data is as stored. */
 struct probe_case {
     struct su_graph *graph;
@@ -78,8 +91,29 @@ struct probe_case {
     void **input, **weight;
 };
 
+/* Quants of any bits; unless FILL_WIDE the halves d and dmin (or m) of a block are 2^-10 to 2^-4. */
+static void *fill_blocks(enum conformance_fill fill, struct rng *r, uint64_t n, enum su_dtype d)
+{
+    uint32_t bytes = su_dtype_block_bytes(d);
+    uint64_t blocks = n / su_dtype_block_elements(d);
+    bool two = d == SU_Q4_1 || d == SU_Q5_1 || d == SU_Q4_K || d == SU_Q5_K;
+    uint8_t *data = su_try_alloc((size_t)blocks, bytes), *at = data;
+    for (uint64_t b = 0; data && b < blocks; b++, at += bytes) {
+        for (uint32_t i = 0; i < bytes; i++)
+            at[i] = (uint8_t)(rng_next(r) >> 56);
+        uint8_t *half = d == SU_Q6_K ? at + bytes - 2 : at;
+        for (uint32_t i = 0; i < 1u + two && fill != FILL_WIDE; i++) {
+            uint64_t z = rng_next(r);
+            su_put_le16(half + 2 * (size_t)i, (uint16_t)((z & 0x83ff) | (5 + (z >> 16) % 6) << 10));
+        }
+    }
+    return data;
+}
+
 static void *fill_array(enum conformance_fill fill, struct rng *r, uint64_t n, enum su_dtype stored)
 {
+    if (su_dtype_is_block(stored))
+        return fill_blocks(fill, r, n, stored);
     uint32_t *w = su_try_alloc((size_t)n, 4);
     if (!w)
         return NULL;
@@ -130,8 +164,11 @@ static enum su_code case_init(struct probe_case *c, const struct conformance_pro
     c->row = su_alloc(p->rows * sizeof *c->row);
     c->input = su_alloc((size_t)g->n_input * sizeof *c->input);
     c->weight = su_alloc((size_t)g->n_weight * sizeof *c->weight);
+    /* Positions of rows that are sessions of their own are those of long texts. */
     for (uint32_t i = 0; i < p->rows; i++)
-        c->row[i] = (struct su_row){.session = i, .emit = true};
+        c->row[i] = (struct su_row){.session = sessions_of(p) ? i % sessions_of(p) : i,
+                                    .position = sessions_of(p) ? i / sessions_of(p) : i * 251,
+                                    .emit = emit_step_of(p) ? i % emit_step_of(p) == 1 : true};
     for (uint32_t i = 0; i < g->n_input + g->n_weight && rc == SU_OK; i++) {
         bool in = i < g->n_input;
         const struct su_value *v = &g->value[in ? g->input[i] : g->weight[i - g->n_input]];
@@ -163,49 +200,127 @@ static enum su_code case_read(void *ctx, uint32_t weight, uint64_t offset, void 
 
 /* ---- running ---------------------------------------------------------------------------------------------- */
 
-static enum su_code run_case(struct su_exec *x, struct probe_case *c, uint32_t rows,
-                             struct su_step_result *r, struct su_err *e)
+/* The outputs of a probe's dispatches, one behind the other. */
+struct outputs {
+    void **data;
+    size_t *bytes;
+    uint32_t n;
+};
+
+static void outputs_fini(struct outputs *o)
+{
+    for (uint32_t i = 0; i < o->n; i++)
+        free(o->data[i]);
+    free(o->data);
+    free(o->bytes);
+    memset(o, 0, sizeof *o);
+}
+
+/* Takes a result; of FIXED outputs the first one. */
+static enum su_code outputs_add(struct outputs *o, const struct su_graph *g,
+                                struct su_step_result *r, struct su_err *e)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        if (g->value[g->output[i].value].domain == SU_FIXED && o->bytes[i] > 0)
+            continue;
+        uint8_t *both = su_try_alloc(o->bytes[i] + r->output_bytes[i] + 1, 1);
+        if (!both)
+            return su_fail(e, SU_ENOMEM, g->output[i].name, "no memory for the probe's outputs");
+        if (o->bytes[i] > 0)
+            memcpy(both, o->data[i], o->bytes[i]);
+        memcpy(both + o->bytes[i], r->output[i], r->output_bytes[i]);
+        free(o->data[i]);
+        o->data[i] = both;
+        o->bytes[i] += r->output_bytes[i];
+    }
+    return SU_OK;
+}
+
+/* Runs rows [from, to), which exist. */
+static enum su_code run_rows(struct su_stage *s, const struct probe_case *c, uint32_t from,
+                             uint32_t to, struct outputs *o, struct su_err *e)
+{
+    const struct su_graph *g = c->graph;
+    const void *input[8];
+    struct su_step step = {c->row + from, to - from, input};
+    struct su_step_result r = {0};
+    uint64_t ticket = 0;
+    SU_ASSERT(g->n_input <= SU_ARRAY_LEN(input));
+    for (uint32_t i = 0; i < g->n_input; i++)
+        input[i] = (const uint8_t *)c->input[i] + from * su_value_row_bytes(&g->value[g->input[i]]);
+    enum su_code rc = su_stage_submit(s, &step, &ticket, e);
+    if (rc == SU_OK)
+        rc = su_stage_wait(s, ticket, false, &r, e);
+    if (rc == SU_OK)
+        rc = outputs_add(o, g, &r, e);
+    su_step_result_fini(&r);
+    return rc;
+}
+
+static enum su_code run_case(struct su_exec *x, const struct conformance_probe *p,
+                             struct probe_case *c, struct outputs *o, struct su_err *e)
 {
     struct su_weight_source src = {c, case_read};
-    struct su_step step = {c->row, rows, (const void *const *)c->input};
     struct su_stage *s = NULL;
-    uint64_t ticket = 0;
-    enum su_code rc = su_stage_load(x, c->graph, rows, rows, &src, &s, e);
+    o->n = c->graph->n_output;
+    o->data = su_alloc(o->n * sizeof *o->data);
+    o->bytes = su_alloc(o->n * sizeof *o->bytes);
+    enum su_code rc = su_stage_load(x, c->graph, p->rows, p->rows, &src, &s, e);
+    for (uint32_t i = 0, id; i < sessions_of(p) && rc == SU_OK; i++)
+        rc = su_stage_session_new(s, (p->rows + sessions_of(p) - 1) / sessions_of(p), &id, e);
+    if (rc == SU_OK && first_of(p) > 0)
+        rc = run_rows(s, c, 0, first_of(p), o, e);
     if (rc == SU_OK)
-        rc = su_stage_submit(s, &step, &ticket, e);
-    if (rc == SU_OK)
-        rc = su_stage_wait(s, ticket, false, r, e);
+        rc = run_rows(s, c, first_of(p), p->rows, o, e);
     su_stage_free(s);
     return rc;
 }
 
-static void digest_result(const struct su_step_result *r, uint8_t out[SU_SHA256_BYTES])
+static void digest_result(const struct outputs *o, uint8_t out[SU_SHA256_BYTES])
 {
     struct su_sha256 h;
     su_sha256_init(&h);
-    for (uint32_t i = 0; i < r->n_output; i++)
-        su_sha256_update(&h, r->output[i], r->output_bytes[i]);
+    for (uint32_t i = 0; i < o->n; i++)
+        su_sha256_update(&h, o->data[i], o->bytes[i]);
     su_sha256_final(&h, out);
 }
 
-/* Says where a device first leaves the reference. */
-static void explain(const struct probe_case *c, uint32_t rows, const struct su_step_result *got,
-                    char *out, size_t cap)
+/* The reference's answers to all rows at once; NULL when there are none. */
+static struct su_eval *reference_of(const struct conformance_probe *p, const struct probe_case *c)
 {
+    struct su_session **session = su_alloc(SU_MAX(sessions_of(p), 1u) * sizeof *session);
     struct su_eval_args args = {.row = c->row,
-                                .n_row = rows,
+                                .n_row = p->rows,
                                 .input = (const void *const *)c->input,
-                                .weight = (const void *const *)c->weight};
+                                .weight = (const void *const *)c->weight,
+                                .session = session,
+                                .n_session = sessions_of(p)};
     struct su_eval *ev = NULL;
-    if (su_graph_eval(c->graph, &args, &ev, NULL) != SU_OK) {
+    enum su_code rc = SU_OK;
+    for (uint32_t i = 0; i < sessions_of(p) && rc == SU_OK; i++)
+        rc = su_session_new(c->graph, p->rows, &session[i], NULL);
+    if (rc == SU_OK && su_graph_eval(c->graph, &args, &ev, NULL) != SU_OK)
+        ev = NULL;
+    for (uint32_t i = 0; i < sessions_of(p); i++)
+        su_session_free(session[i]);
+    free(session);
+    return ev;
+}
+
+/* Says where a device first leaves the reference. */
+static void explain(const struct conformance_probe *p, const struct probe_case *c,
+                    const struct outputs *got, char *out, size_t cap)
+{
+    struct su_eval *ev = reference_of(p, c);
+    if (!ev) {
         su_str_copy(out, cap, "digest differs from the known answer");
         return;
     }
     su_str_copy(out, cap, "this build's reference differs from the known answer too");
-    for (uint32_t o = 0; o < got->n_output; o++) {
+    for (uint32_t o = 0; o < got->n; o++) {
         size_t bytes = 0;
         const uint32_t *want = su_eval_value(ev, c->graph->output[o].value, &bytes),
-                       *have = got->output[o];
+                       *have = got->data[o];
         for (size_t i = 0; i < bytes / 4; i++)
             if (want[i] != have[i]) {
                 snprintf(out, cap, "output %s element %zu: got %08x, want %08x",
@@ -222,22 +337,22 @@ static enum su_code run_probe(struct su_exec *x, uint32_t i, struct su_conforman
 {
     const struct conformance_probe *p = &conformance_probes[i];
     struct probe_case c;
-    struct su_step_result r = {0};
+    struct outputs o = {0};
     struct su_err why = {0};
     su_str_copy(out->name, sizeof out->name, p->name);
     enum su_code rc = case_init(&c, p, e);
     if (rc != SU_OK)
         return rc;
-    rc = run_case(x, &c, p->rows, &r, &why);
+    rc = run_case(x, p, &c, &o, &why);
     if (rc == SU_OK) {
-        digest_result(&r, out->digest);
+        digest_result(&o, out->digest);
         out->pass = memcmp(out->digest, conformance_answers[i], SU_SHA256_BYTES) == 0;
         if (!out->pass)
-            explain(&c, p->rows, &r, out->detail, sizeof out->detail);
+            explain(p, &c, &o, out->detail, sizeof out->detail);
     } else {
         su_err_line(&why, out->detail, sizeof out->detail);
     }
-    su_step_result_fini(&r);
+    outputs_fini(&o);
     case_fini(&c);
     return SU_OK;
 }

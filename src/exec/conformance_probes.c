@@ -198,6 +198,24 @@ static enum su_code build_moves(struct su_graph *g, const int32_t *arg, struct s
     return su_graph_add_output(g, "iota", t[6], e);
 }
 
+/* Integers bit by bit, logical shift and remainder of U32, with a const. arg: length */
+static enum su_code build_bits(struct su_graph *g, const int32_t *arg, struct su_err *e)
+{
+    static const enum su_op op[] = {SU_OP_AND, SU_OP_OR, SU_OP_XOR, SU_OP_SHR, SU_OP_MOD};
+    static const uint8_t mask[4] = {0xf0, 0x5a, 0x00, 0xc3};
+    uint32_t x[2] = {0}, c = 0, y = 0;
+    TRY(input(g, "a", SU_U32, 1, arg, &x[0], e));
+    TRY(input(g, "b", SU_U32, 1, arg, &x[1], e));
+    for (uint32_t i = 0; i < SU_ARRAY_LEN(op); i++) {
+        TRY(node(g, op[i], 2, x, 0, NULL, &y, e));
+        TRY(su_graph_add_output(g, su_op_name(op[i]), y, e));
+    }
+    TRY(su_graph_add_node(g, SU_OP_CONST, NULL, 0, (int32_t[]){SU_U32, 1}, 2, mask, sizeof mask, &c,
+                          e));
+    TRY(node(g, SU_OP_XOR, 2, (uint32_t[]){x[0], c}, 0, NULL, &y, e));
+    return su_graph_add_output(g, "masked", y, e);
+}
+
 #define SWEEP (1 << 20)
 #define UNARY(text, op)                                                                            \
     {                                                                                              \
@@ -211,6 +229,18 @@ static enum su_code build_moves(struct su_graph *g, const int32_t *arg, struct s
         text, 3, {filling}, build_binary,                                                          \
         {                                                                                          \
             SU_OP_##op, 20011, SU_##type                                                           \
+        }                                                                                          \
+    }
+
+#define FIRST [CONFORMANCE_FIRST]
+#define SESSIONS [CONFORMANCE_SESSIONS]
+#define EMIT_STEP [CONFORMANCE_EMIT_STEP]
+#define QMATMUL(text, type, k)                                                                     \
+    {"qmatmul " text, 13, {FILL_UNIT}, conformance_build_qmatmul, {SU_##type, k, 37, FIRST = 1}},  \
+    {                                                                                              \
+        "qmatmul " text ", wide", 3, {FILL_WIDE}, conformance_build_qmatmul,                       \
+        {                                                                                          \
+            SU_##type, k, 37                                                                       \
         }                                                                                          \
     }
 
@@ -278,5 +308,41 @@ const struct conformance_probe conformance_probes[] = {
     {"norms of 1000, wide", 2, {FILL_WIDE}, build_norms, {2, 1000}},
     {"norms of 66000", 1, {FILL_UNIT}, build_norms, {1, 66000}},
     {"movement and indexing", 3, {FILL_UNIT, FILL_INDEX, FILL_UNIT}, build_moves, {0}},
+    QMATMUL("q4_0", Q4_0, 544),
+    QMATMUL("q4_1", Q4_1, 544),
+    QMATMUL("q5_0", Q5_0, 544),
+    QMATMUL("q5_1", Q5_1, 544),
+    QMATMUL("q8_0", Q8_0, 544),
+    QMATMUL("q4_k", Q4_K, 768),
+    QMATMUL("q5_k", Q5_K, 768),
+    QMATMUL("q6_k", Q6_K, 768),
+    {"embedding of blocks", 4, {FILL_INDEX}, conformance_build_embedding, {0}},
+    {"embedding of any blocks", 4, {FILL_INDEX, FILL_WIDE}, conformance_build_embedding, {0}},
+    {"rope", 40, {FILL_UNIT}, conformance_build_rope, {0}},
+    {"rope, wide", 5, {FILL_WIDE}, conformance_build_rope, {0}},
+    {"attention over 3 segments",
+     530,
+     {FILL_UNIT},
+     conformance_build_attention,
+     {2, 1, 16, 0x3e800000, 0, 0, FIRST = 529, SESSIONS = 1}},
+    {"attention, window and softcap",
+     600,
+     {FILL_UNIT},
+     conformance_build_attention,
+     {4, 2, 15, 0x3f000000, 70, 0x41200000, FIRST = 100, SESSIONS = 2}},
+    {"attention of 3 sessions, wide",
+     60,
+     {FILL_WIDE},
+     conformance_build_attention,
+     {3, 3, 64, 0x3e000000, 0, 0, FIRST = 3, SESSIONS = 3}},
+    {"experts", 9, {FILL_UNIT}, conformance_build_experts, {8, 3, SU_Q4_K, SU_Q8_0, FIRST = 1}},
+    {"experts that tie", 3, {FILL_COARSE}, conformance_build_experts, {40, 8, SU_Q4_0, SU_Q6_K}},
+    {"emitted rows", 19, {FILL_UNIT}, conformance_build_emitted, {96, FIRST = 1, EMIT_STEP = 3}},
+    {"a decoder",
+     51,
+     {FILL_INDEX, FILL_CLOSE},
+     conformance_build_decoder,
+     {FIRST = 48, SESSIONS = 3, EMIT_STEP = 4}},
+    {"integers bit by bit", 3, {FILL_INT}, build_bits, {20011}},
 };
 const uint32_t conformance_n_probes = SU_ARRAY_LEN(conformance_probes);

@@ -145,8 +145,9 @@ struct su_conformance_probe {
     uint8_t digest[SU_SHA256_BYTES]; /* of the probe's outputs; zero when it did not run */
     char detail[160]; /* first difference: input bits, got, want */
 };
+#define SU_CONFORMANCE_PROBES_MAX 96u
 struct su_conformance {
-    struct su_conformance_probe probe[64];
+    struct su_conformance_probe probe[SU_CONFORMANCE_PROBES_MAX];
     uint32_t n_probe, n_fail;
     uint8_t root[SU_SHA256_BYTES]; /* over every probe's output bits in order */
     bool root_known_good; /* equals su_conformance_root */
@@ -154,7 +155,8 @@ struct su_conformance {
 };
 void su_conformance_root(uint8_t out[SU_SHA256_BYTES]); /* the known answer compiled in */
 /* Runs every probe of the suite on a backend (functions over 2^20 values and both sides of each domain bound, denormal and rounding
-   probes, contraction probe, matmul and conv shapes, reductions, integer extremes, loop lengths). progress may be NULL and
+   probes, contraction probe, matmul and conv shapes, products with every block type, sequence models with their states, reductions,
+   integer extremes, loop lengths). progress may be NULL and
    is called with done of total; returning false cancels (SU_ECANCELLED). SU_OK with n_fail > 0 is possible: the device is then refused by its user. */
 SU_CHECK enum su_code su_conformance_run(struct su_exec *x,
                                          bool (*progress)(void *ctx, uint32_t done, uint32_t total),

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "exec/conformance_priv.h"
 #include "exec/exec.h"
 
 static void run(enum su_backend b, struct su_conformance *out)
@@ -64,6 +65,8 @@ static void test_cpu(void **state)
         expect_all(c);
     }
     unsetenv("SPLITUP_CPU");
+    run(SU_BACKEND_CPU, c); /* what this machine has best */
+    expect_all(c);
     free(c);
 }
 
@@ -77,6 +80,30 @@ static void test_vulkan(void **state)
     su_conformance_root(root);
     assert_memory_equal(root, c->root, sizeof root);
     free(c);
+}
+
+/* Every op that a device can be asked for is in some probe, and every block type in a product. */
+static void test_covers(void **state)
+{
+    (void)state;
+    bool op[SU_OP_COUNT] = {false}, product[SU_DTYPE_COUNT] = {false};
+    struct su_err e = {0};
+    for (uint32_t i = 0; i < conformance_n_probes; i++) {
+        struct su_graph *g = su_graph_new();
+        if (conformance_probes[i].build(g, conformance_probes[i].arg, &e) != SU_OK)
+            fail_msg("%s: %s: %s", conformance_probes[i].name, e.at, e.msg);
+        for (uint32_t n = 0; n < g->n_node; n++) {
+            op[g->node[n].op] = true;
+            if (g->node[n].op == SU_OP_QMATMUL)
+                product[g->value[g->node[n].arg[1]].dtype] = true;
+        }
+        su_graph_free(g);
+    }
+    for (uint32_t o = 0; o < SU_OP_COUNT; o++)
+        if (!op[o] && !su_backend_lacks(SU_BACKEND_VULKAN, (enum su_op)o))
+            fail_msg("no probe has %s", su_op_name((enum su_op)o));
+    for (uint32_t d = 0; d < SU_DTYPE_COUNT; d++)
+        assert_true(product[d] == su_dtype_is_block((enum su_dtype)d));
 }
 
 static bool stop_after_three(void *ctx, uint32_t done, uint32_t total)
@@ -104,9 +131,8 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_cpu),
-        cmocka_unit_test(test_vulkan),
+        cmocka_unit_test(test_reference), cmocka_unit_test(test_cpu),
+        cmocka_unit_test(test_vulkan),    cmocka_unit_test(test_covers),
         cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
