@@ -36,7 +36,7 @@ enum su_tx_status {
     SU_TX_TOO_MANY_INSTRS,
     SU_TX_TOO_MANY_METAS,
     SU_TX_EMPTY, /* no instruction */
-    SU_TX_PROGRAM_WRITABLE, /* a program is also an account that signs or is written */
+    SU_TX_PROGRAM_PAYS, /* an instruction calls the payer's key as a program */
     SU_TX_TRUNCATED, /* parsing: the bytes end too early */
     SU_TX_TRAILING, /* parsing: bytes follow the message */
     SU_TX_MALFORMED, /* parsing: counts, indices or lengths contradict each other */
@@ -73,15 +73,15 @@ SU_FREE_FN uint8_t *su_tx_signature(struct su_tx *t, uint8_t i)
 }
 
 /* Compiles n instructions into a legacy message. Keys: the payer, then signers that are written,
-   signers, accounts that are written, the rest; within a class in order of first use; programs last
-   in theirs. A key passed twice gets the union of its rights. On failure *out is undefined. */
+   signers, accounts that are written, the rest; within a class in order of first use. A key passed twice gets the union of its rights. On failure *out is undefined. */
 enum su_tx_status su_tx_compile(const uint8_t payer[32], const uint8_t blockhash[32],
                                 const struct su_instr *instrs, uint64_t n, struct su_tx *out);
 /* Position of the signer with that key, -1 when it is none. */
 int su_tx_signer_index(const struct su_tx *t, const uint8_t key[32]);
 
-/* A message taken apart. instrs[i].data point into the bytes parsed. A meta's rights are those the
-   header gives its key: the union over the whole message. */
+/* A message taken apart; it points into itself and must not be copied. instrs[i].data point into
+   the bytes parsed. A meta's rights are those the header gives its key: the union over the whole
+   message. */
 struct su_tx_parsed {
     int version; /* -1 legacy, 0 */
     uint8_t signers, signers_readonly, others_readonly, n_keys;
