@@ -208,7 +208,7 @@ const struct cli_verb cli_verb_perplexity = {
          {"--device", "WHICH",
           "Vulkan device: its number in `splitup doctor`, or a part of its name"},
          {"--threads", "N", "threads of the cpu backend (default: all processors)"},
-         {"--batch", "N", "tokens per dispatch (default 32)"},
+         {"--batch", "N", "tokens per dispatch (default 32, at most 64)"},
          {"--json", NULL, "print a JSON object"},
          {"--per-token", NULL, "with --json: the tokens and the score of each, null without one"}},
     .run = run,

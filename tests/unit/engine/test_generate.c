@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
+#include "support/random.h"
 #include "support/toy_llm.h"
 
 #define VOCABULARY TOY_VOCABULARY
@@ -107,6 +108,73 @@ static void test_penalty(void **state)
     o = (struct su_sampling){.repeat_penalty = 2.0f, .repeat_last = 9};
     assert_int_equal(su_sample(&o, negative, 2, history, 2, 0, &token, NULL), SU_OK);
     assert_int_equal(token, 1);
+}
+
+/* Rule N12 as it is written, all candidates sorted and weighed. */
+static const float *sorted_by;
+
+static int by_logit(const void *a, const void *b)
+{
+    uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+    uint32_t x = su_num_key(sorted_by[i]), y = su_num_key(sorted_by[k]);
+    return x != y ? (x < y ? 1 : -1) : i < k ? -1 : 1;
+}
+
+static uint32_t sample_plainly(const struct su_sampling *o, const float *logits, uint32_t n,
+                               float u)
+{
+    float *x = calloc(n, sizeof *x), total = 0.0f, kept = 0.0f, cumulative = 0.0f;
+    uint32_t *id = calloc(n, sizeof *id), most = o->top_k && o->top_k < n ? o->top_k : n, k = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] = su_num_fix(su_num_fix(logits[i]) * su_num_recip(o->temperature));
+        id[i] = i;
+    }
+    sorted_by = x;
+    qsort(id, n, sizeof *id, by_logit);
+    float best = x[id[0]];
+    for (uint32_t i = 0; i < most; i++)
+        total = total + su_num_exp(su_num_fix(x[id[i]] - best));
+    float enough = o->top_p > 0.0f ? o->top_p * total : total;
+    for (; k < most; k++) {
+        float w = su_num_exp(su_num_fix(x[id[k]] - best));
+        if (k > 0 && (kept >= enough || w < o->min_p))
+            break;
+        kept = kept + w;
+    }
+    uint32_t i = 0;
+    for (; i < k; i++) {
+        cumulative = cumulative + su_num_exp(su_num_fix(x[id[i]] - best));
+        if (cumulative > u * kept)
+            break;
+    }
+    uint32_t token = id[i < k ? i : k - 1];
+    free(x);
+    free(id);
+    return token;
+}
+
+static void test_definition(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    static float x[N];
+    const float edge[] = {INFINITY, -INFINITY, NAN, -0.0f, 1e-20f, 3e38f};
+    struct su_random r = su_random_of(5, 5);
+    for (uint32_t round = 0; round < 400; round++) {
+        uint32_t n = 1 + su_random_below(&r, round % 5 ? 300 : N), steps = round % 3 ? 2000000 : 9;
+        float scale = (float[]){1e-7f, 1.0f, 4.0f, 60.0f}[round % 4];
+        for (uint32_t i = 0; i < n; i++) {
+            x[i] = ((float)su_random_below(&r, steps) / (float)steps - 0.5f) * scale;
+            if (round % 7 == 0 && i % 13 == 0)
+                x[i] = edge[su_random_below(&r, SU_ARRAY_LEN(edge))];
+        }
+        struct su_sampling o = {.temperature = (float)(1 + su_random_below(&r, 300)) / 100.0f,
+                                .top_k = round % 2 ? su_random_below(&r, n + 4) : 0,
+                                .top_p = round % 3 ? (float)su_random_below(&r, 101) / 100.0f : 0,
+                                .min_p = round % 4 ? 0 : (float)su_random_below(&r, 100) / 1e3f};
+        float u = (float)(0x6627e8d5u >> 8) * 0x1p-24f; /* see test_philox */
+        assert_int_equal(pick(&o, x, n, 0), sample_plainly(&o, x, n, u));
+    }
 }
 
 static void test_bad_options(void **state)
@@ -403,6 +471,37 @@ static void test_score_errors(void **state)
     toy_close(&t);
 }
 
+/* A plan for few emitted rows runs no more of them, and scores in pieces of that size. */
+static void test_few_emitted(void **state)
+{
+    (void)state;
+    struct toy t;
+    struct su_err e = {0};
+    struct su_engine_result r;
+    uint32_t session = 0;
+    double nll[2][8];
+    for (uint32_t few = 0; few < 2; few++) {
+        toy_new(&t, &(struct toy_opts){.t_max = 8, .e_max = few ? 3 : 8});
+        assert_int_equal(su_engine_session_new(t.en, 40, &session, &e), SU_OK);
+        struct su_row row[4];
+        const void *input = prompt;
+        for (uint32_t i = 0; i < 4; i++)
+            row[i] = (struct su_row){.session = session, .position = i, .emit = true};
+        enum su_code rc = su_engine_run(t.en, row, 4, &input, false, &r, &e);
+        assert_int_equal(rc, few ? SU_EINVAL : SU_OK);
+        assert_int_equal(su_engine_session_length(t.en, session), few ? 0 : 4);
+        if (rc == SU_OK)
+            su_engine_result_fini(&r);
+        assert_int_equal(su_engine_session_truncate(t.en, session, 0, &e), SU_OK);
+        struct scored done = {.cancel_at = UINT32_MAX};
+        struct su_scoring s = {.token = prompt, .n = 9, .on_progress = on_progress, .ctx = &done};
+        assert_int_equal(su_engine_score(t.en, session, &s, nll[few], &e), SU_OK);
+        assert_int_equal(done.calls, few ? 3 : 1);
+        toy_close(&t);
+    }
+    assert_memory_equal(nll[0], nll[1], sizeof nll[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,7 +510,8 @@ int main(void)
         cmocka_unit_test(test_bad_options),  cmocka_unit_test(test_same_tokens),
         cmocka_unit_test(test_ending),       cmocka_unit_test(test_errors),
         cmocka_unit_test(test_held),         cmocka_unit_test(test_score),
-        cmocka_unit_test(test_score_errors),
+        cmocka_unit_test(test_score_errors), cmocka_unit_test(test_definition),
+        cmocka_unit_test(test_few_emitted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
