@@ -95,5 +95,23 @@ static ALWAYS ivec quants_dot(enum su_dtype type, const struct quants *w, int fr
     return (ivec)sum;
 }
 
+static ALWAYS void clamped_bytes(ivec v, int8_t *to)
+{
+    __m256i least = _mm256_max_epi32((__m256i)v, _mm256_set1_epi32(-127));
+    __m128i words =
+        _mm_packs_epi32(_mm256_castsi256_si128(least), _mm256_extracti128_si256(least, 1));
+    _mm_storel_epi64((void *)to, _mm_packs_epi16(words, words));
+}
+
+/* Loads as wide as the stores that they follow. */
+static ALWAYS int32_t half_sum(const int8_t *q)
+{
+    __m128i v = _mm_unpacklo_epi64(_mm_loadl_epi64((const void *)q),
+                                   _mm_loadl_epi64((const void *)(q + 8)));
+    v = _mm_xor_si128(v, _mm_set1_epi8(-128));
+    v = _mm_sad_epu8(v, _mm_setzero_si128()); /* of 8 bytes, each raised by 128 */
+    return _mm_cvtsi128_si32(v) + _mm_extract_epi32(v, 2) - 2048;
+}
+
 #include "cpu_quant_body.h"
 #include "cpu_seq_body.h"

@@ -32,5 +32,19 @@ static ALWAYS ivec quants_dot(enum su_dtype type, const struct quants *w, int fr
     return (ivec)sum;
 }
 
+static ALWAYS void clamped_bytes(ivec v, int8_t *to)
+{
+    __m512i least = _mm512_max_epi32((__m512i)v, _mm512_set1_epi32(-127));
+    _mm_storeu_si128((void *)to, _mm512_cvtsepi32_epi8(least));
+}
+
+/* Loads as wide as the stores that they follow. */
+static ALWAYS int32_t half_sum(const int8_t *q)
+{
+    __m128i v = _mm_xor_si128(_mm_loadu_si128((const void *)q), _mm_set1_epi8(-128));
+    v = _mm_sad_epu8(v, _mm_setzero_si128()); /* of 8 bytes, each raised by 128 */
+    return _mm_cvtsi128_si32(v) + _mm_extract_epi32(v, 2) - 2048;
+}
+
 #include "cpu_quant_body.h"
 #include "cpu_seq_body.h"

@@ -116,5 +116,23 @@ static ALWAYS ivec quants_dot(enum su_dtype type, const struct quants *w, int fr
     return n;
 }
 
+static ALWAYS void clamped_bytes(ivec v, int8_t *to)
+{
+    int32_t n[VEC_LANES];
+    memcpy(n, &v, sizeof n);
+    for (uint32_t i = 0; i < VEC_LANES; i++) {
+        int32_t x = n[i] > 127 ? 127 : n[i];
+        to[i] = (int8_t)(x < -127 ? -127 : x);
+    }
+}
+
+static ALWAYS int32_t half_sum(const int8_t *q)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < CPU_RUN / 2; i++)
+        sum += q[i];
+    return sum;
+}
+
 #include "cpu_quant_body.h"
 #include "cpu_seq_body.h"

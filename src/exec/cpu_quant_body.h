@@ -6,6 +6,8 @@
      struct quants, quants_load        the 8 vectors of one run of a group (cpu_llm.h)
      quants_dot(type, w, from, to, q)  sums of w . q over vectors [from, to), not yet centred
      QUANTS_CENTRE_8                   by how much quants_load raises Q8_0
+     clamped_bytes(v, to)              VEC_LANES integers as bytes within +-127
+     half_sum(q)                       the sum of 16 signed bytes
      INLINE, ALWAYS, ISA_TARGET, FMA_TARGET, UNROLL, TILE_ROWS */
 
 /* How far ahead of a single row of activations its weights are asked for. Less does not cover the
@@ -13,41 +15,54 @@
    what counts behind the last cache. */
 #define PREFETCH_BYTES 2048u
 
+#define QUANTISED 16u /* runs that are quantised together, for the sake of their reciprocals */
+
+static ALWAYS uint32_t largest(const float *x)
+{
+    uint32_t most = 0;
+    for (uint32_t j = 0; j < CPU_RUN; j++) {
+        uint32_t a = cm_bits(x[j]) & ~CM_SIGN;
+        most = a > most ? a : most;
+    }
+    return most;
+}
+
+static ALWAYS void quantise_run(const float *x, float inverse, int8_t *q, int32_t *s)
+{
+    UNROLL for (uint32_t j = 0; j < CPU_RUN; j += VEC_LANES)
+    {
+        vec t;
+        memcpy(&t, x + j, sizeof t);
+        t = t * inverse;
+        t = t + CM_MAGIC;
+        clamped_bytes((ivec)t - (int32_t)CM_MAGIC_BITS, q + j);
+    }
+    int32_t low = half_sum(q), high = half_sum(q + CPU_RUN / 2);
+    s[0] = low + high;
+    s[1] = low;
+    s[2] = high;
+    s[3] = (int32_t)cm_bits((float)(low + high));
+}
+
 static ISA_TARGET void quantise(const float *x, uint32_t runs, uint32_t rows, uint32_t i, int8_t *q,
                                 float *d, int32_t *s)
 {
-    for (uint32_t r = 0; r < runs; r++, x += CPU_RUN) {
-        size_t at = (size_t)r * rows + i;
-        int8_t *to = q + at * CPU_RUN;
-        int32_t n[CPU_RUN], low = 0, high = 0;
-        uint32_t most = 0;
-        for (uint32_t j = 0; j < CPU_RUN; j++) {
-            uint32_t a = cm_bits(x[j]) & ~CM_SIGN;
-            most = a > most ? a : most;
+    uint32_t most[QUANTISED] = {0};
+    float scale[QUANTISED], inverse[QUANTISED];
+    for (uint32_t r = 0; r < runs; r += QUANTISED) {
+        uint32_t n = runs - r < QUANTISED ? runs - r : QUANTISED;
+        for (uint32_t k = 0; k < n; k++)
+            most[k] = largest(x + (size_t)k * CPU_RUN);
+        for (uint32_t k = 0; k < QUANTISED; k++) {
+            uint32_t some = most[k] >= 0x27800000u;
+            scale[k] = cm_pick_float(some, cm_float(most[k]) * cm_float(0x3c010204u), 0.0f);
+            inverse[k] = cm_pick_float(some, cm_recip(scale[k]), 0.0f);
         }
-        float scale = 0.0f, inverse = 0.0f;
-        if (most >= 0x27800000u) {
-            scale = cm_float(most) * cm_float(0x3c010204u);
-            inverse = cm_recip(scale);
+        for (uint32_t k = 0; k < n; k++, x += CPU_RUN) {
+            size_t at = (size_t)(r + k) * rows + i;
+            d[at] = scale[k];
+            quantise_run(x, inverse[k], q + at * CPU_RUN, s + at * 4);
         }
-        for (uint32_t j = 0; j < CPU_RUN; j++) {
-            float t = x[j] * inverse;
-            t = t + CM_MAGIC;
-            int32_t v = (int32_t)(cm_bits(t) - CM_MAGIC_BITS);
-            v = v > 127 ? 127 : v;
-            n[j] = v < -127 ? -127 : v;
-        }
-        for (uint32_t j = 0; j < CPU_RUN; j++)
-            to[j] = (int8_t)n[j];
-        for (uint32_t j = 0; j < CPU_RUN / 2; j++) {
-            low += n[j];
-            high += n[j + CPU_RUN / 2];
-        }
-        d[at] = scale;
-        s[at * 4] = low + high;
-        s[at * 4 + 1] = low;
-        s[at * 4 + 2] = high;
-        s[at * 4 + 3] = (int32_t)cm_bits((float)(low + high));
     }
 }
 
