@@ -174,7 +174,7 @@ struct su_model_quantised {
    `out` appears whole or not at all. hooks and result may be NULL.
      SU_EUNSUPPORTED  another recipe; the model is in blocks already; as su_llm_graph
      SU_EEXIST        `out` is there and is no empty folder
-     SU_EINVAL        a tensor holds a NaN or an infinity, named
+     SU_EINVAL        `folder` is a file; or a tensor holds a NaN or an infinity, named
      SU_EOVERFLOW     or a number too large for the type, named
      SU_ENOENT, SU_ETYPE  a tensor is missing or has other axes; or tokenizer.json is missing
      SU_ECANCELLED, SU_ENOMEM; those of su_weights_open, su_llm_config_from_json; of the disk */

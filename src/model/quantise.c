@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define COMPANION_BYTES_MAX (256u << 20)
+#define SLICES 32u /* of the rows of one call, packed at once */
 
 /* Where the rows of a new tensor come from: one tensor, or one per expert. */
 struct origin {
@@ -27,7 +28,9 @@ struct job {
     struct su_tensor *tensor; /* of the result, in the order of graph->weight */
     struct origin *origin;
     uint32_t n;
-    float *row; /* the longest */
+    float *row; /* SLICES of `longest` each */
+    uint32_t longest;
+    struct su_jobs *jobs;
     const struct su_model_hooks *hooks;
     struct su_progress progress;
 };
@@ -100,9 +103,9 @@ static enum su_code find_origin(struct job *j, const struct su_value *v, struct 
 static enum su_code find_all(struct job *j, struct su_err *e)
 {
     const struct su_graph *g = j->graph;
-    uint32_t longest = 1;
     enum su_code c = SU_OK;
 
+    j->longest = 1;
     j->tensor = su_try_alloc(SU_MAX(g->n_weight, 1u), sizeof *j->tensor);
     j->origin = su_try_alloc(SU_MAX(g->n_weight, 1u), sizeof *j->origin);
     if (!j->tensor || !j->origin)
@@ -111,11 +114,11 @@ static enum su_code find_all(struct job *j, struct su_err *e)
         const struct su_value *v = &g->value[g->weight[i]];
         j->n = i + 1;
         j->tensor[i] = (struct su_tensor){.name = v->name, .dtype = v->dtype, .shape = v->shape};
-        longest = SU_MAX(longest, v->shape.dim[v->shape.rank - 1]);
+        j->longest = SU_MAX(j->longest, v->shape.dim[v->shape.rank - 1]);
         c = find_origin(j, v, &j->origin[i], e);
     }
-    j->row = c ? NULL : su_try_alloc(longest, sizeof *j->row);
-    return c || j->row ? c : su_fail(e, SU_ENOMEM, NULL, "out of memory for a row");
+    j->row = c ? NULL : su_try_alloc(j->longest, SLICES * sizeof *j->row);
+    return c || j->row ? c : su_fail(e, SU_ENOMEM, NULL, "out of memory for %u rows", SLICES);
 }
 
 static enum su_code open_source(struct job *j, const char *folder, enum su_llm_quant quant,
@@ -155,24 +158,57 @@ static enum su_code pack_failed(enum su_code c, const struct su_tensor *t, uint6
     return su_fail(e, c, t->name, "%s cannot be made here", su_dtype_name(t->dtype));
 }
 
+/* One call of fill: each slice of rows is packed by itself, so who packs it changes nothing. */
+struct slices {
+    const struct job *j;
+    uint32_t tensor;
+    uint64_t first_row, rows, each;
+    uint8_t *out;
+    struct {
+        enum su_code code;
+        uint64_t row, column;
+    } failed[SLICES];
+};
+
+static void pack_slice(void *ctx, size_t k)
+{
+    struct slices *s = ctx;
+    const struct su_tensor *t = &s->j->tensor[s->tensor];
+    const struct origin *o = &s->j->origin[s->tensor];
+    uint32_t n = t->shape.dim[t->shape.rank - 1];
+    uint64_t to = (uint64_t)n / su_dtype_block_elements(t->dtype) * su_dtype_block_bytes(t->dtype);
+    uint64_t end = SU_MIN((k + 1) * s->each, s->rows), column = 0;
+    float *x = s->j->row + k * s->j->longest;
+
+    for (uint64_t i = k * s->each; i < end; i++) {
+        uint64_t r = s->first_row + i;
+        const struct su_tensor *p = o->part[r / o->rows];
+        uint64_t from = (uint64_t)n * su_dtype_block_bytes(p->dtype);
+        su_tensor_decode(p->dtype, p->data + r % o->rows * from, n, x);
+        enum su_code c = su_weights_pack(t->dtype, x, n, s->out + i * to, &column);
+        if (c) {
+            s->failed[k].code = c;
+            s->failed[k].row = r;
+            s->failed[k].column = column;
+            return;
+        }
+    }
+}
+
 static enum su_code fill(void *ctx, uint32_t i, uint64_t first_row, uint64_t rows, uint8_t *out,
                          struct su_err *e)
 {
     struct job *j = ctx;
-    const struct su_tensor *t = &j->tensor[i];
-    const struct origin *o = &j->origin[i];
-    uint32_t k = t->shape.dim[t->shape.rank - 1];
-    uint64_t to = (uint64_t)k / su_dtype_block_elements(t->dtype) * su_dtype_block_bytes(t->dtype);
+    struct slices s = {.j = j, .tensor = i, .first_row = first_row, .rows = rows, .out = out};
 
     if (j->hooks && j->hooks->cancelled && j->hooks->cancelled(j->hooks->ctx))
-        return su_fail(e, SU_ECANCELLED, t->name, "cancelled");
-    for (uint64_t r = first_row; r < first_row + rows; r++, out += to) {
-        const struct su_tensor *p = o->part[r / o->rows];
-        uint64_t from = (uint64_t)k * su_dtype_block_bytes(p->dtype), bad = 0;
-        su_tensor_decode(p->dtype, p->data + r % o->rows * from, k, j->row);
-        enum su_code c = su_weights_pack(t->dtype, j->row, k, out, &bad);
-        if (c)
-            return pack_failed(c, t, r, bad, e);
+        return su_fail(e, SU_ECANCELLED, j->tensor[i].name, "cancelled");
+    s.each = (rows + SLICES - 1) / SLICES;
+    su_jobs_run(j->jobs, SLICES, pack_slice, &s);
+    for (uint32_t k = 0; k < SLICES; k++) {
+        if (s.failed[k].code)
+            return pack_failed(s.failed[k].code, &j->tensor[i], s.failed[k].row, s.failed[k].column,
+                               e);
     }
     return SU_OK;
 }
@@ -309,6 +345,7 @@ static void job_fini(struct job *j)
     free(j->origin);
     free(j->tensor);
     free(j->row);
+    su_jobs_free(j->jobs);
     su_graph_free(j->graph);
     su_weights_close(j->weights);
 }
@@ -319,14 +356,19 @@ enum su_code su_model_quantise(const char *folder, enum su_llm_quant quant, cons
 {
     struct job j = {.hooks = hooks};
     struct su_model_quantised r = {0};
+    struct stat st;
     enum su_code c;
 
     if (quant != SU_LLM_Q8_0 && quant != SU_LLM_Q4_0 && quant != SU_LLM_Q4_1 && quant != SU_LLM_F32)
         return su_fail(e, SU_EUNSUPPORTED, folder,
                        "can be quantised to q8_0, q4_1, q4_0 or f32; other types come in GGUF "
                        "files");
+    if (stat(folder, &st) == 0 && !S_ISDIR(st.st_mode))
+        return su_fail(e, SU_EINVAL, folder,
+                       "is no folder; a GGUF file runs as it is, and its blocks are never remade");
     if ((c = check_free(out, e))) /* before anything takes long */
         return c;
+    j.jobs = su_jobs_new(0);
     su_progress_init(&j.progress, 0, "B", su_clock_mono_ns());
     c = open_source(&j, folder, quant, e);
     c = c ? c : make_folder(&j, folder, out, &r, e);

@@ -373,6 +373,7 @@ static void test_refused(void **state)
     refused("bad", SU_LLM_BF16, "bad.out", SU_EUNSUPPORTED, "q8_0, q4_1, q4_0 or f32");
     refused("bad", SU_LLM_Q8_0, "bad", SU_EEXIST, "already");
     refused("bad", SU_LLM_Q8_0, "bad/config.json", SU_EEXIST, "no folder");
+    refused("bad/config.json", SU_LLM_Q8_0, "bad.out", SU_EINVAL, "no folder|GGUF");
     refused("nowhere", SU_LLM_Q8_0, "bad.out", SU_ENOENT, "config.json");
     refused("bad", SU_LLM_Q8_0, "nowhere/bad.out", SU_ENOENT, "bad.out");
     quantise("bad", SU_LLM_Q8_0, "bad.q8_0", NULL);
