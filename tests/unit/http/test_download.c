@@ -33,6 +33,21 @@ static void serve(void *ctx, const struct su_http_call *c, struct su_http_answer
 
     if (strcmp(c->path, "/f") == 0) {
         su_http_answer_file(a, c, f->file, f->etag, NULL);
+    } else if (strcmp(c->path, "/linked") == 0 || strcmp(c->path, "/tagged") == 0) {
+        su_http_answer_text(a, 302, "there");
+        su_http_answer_header(a, "Location", "/f");
+        su_http_answer_header(a, "ETag", "\"of-the-redirect\"");
+        if (c->path[1] == 'l') {
+            su_http_answer_header(a, "X-Linked-Etag", "\"of-the-file\"");
+        }
+    } else if (strcmp(c->path, "/auth") == 0) {
+        const char *auth = su_http_call_header(c, "Authorization");
+
+        if (auth != NULL && strcmp(auth, "Bearer token") == 0) {
+            su_http_answer_file(a, c, f->file, f->etag, NULL);
+        } else {
+            su_http_answer_text(a, 401, "no");
+        }
     } else if (strcmp(c->path, "/403") == 0) {
         su_http_answer_text(a, 403, "no");
     } else if (strcmp(c->path, "/400") == 0) {
@@ -179,6 +194,39 @@ static void test_not_modified(void **state)
     assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_OK);
     assert_false(r.not_modified);
     check_part(f, SIZE);
+}
+
+/* What a redirect says of the file behind it, and a token. */
+static void test_linked_and_bearer(void **state)
+{
+    struct fixture *f = *state;
+    struct su_http_file_result r;
+    struct su_http_file file = {.url = f->url, .part_path = f->part};
+    char host[40], url[120], longest[SU_HTTP_BEARER_MAX + 2] = {0};
+    struct su_err e = {0};
+    static const char *const want[][2] = {
+        {"linked", "\"of-the-file\""}, {"tagged", "\"of-the-redirect\""}, {"f", ""}};
+
+    snprintf(host, sizeof host, "http://127.0.0.1:%u", su_http_server_port(f->server));
+    file.url = url;
+    for (size_t i = 0; i < SU_ARRAY_LEN(want); i++) {
+        snprintf(url, sizeof url, "%s/%s", host, want[i][0]);
+        assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_OK);
+        assert_string_equal(r.linked_etag, want[i][1]);
+        assert_string_equal(r.etag, "\"v1\"");
+        assert_int_equal(unlink(f->part), 0);
+    }
+    snprintf(url, sizeof url, "%s/auth", host);
+    assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_EACCES);
+    file.bearer = "other";
+    assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_EACCES);
+    file.bearer = "token";
+    assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_OK);
+    file.bearer = "token\r\nX: y";
+    assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_EINVAL);
+    memset(longest, 'a', sizeof longest - 1);
+    file.bearer = longest;
+    assert_int_equal(su_http_get_file(&file, &quick, &r, &e), SU_EINVAL);
 }
 
 static void test_empty_file(void **state)
@@ -455,6 +503,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_and_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_modified, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_linked_and_bearer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_statuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
