@@ -6,8 +6,8 @@
 #
 # clang makes bitcode of each source, llvm-link joins it, opt drops what nothing calls, clang makes
 # one object, splitup-sbf-ld an image. No optimisation across sources: it would merge stack frames,
-# and more than 512 bytes in one frame is an error. If Solana's own platform tools are installed
-# (SU_SOLANA_TOOLS, $SOLANA_TOOLS or ~/.cache/solana) they are used instead.
+# and more than 512 bytes in one frame is an error. If SU_SOLANA_TOOLS or $SOLANA_TOOLS names Solana's
+# own platform tools, their clang and lld are used instead.
 if(NOT TARGET su_sbf OR NOT EXISTS "${CMAKE_SOURCE_DIR}/src/program/sbf_entry.c")
     return()
 endif()
@@ -15,15 +15,8 @@ endif()
 add_executable(splitup-sbf-ld "${CMAKE_SOURCE_DIR}/src/sbf/tool/splitup_sbf_ld.c")
 target_link_libraries(splitup-sbf-ld PRIVATE su_sbf)
 
-set(tools "$ENV{SOLANA_TOOLS}")
-if(NOT tools)
-    file(GLOB tools "$ENV{HOME}/.cache/solana/v*/platform-tools")
-    list(SORT tools COMPARE NATURAL)
-    if(tools)
-        list(GET tools -1 tools)
-    endif()
-endif()
-set(SU_SOLANA_TOOLS "${tools}" CACHE PATH "Solana's platform tools (empty: clang for BPF)")
+set(SU_SOLANA_TOOLS "$ENV{SOLANA_TOOLS}" CACHE PATH
+    "Folder of Solana's platform tools, which holds llvm/bin (empty: clang for BPF)")
 
 # A clang that knows BPF, with the LLVM tools of its own version.
 set(SU_BPF_MISSING "")
@@ -65,24 +58,31 @@ endif()
 set(SU_BPF_FLAGS -O2 -std=gnu11 -ffreestanding -fno-builtin -Wall -Wextra -Wpedantic -Wshadow
     -Wconversion -Wvla -Werror "-I${CMAKE_SOURCE_DIR}/src" "-I${CMAKE_SOURCE_DIR}")
 
-# Bitcode (or, with Solana's tools, an object) of each source into the list variable `out`.
-function(su_bpf_compile name out)
+# Compiles each source by the command in the list variable `command_list` into a file of `dir`;
+# sets `out` to these files.
+function(su_bpf_compile dir command_list out)
     set(objects "")
+    file(MAKE_DIRECTORY "${dir}")
     foreach(source IN LISTS ARGN)
         file(RELATIVE_PATH stem "${CMAKE_SOURCE_DIR}" "${source}")
         string(MAKE_C_IDENTIFIER "${stem}" stem)
-        set(object "${CMAKE_BINARY_DIR}/program/${name}/${stem}.o")
-        if(SU_SOLANA_TOOLS)
-            set(compile "${SU_SOLANA_TOOLS}/llvm/bin/clang" -target sbf -fPIC)
-        else()
-            set(compile "${SU_BPF_CLANG}" -target bpf -mcpu=v2 -emit-llvm)
-        endif()
+        set(object "${dir}/${stem}.o")
         add_custom_command(OUTPUT "${object}"
-            COMMAND ${compile} ${SU_BPF_FLAGS} -MD -MF "${object}.d" -c "${source}" -o "${object}"
+            COMMAND ${${command_list}} ${SU_BPF_FLAGS} -MD -MF "${object}.d" -c "${source}"
+                -o "${object}"
             DEPENDS "${source}" DEPFILE "${object}.d" VERBATIM)
         list(APPEND objects "${object}")
     endforeach()
     set(${out} "${objects}" PARENT_SCOPE)
+endfunction()
+
+function(su_solana_image name cpu image)
+    set(compile "${SU_SOLANA_TOOLS}/llvm/bin/clang" -target sbf -mcpu=${cpu} -fPIC)
+    su_bpf_compile("${CMAKE_BINARY_DIR}/program/${name}.${cpu}" compile objects ${ARGN})
+    add_custom_command(OUTPUT "${image}"
+        COMMAND "${SU_SOLANA_TOOLS}/llvm/bin/ld.lld" -z notext -shared --Bdynamic
+            --entry entrypoint ${objects} -o "${image}"
+        DEPENDS ${objects} COMMENT "Linking ${name} with Solana's tools" VERBATIM)
 endfunction()
 
 # su_bpf_image(<target> <name> <sources...>) adds the target that makes program/<name>.so and
@@ -90,21 +90,19 @@ endfunction()
 function(su_bpf_image target name)
     set(dir "${CMAKE_BINARY_DIR}/program")
     set(image "${dir}/${name}")
-    file(MAKE_DIRECTORY "${dir}/${name}")
     if(SU_BPF_MISSING)
         add_custom_target(${target} COMMAND "${CMAKE_COMMAND}" -E echo "${name}: ${SU_BPF_MISSING}"
             COMMAND "${CMAKE_COMMAND}" -E false VERBATIM)
         return()
     endif()
-    su_bpf_compile(${name} objects ${ARGN})
     if(SU_SOLANA_TOOLS)
-        add_custom_command(OUTPUT "${image}.so"
-            COMMAND "${SU_SOLANA_TOOLS}/llvm/bin/ld.lld" -z notext -shared --Bdynamic
-                --entry entrypoint ${objects} -o "${image}.so"
-            DEPENDS ${objects} VERBATIM)
-        add_custom_target(${target} DEPENDS "${image}.so")
+        su_solana_image(${name} v3 "${image}.so" ${ARGN})
+        su_solana_image(${name} v0 "${image}.v0.so" ${ARGN})
+        add_custom_target(${target} DEPENDS "${image}.so" "${image}.v0.so")
         return()
     endif()
+    set(compile "${SU_BPF_CLANG}" -target bpf -mcpu=v2 -emit-llvm)
+    su_bpf_compile("${dir}/${name}" compile objects ${ARGN})
     add_custom_command(OUTPUT "${image}.o"
         COMMAND "${SU_BPF_LINK}" ${objects} -o "${dir}/${name}/linked.bc"
         COMMAND "${SU_BPF_OPT}" -passes=internalize,globaldce
