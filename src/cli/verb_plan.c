@@ -251,7 +251,8 @@ static enum su_code parse(const struct cli *c, struct su_plan_opts *o, uint64_t 
         (rc = number(c, "--sessions", SESSIONS_MAX, &o->sessions, e)))
         return rc;
     if (name && !su_llm_quant_find(name, quant))
-        return su_fail(e, SU_EINVAL, "--quant", "%s is unknown; give q4_k_m, q8_0 or bf16", name);
+        return su_fail(e, SU_EINVAL, "--quant",
+                       "%s is unknown; give q4_k_m, q8_0, q4_1, q4_0, bf16 or f32", name);
     if (rate && (rc = su_parse_size(rate, "--bandwidth", &bytes, e)))
         return rc;
     if (bytes == 0)
@@ -305,7 +306,8 @@ const struct cli_verb cli_verb_plan = {
     .max_arg = 1,
     .option = {{"--target-vram", "SIZE", "memory of one device, or of each (8GB,12GB); required"},
                {"--quant", "NAME",
-                "types for a config.json without weights: q4_k_m (default), q8_0 or bf16"},
+                "types for a config.json without weights: q4_k_m (default), q8_0, q4_1, q4_0, bf16 "
+                "or f32"},
                {"--ctx", "N", "positions of a session (default: the model's, at most 8192)"},
                {"--sessions", "N", "sessions whose state each task holds (default 1)"},
                {"--link", "RATE,DELAY", "links between devices (default 1Gb,1ms)"},
