@@ -98,7 +98,7 @@ void bank_account_set(struct bank *b, const struct svm_account *a)
     h->executable = a->executable;
 }
 
-/* Programs are accounts too. */
+/* Programs are accounts too, and carry data. */
 static void put_program(struct bank *b, const uint8_t key[32])
 {
     /* NativeLoader1111111111111111111111111111111 */
@@ -106,7 +106,9 @@ static void put_program(struct bank *b, const uint8_t key[32])
                                               0x2f, 0xb0, 0x12, 0x57, 0x48, 0x88, 0xa9, 0xf1,
                                               0x53, 0xa0, 0x7d, 0xad, 0xf7, 0x65, 0xc0, 0x45,
                                               0x5c, 0x9a, 0x97, 0x03, 0x80, 0x00, 0x00, 0x00};
-    struct svm_account a = {.lamports = 1, .executable = true};
+    static const uint8_t content[] = "code";
+    struct svm_account a = {
+        .lamports = 1, .executable = true, .data = content, .data_bytes = sizeof content};
     memcpy(a.key, key, 32);
     memcpy(a.owner, native_loader, 32);
     bank_account_set(b, &a);
@@ -334,9 +336,11 @@ static void sit(struct running *r, const struct svm_meta *metas, size_t i)
         s->data = su_alloc((size_t)s->cap + 8);
         show_program(s);
     }
-    /* In a transaction an account has one set of rights, the widest. */
+    /* In a transaction an account has one set of rights, the widest; programs of the runtime, and
+       the one that is called, are never writable, whatever it says. */
     s->signer |= metas[i].signer;
-    s->writable |= metas[i].writable;
+    s->writable |= metas[i].writable && memcmp(metas[i].key, su_sys_system_id, 32) != 0 &&
+                   memcmp(metas[i].key, r->bank->program, 32) != 0;
     *a = (struct su_sys_account){.key = s->real.key,
                                  .owner = s->owner,
                                  .lamports = &s->lamports,

@@ -168,6 +168,16 @@ static bool accounts_equal(struct parity *p, const char *name, const struct svm_
     return false;
 }
 
+/* Size of the transaction a client would send: where somebody signs anyway, that one pays the fee,
+   and the test's own payer (a signature and a key) is not there. */
+static size_t client_bytes(const struct svm_result *vm, const struct svm_meta *metas, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (metas[i].signer)
+            return vm->bytes - 64 - 32;
+    return vm->bytes;
+}
+
 static void count(struct parity *p, const char *name, const struct svm_result *vm)
 {
     size_t i = 0;
@@ -203,6 +213,7 @@ bool parity_run(struct parity *p, const char *name, const void *data, size_t n,
     }
     svm_ix(p->vm, p->program, data, n, metas, nmetas);
     svm_send(p->vm, &vm);
+    vm.bytes = client_bytes(&vm, metas, nmetas);
     count(p, name, &vm);
     r->units = vm.units;
     r->bytes = vm.bytes;
@@ -353,6 +364,7 @@ static void before(const struct bank *b, const void *data, size_t n, const struc
     svm_unit_limit(watch.p->vm, limit);
     svm_ix(watch.p->vm, watch.p->program, data, n, metas, nmetas);
     svm_send(watch.p->vm, &watch.vm);
+    watch.vm.bytes = client_bytes(&watch.vm, metas, nmetas);
 }
 
 static void after(const struct bank *b, const struct svm_result *r)
