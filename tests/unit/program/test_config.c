@@ -320,6 +320,9 @@ static void pool_deposits(void **unused)
     EXPECT(w, &c, "WrongMint");
     call_set(&c, "from", thief);
     EXPECT(w, &c, "BadTokenAccount");
+    call_pool_deposit(w, &c, "requestor", 1);
+    call_set(&c, "token", thief);
+    EXPECT(w, &c, "WrongAddress");
     world_free(w);
 }
 

@@ -548,6 +548,59 @@ static void numerics_change(void **unused)
     world_free(w);
 }
 
+/* Counts that no run of the program leads to: planted, they still end in an error. */
+static void impossible_counts(void **unused)
+{
+    (void)unused;
+    struct world *w = world_new();
+    struct call c, update, second;
+    world_model(w, "m", 2, true);
+    world_node(w, "n", "o", 10000ull * SU_USDC);
+    world_node(w, "n2", "o", 10000ull * SU_USDC);
+    uint8_t node_key[32], task_key[32], declared_key[32], owner[32];
+    world_key("n", node_key);
+    at_key(w, "node", node_key, node_key);
+    at_task(w, 0, task_key);
+    world_key("o", owner);
+    at_declared(w, 0, owner, declared_key);
+
+    const struct su_acc_node node = *world_node_read(w, "n");
+    struct su_acc_node rich = node;
+    rich.stake_free = UINT64_MAX;
+    rich.stake_reserved = 1;
+    call_node_declare(w, &c, "n", "o", 0);
+    call_node_update(w, &update, "n");
+    world_write(w, node_key, &rich, sizeof rich);
+    EXPECT(w, &c, "Overflow");
+    EXPECT(w, &update, "Overflow");
+    rich.stake_free--;
+    rich.stake_reserved = 3;
+    struct call unlock;
+    call_stake_unlock(w, &unlock, "n", "o", 1);
+    world_write(w, node_key, &rich, sizeof rich);
+    EXPECT(w, &unlock, "Overflow");
+    world_write(w, node_key, &node, sizeof node);
+
+    const struct su_acc_task task = *task_of(w, 0);
+    struct su_acc_task crowded = task;
+    crowded.owners = UINT32_MAX;
+    world_write(w, task_key, &crowded, sizeof crowded);
+    EXPECT(w, &c, "Overflow");
+    world_write(w, task_key, &task, sizeof task);
+    call_must(w, &c);
+    struct su_acc_declaration d =
+        *(const struct su_acc_declaration *)world_read(w, SU_TAG_DECLARATION, declared_key);
+    d.nodes = UINT32_MAX;
+    world_write(w, declared_key, &d, sizeof d);
+    call_node_declare(w, &second, "n2", "o", 0);
+    EXPECT(w, &second, "Overflow");
+    d.nodes = 0;
+    world_write(w, declared_key, &d, sizeof d);
+    call_node_undeclare(w, &c, "n", "o", 0);
+    EXPECT(w, &c, "Overflow");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -564,6 +617,7 @@ int main(void)
         cmocka_unit_test(declarations),
         cmocka_unit_test(declarations_refuse),
         cmocka_unit_test(numerics_change),
+        cmocka_unit_test(impossible_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
