@@ -125,7 +125,7 @@ five 2 1 --backend cpu --batch 8
 check "fields" [ "$(head -n 1 "$tmp/five" | json '{"text","token_ids","output_sha256","tasks","tokens_per_second","time_to_first_token_ms"} <= set(d)')" = true ]
 if one 1 --backend vulkan >/dev/null 2>&1; then
     five 5 1 --backend vulkan --batch 8
-    full && five 5 7 --backend vulkan --batch 512 $seven_512
+    full && five 5 8 --backend vulkan --batch 512 $seven_512
 fi
 if full; then
     for batch in 1 8 512; do
