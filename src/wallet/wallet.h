@@ -38,15 +38,14 @@ SU_CHECK enum su_code su_wallet_create(const char *path, const char *passphrase,
 SU_CHECK enum su_code su_wallet_copy(const char *from, const char *from_passphrase, const char *to,
                                      const char *to_passphrase, uint8_t public_key[32],
                                      struct su_err *e);
-/* Asks what kind of file lies at path, after the same checks of ownership and mode as
-   su_wallet_open. */
+/* Asks what kind of file lies at path, after the same checks as su_wallet_open. */
 SU_CHECK enum su_code su_wallet_file_kind(const char *path, enum su_wallet_kind *kind,
                                           struct su_err *e);
 
 /* ---- Solana's settings ------------------------------------------------------------------------ */
 
-/* ~/.config/solana/cli/config.yml, or what $SOLANA_CONFIG_FILE names; keypair_path defaults to
-   ~/.config/solana/id.json. Fields are "" when the file or the line is missing. */
+/* ~/.config/solana/cli/config.yml. rpc_url is "" when the file or the line is missing; keypair_path is
+   then ~/.config/solana/id.json, as with Solana's tools. */
 struct su_wallet_settings {
     char rpc_url[1024], keypair_path[1024];
     bool found; /* the file exists */
@@ -92,8 +91,8 @@ struct su_wallet_options {
                                size_t *n, struct su_err *e);
     void *ctx;
 };
-/* Opens a key file of this user that nobody else may read: SU_EACCES otherwise, with the chmod that
-   helps; also when the passphrase stays wrong. SU_ENOENT, SU_EINVAL (not a regular file),
+/* Opens a key file that only its owner may read: SU_EACCES otherwise, with the chmod that helps;
+   also when the passphrase stays wrong. SU_ENOENT, SU_EINVAL (not a regular file),
    SU_EFORMAT, SU_ELIMIT, SU_ECANCELLED, SU_EIO, SU_ENOMEM. On failure *out is NULL. */
 SU_CHECK enum su_code su_wallet_open(const struct su_wallet_options *o, struct su_wallet **out,
                                      struct su_err *e);
