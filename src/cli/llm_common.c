@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_DEFAULT 32u
+#define CHUNK_LEAST 32u /* rows that make a product worth its weights' way from memory */
+#define CHUNK_MOST 512u
+#define CHUNK_MACS                                                                                 \
+    (UINT64_C(1) << 36) /* fractions of a second, which nothing else gets in between */
 #define CTX_DEFAULT 8192u
 #define CTX_MAX (1u << 20)
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
@@ -84,28 +87,74 @@ enum su_code cli_llm_prepare(struct cli_llm *l, struct su_err *e)
     return rc == SU_OK ? su_model_text(l->model->model, &l->text, e) : rc;
 }
 
-static enum su_code plan(struct cli_llm *l, struct su_err *e)
+static enum su_code plan_chunk(struct cli_llm *l, uint32_t chunk, struct su_plan **out,
+                               struct su_err *e)
 {
-    const struct cli *c = l->cli;
-    uint32_t n = 1, chunk = CHUNK_DEFAULT;
     struct su_plan_opts o = {.target = &l->target, .n_target = 1, .ctx = l->ctx};
-    l->target = UINT64_C(1) << 46; /* no limit: one task */
-    enum su_code rc = cli_llm_u32(c, "--batch", 1, 4096, &chunk, e);
-    if (rc == SU_OK && cli_get(c, "--target-vram"))
-        rc = cli_targets(cli_get(c, "--target-vram"), &l->target, 1, &n, e);
     /* A chunk of prompts beside a row of every other session. */
     o.t_max = chunk + (l->sessions ? l->sessions - 1 : 0);
     o.e_max = l->emit;
     o.sessions = l->sessions;
-    l->chunk = chunk;
-    return rc == SU_OK ? su_plan_build(l->model->graph, &o, &l->plan, e) : rc;
+    return su_plan_build(l->model->graph, &o, out, e);
+}
+
+/* The most rows that are worth it: no more than a session can hold, nor than take long. That is
+   known of the cpu backend; others may be a hundred times slower. */
+static uint32_t largest_chunk(const struct cli_llm *l)
+{
+    uint64_t macs = SU_MAX(su_graph_macs(l->model->graph), 1u);
+    uint32_t most = CHUNK_MOST;
+    bool alone = l->emit > 0 && l->sessions <= 1; /* few rows emit, nobody waits for a token */
+    if (!alone || su_exec_backend(l->exec) != SU_BACKEND_CPU)
+        return CHUNK_LEAST;
+    while (most > CHUNK_LEAST && (most / 2 >= l->ctx || most > CHUNK_MACS / macs))
+        most /= 2;
+    return most;
+}
+
+/* CHUNK_LEAST rows, or fewer where they do not fit the target; or more where these make no more
+   tasks of the model. */
+static enum su_code choose_chunk(struct cli_llm *l, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+    for (l->chunk = CHUNK_LEAST; l->chunk > 0; l->chunk /= 2) {
+        rc = plan_chunk(l, l->chunk, &l->plan, e);
+        if (rc == SU_OK)
+            break;
+    }
+    if (rc != SU_OK || l->chunk < CHUNK_LEAST)
+        return rc;
+    for (uint32_t chunk = largest_chunk(l); chunk > l->chunk; chunk /= 2) {
+        struct su_plan *p = NULL;
+        if (plan_chunk(l, chunk, &p, NULL) == SU_OK && p->n_task <= l->plan->n_task) {
+            su_plan_free(l->plan);
+            l->plan = p;
+            l->chunk = chunk;
+        } else {
+            su_plan_free(p);
+        }
+    }
+    return SU_OK;
+}
+
+static enum su_code plan(struct cli_llm *l, struct su_err *e)
+{
+    const struct cli *c = l->cli;
+    uint32_t n = 1;
+    l->target = UINT64_C(1) << 46; /* no limit: one task */
+    enum su_code rc = cli_llm_u32(c, "--batch", 1, 4096, &l->chunk, e);
+    if (rc == SU_OK && cli_get(c, "--target-vram"))
+        rc = cli_targets(cli_get(c, "--target-vram"), &l->target, 1, &n, e);
+    if (rc != SU_OK)
+        return rc;
+    return cli_get(c, "--batch") ? plan_chunk(l, l->chunk, &l->plan, e) : choose_chunk(l, e);
 }
 
 enum su_code cli_llm_open(struct cli_llm *l, struct su_err *e)
 {
-    enum su_code rc = plan(l, e);
+    enum su_code rc = cli_exec_open(l->cli, &l->exec, e);
     if (rc == SU_OK)
-        rc = cli_exec_open(l->cli, &l->exec, e);
+        rc = plan(l, e);
     if (rc == SU_OK)
         rc = su_engine_open(l->exec, l->model->graph, l->plan, l->model->model->weights, &l->engine,
                             e);

@@ -300,6 +300,6 @@ const struct cli_verb cli_verb_chat = {
          {"--device", "WHICH",
           "Vulkan device: its number in `splitup doctor`, or a part of its name"},
          {"--threads", "N", "threads of the cpu backend (default: all processors)"},
-         {"--batch", "N", "prompt tokens per dispatch (default 32)"}},
+         {"--batch", "N", "prompt tokens per dispatch (default: up to 512)"}},
     .run = run,
 };

@@ -424,7 +424,7 @@ const struct cli_verb cli_verb_run = {
          {"--device", "WHICH",
           "Vulkan device: its number in `splitup doctor`, or a part of its name"},
          {"--batch", "N",
-          "digits or prompt tokens per dispatch (default: up to 64 digits, 32 tokens)"},
+          "digits or prompt tokens per dispatch (default: up to 64 digits or 512 tokens)"},
          {"--threads", "N", "threads of the cpu backend (default: all processors)"},
          {"--prompt", "TEXT", "language models: the text to go on with"},
          {"--prompts", "FILE",

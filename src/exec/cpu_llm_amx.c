@@ -35,7 +35,8 @@ struct tile_config {
     uint8_t rows[16];
 };
 
-/* Sums of a run are not handed on before they have reached the cache: they are read a while later. */
+/* Sums of a run are not handed on before they have reached the cache, so they are read a while
+   later. */
 #define AHEAD 2u
 #define SUMS 4u
 struct sums {

@@ -7,8 +7,8 @@ model=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
 tokens=4
 full && tokens=24
 
-# More than 8 tokens, and one after which draws soon differ.
-prompt="The three animals that nobody would expect to meet in a forest are"
+# More than 16 tokens, and one after which draws soon differ.
+prompt="The three animals that nobody would ever expect to meet in a forest on a cold winter morning are"
 
 # one TOKENS OPTION...: hash and number of tasks.
 one() {
@@ -71,8 +71,8 @@ cuts_and_chunks() {
     done
 }
 cuts_and_chunks cpu
-for kernels in plain avx2; do
-    SPLITUP_CPU=$kernels same "$drawn" 1 --backend cpu --batch 8 --threads 1
+for kernels in plain avx2 avx512 amx; do
+    SPLITUP_CPU=$kernels same "$drawn" 1 --backend cpu --batch 32 --threads 1
 done
 if one 1 --backend vulkan >/dev/null 2>&1; then
     cuts_and_chunks vulkan
