@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Account layouts of the on-chain program: what lies in an account's data, little-endian, without
-   padding the compiler could choose (sizes are asserted in abi.c). Every account begins with a head.
-   A layout is never changed in place: a new version gets a new number in SU_ABI_VERSION and its own
-   struct. Amounts are micro-USDC, times are slots unless the name says otherwise. FREESTANDING.
-   Included through abi.h. */
+   padding of the compiler's choice (accounts.c refuses to be compiled with any). Every account
+   begins with a head. A layout is never changed in place: a new version gets a new number in
+   SU_ABI_VERSION and its own struct. Amounts are micro-USDC, times are slots unless the name says
+   otherwise. FREESTANDING. Included through abi.h. */
 #ifndef SU_ABI_ACCOUNTS_H
 #define SU_ABI_ACCOUNTS_H
 
@@ -46,7 +46,7 @@ struct su_acc_state {
     uint8_t vault_bump, pad[7];
 };
 
-/* Times given in ms become slots by su_abi_slots(ms, ms_per_slot). */
+/* Times given in ms become slots by su_econ_slots. */
 struct su_params {
     uint64_t oracle_bond; /* 1000 USDC */
     uint64_t stake_base, stake_per_gib; /* 1000 USDC; 100 USDC per GiB offered */
