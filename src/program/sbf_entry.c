@@ -296,8 +296,7 @@ void su_sys_close(struct su_sys *s, struct su_sys_account *account, struct su_sy
         *to->lamports += *account->lamports; /* the sum of all lamports has far fewer bits */
         *account->lamports = 0;
     }
-    su_free_zero(account->data, *account->data_len);
-    *account->data_len = 0;
+    *account->data_len = 0; /* the runtime forgets the bytes, and gives zeros to whoever grows it */
     su_free_zero(account->owner, 32);
 }
 
