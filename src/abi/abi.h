@@ -42,16 +42,16 @@ const struct su_ix_info *su_ix_info_at(size_t row); /* NULL past the last */
 const char *su_prog_error_name(uint64_t number);
 const char *su_prog_error_text(uint64_t number);
 
-/* ---- accounts --------------------------------------------------------------------------------- */
+/* ---- accounts -------------------------------------------------------------------------------- */
 
 /* Bytes of an account with that tag, 0 for an unknown tag. */
 uint64_t su_acc_bytes(uint8_t tag);
-/* True when p[0..n) is a whole account of that tag and the present version whose counts, lengths and
-   enumerations are in range, so that a reader may index by them. p is 8-byte aligned; what it holds
-   is hostile. */
+/* True when p[0..n) is a whole account of that tag and the present version whose counts, lengths
+   and enumerations are in range, so that a reader may index by them. p is 8-byte aligned; what it
+   holds is hostile. */
 bool su_acc_valid(uint8_t tag, const void *p, uint64_t n);
 
-/* ---- seeds of program-derived addresses ------------------------------------------------------- */
+/* ---- seeds of program-derived addresses ------------------------------------------------------ */
 
 #define SU_SEEDS_MAX 3u
 struct su_seeds {
@@ -73,7 +73,7 @@ void su_seeds_key_u64(struct su_seeds *s, const char *name, const uint8_t key[32
 void su_seeds_key_u16(struct su_seeds *s, const char *name, const uint8_t key[32], uint16_t n);
 void su_seeds_keys(struct su_seeds *s, const char *name, const uint8_t a[32], const uint8_t b[32]);
 
-/* ---- economics: amounts in micro-USDC, rates in parts per million ------------------------------ */
+/* ---- economics: amounts in micro-USDC, rates in parts per million ---------------------------- */
 
 #define SU_USDC 1000000u /* micro-USDC */
 #define SU_PPM 1000000u
@@ -108,16 +108,16 @@ bool su_econ_stake(const struct su_params *p, uint32_t sampling_ppm, uint32_t ow
 bool su_econ_base_stake(const struct su_params *p, uint64_t vram_bytes, uint64_t *out);
 /* ms -> slots, rounded up, at least 1. */
 uint64_t su_econ_slots(const struct su_params *p, uint64_t ms);
-/* Slots an execution may take to commit: commit_base + steps x sum over tasks (step + unit x compute
-   units per step), times 2^attempt, saturating. For a check or a reassigned task: tasks = 1 and its
-   own macs. */
+/* Slots an execution may take to commit: commit_base + steps x sum over tasks (step + unit x
+   compute units per step), times 2^attempt, saturating. For a check or a reassigned task: tasks = 1
+   and its own macs. */
 uint64_t su_econ_commit_slots(const struct su_params *p, uint32_t steps, uint32_t tasks,
                               uint64_t macs_per_step, uint8_t attempt);
 /* Slots of a dispute about a task: base + weights / bytes_per_s + units / units_per_s. */
 uint64_t su_econ_dispute_slots(const struct su_params *p, uint64_t weight_bytes,
                                uint64_t macs_per_step, uint32_t steps);
 
-/* ---- messages: what is hashed, each beginning with its own domain text ------------------------- */
+/* ---- messages: what is hashed, each beginning with its own domain text ----------------------- */
 
 /* SHA-256 over concatenated parts (at most 12), supplied by whoever links abi: su_sys_sha256 in the
    program and the ledger, crypto elsewhere. */
@@ -175,8 +175,8 @@ void su_msg_assign_leaf(su_hash_fn *h, uint8_t group, const uint8_t (*identities
                         uint64_t count, uint8_t out[32]);
 /* Parent: sha256(0x01 left right). */
 void su_msg_parent(su_hash_fn *h, const uint8_t left[32], const uint8_t right[32], uint8_t out[32]);
-/* Root from leaf number `index` of `count` leaves (RFC 6962 shape) and its path. False when the path
-   has not the length that shape demands. In a full tree of 2^d leaves, count = 2^d. */
+/* Root from leaf number `index` of `count` leaves (RFC 6962 shape) and its path. False when the
+   path has not the length that shape demands. In a full tree of 2^d leaves, count = 2^d. */
 struct su_msg_path {
     const uint8_t (*nodes)[32]; /* from the leaf up */
     uint64_t length, index, count;

@@ -43,7 +43,8 @@ struct su_ix_oracle_register {
     uint8_t endpoint[SU_ENDPOINT_MAX];
     uint64_t endpoint_len;
 };
-/* Earnings at any time; bond only when not in the latest epoch and serving_until_slot has passed. */
+/* Earnings at any time; bond only when not in the latest epoch and serving_until_slot has
+   passed. */
 struct su_ix_oracle_withdraw {
     struct su_ix ix;
     uint64_t earned, bond;
@@ -92,7 +93,7 @@ struct su_ix_model_feedback {
 /* model_discard: object is the draft's last task, or the model itself when it has none left. Once a
    task is gone the draft can only be discarded whole. */
 
-/* ---- nodes and stake -------------------------------------------------------------------------- */
+/* ---- nodes and stake ------------------------------------------------------------------------- */
 
 struct su_ix_node_register { /* also node_update */
     struct su_ix ix;
@@ -105,13 +106,15 @@ struct su_ix_node_register { /* also node_update */
    covers while tasks are declared. node_declare: the model is final; stake free + reserved >=
    su_econ_base_stake(vram_bytes) (StakeTooSmall); counts the owner once per task in task.owners.
    node_undeclare: signer is the identity or the owner. stake_unlock: free -> a ticket that unlocks
-   after cooldown_slots. node_close: nothing staked, reserved, unlocking, earned or declared. */
+   after cooldown_slots; while tasks are declared the base stake stays (StakeTooSmall).
+   stake_withdraw: the ticket's whole amount. earnings_claim, refund_claim: all there is.
+   node_close: nothing staked, reserved, unlocking, earned or declared. */
 struct su_ix_stake_withdraw {
     struct su_ix ix;
     uint64_t ticket;
 };
 
-/* ---- request ---------------------------------------------------------------------------------- */
+/* ---- request --------------------------------------------------------------------------------- */
 
 /* Creates the requestor's account at its first request; nonce = last + 1. config: in force. */
 struct su_ix_request_open {
@@ -122,7 +125,8 @@ struct su_ix_request_open {
                                 config_delay_slots (checked at submit) */
 };
 /* pairs*: (task, assignment) for tasks first .. first + count, count <= 4. Creates the assignments.
-   TooFewOwners, EconomicsUnsafe (stake at max_steps above stake_max). Adds to fees and surcharge. */
+   TooFewOwners, EconomicsUnsafe (stake at max_steps above stake_max). Adds to fees and
+   surcharge. */
 struct su_ix_request_tasks {
     struct su_ix ix;
     uint32_t first, count;
@@ -136,11 +140,12 @@ struct su_ix_request_submit {
     uint64_t max_escrow;
 };
 
-/* ---- assignment ------------------------------------------------------------------------------- */
+/* ---- assignment ------------------------------------------------------------------------------ */
 
 /* Round = (slot - submit_slot) / round_slots (WrongRound). State REQUESTED, or ASSIGNING with no
    task assigned and its round over. Votes are compared by su_msg_vote_assign. At `quorum` equal
-   digests of one round the values become the execution's and it is ASSIGNING. owner_share_ppm: largest owner's share in the table, <= 900 000. */
+   digests of one round the values become the execution's and it is ASSIGNING. owner_share_ppm:
+   largest owner's share in the table, <= 900 000. */
 struct su_ix_vote_assign {
     struct su_ix ix;
     uint32_t round, owner_share_ppm;
@@ -153,8 +158,8 @@ struct su_ix_vote_assign {
 #define SU_ASSIGN_GROUP 4u /* tasks per leaf of the assignment tree (RFC 6962 shape) */
 #define SU_ASSIGN_PATH_MAX 5u
 /* Assigns group `group`. Accounts after `system`: count assignments, node_count nodes, node_count
-   reserves. node_of: which node each task gets. Leaf = su_msg_assign_leaf. A node must have declared the
-   task, have the config's numerics and the free stake (NotDeclared, WrongNumerics,
+   reserves. node_of: which node each task gets. Leaf = su_msg_assign_leaf. A node must have
+   declared the task, have the config's numerics and the free stake (NotDeclared, WrongNumerics,
    InsufficientStake). Only within round_slots of the vote (TooLate). The last task assigned starts
    the run: RUNNING, deadline = su_econ_commit_slots. Anyone. */
 struct su_ix_assign {
@@ -166,11 +171,11 @@ struct su_ix_assign {
    a reserve whose last task goes is freed and closed. With no task left: REQUESTED again. */
 
 /* Questions on one task, voted by oracles of the execution's epoch; attempt must be the task's.
-   FAILED: RUNNING, task ASSIGNED. REASSIGN: RUNNING, task UNASSIGNED; subject = the node's identity.
-   VERDICT: REVEALING, dispute open, the task revealed (or the dispute MISSING); verdict fits the
-   dispute (BadVerdict): ROOTS: ASSERTER VALIDATOR BOTH PRODUCER; INPUTS: ASSERTER PRODUCER;
-   COMMITTEE: ASSERTER PRODUCER RIGHT; MISSING: ASSERTER RIGHT. verdict_task: the producer found
-   wrong, one of the task's sources, else 0. Rounds of VERDICT and others: (slot - execution's
+   FAILED: RUNNING, task ASSIGNED. REASSIGN: RUNNING, task UNASSIGNED; subject = the node's
+   identity. VERDICT: REVEALING, dispute open, the task revealed (or the dispute MISSING); verdict
+   fits the dispute (BadVerdict): ROOTS: ASSERTER VALIDATOR BOTH PRODUCER; INPUTS: ASSERTER
+   PRODUCER; COMMITTEE: ASSERTER PRODUCER RIGHT; MISSING: ASSERTER RIGHT. verdict_task: the producer
+   found wrong, one of the task's sources, else 0. Rounds of VERDICT and others: (slot - execution's
    phase_slot) / round_slots. */
 struct su_ix_vote_task {
     struct su_ix ix;
@@ -179,10 +184,10 @@ struct su_ix_vote_task {
     uint16_t verdict_task, pad2[3];
     uint8_t subject[32];
 };
-/* reassign: anyone, after the vote; takes the reserve and starts the task's own deadline (doubled per
-   attempt). */
+/* reassign: anyone, after the vote; takes the reserve and starts the task's own deadline (doubled
+   per attempt). */
 
-/* ---- commit and draw -------------------------------------------------------------------------- */
+/* ---- commit and draw ------------------------------------------------------------------------- */
 
 /* commit = su_msg_commit of what reveal shows. The sampling task commits first and gives steps
    (1 .. max_steps); every other, and every task of a model without one, must give the same. */
@@ -200,9 +205,10 @@ struct su_ix_freeze {
     struct su_ix ix;
     uint32_t hash_index, fallback;
 };
-/* Turn t = (slot - phase_slot) / turn_slots; the oracle number t of su_msg_draw_order may post, t < 2 and
-   t < oracle_count. Threshold: t = 0 the task's own ppm, t = 1 at least escalated_ppm. With t > 0
-   the oracles before are silent and owe the cost above the expected (su_acc_execution.silence_excess). */
+/* Turn t = (slot - phase_slot) / turn_slots; the oracle number t of su_msg_draw_order may post, t <
+   2 and t < oracle_count. Threshold: t = 0 the task's own ppm, t = 1 at least escalated_ppm. With t
+   > 0 the oracles before are silent and owe the cost above the expected
+   (su_acc_execution.silence_excess). */
 struct su_ix_draw {
     struct su_ix ix;
     uint8_t proof[80];
@@ -210,10 +216,10 @@ struct su_ix_draw {
 /* draw_default: anyone, from the third turn on, or when there is no further oracle: all sampled,
    beta = alpha || alpha. */
 
-/* ---- checks ----------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
-/* One row of the voted table, its place and proof. The cursor's draw r = su_msg_check_point must lie in
-   [low, high). */
+/* One row of the voted table, its place and proof. The cursor's draw r = su_msg_check_point must
+   lie in [low, high). */
 struct su_ix_check_row {
     struct su_ix ix;
     uint8_t identity[32], owner[32];
@@ -254,21 +260,21 @@ struct su_ix_match {
    dispute_expire: anyone: UNDECIDED. declare_missing: the requestor, once, REVEALING, until
    missing_slots after the last reveal; the assignment of execution.final_task. */
 
-/* ---- settlement ------------------------------------------------------------------------------- */
+/* ---- settlement ------------------------------------------------------------------------------ */
 
 /* conclude: every task done, and missing_slots after the last reveal unless the signer is the
    requestor or somebody is at fault. Fault: VOID (FAULT). An undecided task: VOID (UNDECIDED). Else
-   SETTLED.
-   slash: who = 0 the asserter of a task VERIFICATION_FAILED, 1 the validator found wrong: the whole
-   reserve goes, less the bounty (to the pool, paid with the check), into the pot (fault of an
-   asserter) or the pool (a validator's alone). All slashes before any payment.
-   pay_task: SETTLED: the fee for the steps run to node.earned, 0 when late; its surcharge to the
-   pool. VOID (FAULT): of the pot, pro rata and at most the fee, to those who committed and are not
-   at fault. Else nothing. pay_check: SETTLED: a claim of validator_share x fee; VOID (FAULT): its
-   part of the pot, and the bounty to the one who was right. free_reserve: anyone, once the slashes
-   are done. pay_oracle: SETTLED: oracle_fee / number of voters; a silent one's bond pays its part of
+   SETTLED. slash: who = 0 the asserter of a task VERIFICATION_FAILED, 1 the validator found wrong:
+   the whole reserve goes, less the bounty (to the pool, paid with the check), into the pot (fault
+   of an asserter) or the pool (a validator's alone). All slashes before any payment. pay_task:
+   SETTLED: the fee for the steps run to node.earned, 0 when late; its surcharge to the pool. VOID
+   (FAULT): of the pot, pro rata and at most the fee, to those who committed and are not at fault.
+   Else nothing. pay_check: SETTLED: a claim of validator_share x fee; VOID (FAULT): its part of the
+   pot, and the bounty to the one who was right. free_reserve: anyone, once the slashes are done.
+   pay_oracle: SETTLED: oracle_fee / number of voters; a silent one's bond pays its part of
    silence_excess into the pool. finish: all paid: the rest of the escrow to requestor.refund, of
-   the pot to the pool. claim_pay: the oldest claim, when the pool covers it. */
+   the pot to the pool. claim_pay: the oldest claim, when the pool covers it;
+   that of a closed node lapses. */
 struct su_ix_slash {
     struct su_ix ix;
     uint64_t who;

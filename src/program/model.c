@@ -154,7 +154,8 @@ uint64_t su_prog_model_discard(struct su_sys *s)
     }
     SU_TRY(task_of(s, OBJECT, MODEL, &task));
     SU_DEMAND(task->index + 1u == model->tasks_added, TaskIndexOutOfOrder);
-    /* The marks of the lost connections stay on the other tasks: the draft cannot be taken up again. */
+    /* The marks of the lost connections stay on the other tasks: the draft cannot be taken up
+       again. */
     model->tasks_added--;
     model->state = SU_MODEL_DISCARDING;
     return su_prog_close(s, OBJECT, RENT_PAYER);

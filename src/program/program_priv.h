@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Private to program: how handlers take their accounts apart. FREESTANDING. Every helper returns 0 or
-   an error number of abi/errors.def; SU_TRY passes it up. A handler reads and checks everything
+/* Private to program: how handlers take their accounts apart. FREESTANDING. Every helper returns 0
+   or an error number of abi/errors.def; SU_TRY passes it up. A handler reads and checks everything
    before its first write where it can: the runtime undoes a failed instruction, but a rule that is
    checked first is a rule that is easy to see. */
 #ifndef SU_PROGRAM_PRIV_H
@@ -23,9 +23,9 @@
 
 /* The handler of one instruction: su_prog_<name>. When it runs, the dispatcher has held the
    instruction to its row of instructions.def: the data has the struct's exact length, its padding
-   after the number is zero, all accounts of fixed roles are there, those marked s have signed, those
-   marked w are writable, and no account that a role without s may write stands in two such roles
-   (rent_payer and object excepted). */
+   after the number is zero, all accounts of fixed roles are there, those marked s have signed,
+   those marked w are writable, and no account that a role without s may write stands in two such
+   roles (rent_payer and object excepted). */
 typedef uint64_t su_prog_handler(struct su_sys *s);
 #define X(NAME, number, name, accounts) su_prog_handler su_prog_##name;
 #include "abi/instructions.def"
@@ -38,8 +38,8 @@ uint64_t su_prog_load(struct su_sys *s, uint64_t i, uint8_t tag, void *out_point
 bool su_prog_absent(const struct su_sys *s, uint64_t i);
 /* WrongAddress unless account i lies at the canonical address of these seeds. */
 uint64_t su_prog_at(struct su_sys *s, uint64_t i, const struct su_seeds *seeds);
-/* Creates account i of that tag at its seeds (WrongAddress, AlreadyExists), zeroed but for the head;
-   the payer at position `payer` pays and is recorded. */
+/* Creates account i of that tag at its seeds (WrongAddress, AlreadyExists), zeroed but for the
+   head; the payer at position `payer` pays and is recorded. */
 struct su_prog_creation {
     uint64_t payer, i;
     const struct su_seeds *seeds;
@@ -125,7 +125,7 @@ extern const struct su_ecvrf_ops su_prog_curve;
 uint64_t su_prog_add(uint64_t *field, uint64_t n);
 uint64_t su_prog_sub(uint64_t *field, uint64_t n);
 
-/* ---- executions ------------------------------------------------------------------------------- */
+/* ---- executions ------------------------------------------------------------------------------ */
 
 /* Loads execution and one of its assignments (positions), and holds them to each other
    (WrongRelation). */

@@ -84,8 +84,8 @@ struct su_sys_transfer {
 };
 uint64_t su_sys_token_transfer(struct su_sys *s, const struct su_sys_transfer *t);
 
-/* Points of edwards25519 with the contract of struct su_ecvrf_ops (abi): false when an argument is no
-   point; results are exact and canonical. */
+/* Points of edwards25519 with the contract of struct su_ecvrf_ops (abi): false when an argument is
+   no point; results are exact and canonical. */
 bool su_sys_point_add(const uint8_t p[32], const uint8_t q[32], uint8_t out[32]);
 bool su_sys_point_mul2(const uint8_t scalars[64], const uint8_t points[64], uint8_t out[32]);
 

@@ -49,7 +49,7 @@ void world_vrf_key(const char *name, uint8_t key[32])
     su_vrf_public(seed, key);
 }
 
-/* ---- addresses -------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static void at_seeds(const struct world *w, const struct su_seeds *s, uint8_t key[32])
 {
@@ -206,7 +206,7 @@ const struct su_acc_oracle *world_oracle_read(const struct world *w, const char 
     return world_read(w, SU_TAG_ORACLE, key);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* Role number i of a row; past the end the repeating one. False when there is none. */
 static bool role_at(const struct su_ix_info *info, size_t i, char name[32], char flags[16])
@@ -368,7 +368,7 @@ void call_must(struct world *w, const struct call *c)
     }
 }
 
-/* ---- builders --------------------------------------------------------------------------------- */
+/* ---- builders -------------------------------------------------------------------------------- */
 
 void call_init(struct world *w, struct call *c)
 {
@@ -695,7 +695,7 @@ void call_claim_pay(struct world *w, struct call *c, uint64_t seq, const char *n
     set_node(w, c, node);
 }
 
-/* ---- scenes ----------------------------------------------------------------------------------- */
+/* ---- scenes ---------------------------------------------------------------------------------- */
 
 void world_person(struct world *w, const char *name, uint64_t usdc)
 {

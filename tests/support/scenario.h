@@ -106,9 +106,9 @@ void world_advance(struct world *w, uint64_t slots);
 const struct su_acc_node *world_node_read(const struct world *w, const char *node);
 const struct su_acc_oracle *world_oracle_read(const struct world *w, const char *oracle);
 
-/* Starts a call: data zero but for the number; accounts of one meaning everywhere filled in (program,
-   payer, system, token, vault, vault_authority, mint, state, pool, config, model, execution,
-   admin, creator, and requestor with key); all flags as the row says. */
+/* Starts a call: data zero but for the number; accounts of one meaning everywhere filled in
+   (program, payer, system, token, vault, vault_authority, mint, state, pool, config, model,
+   execution, admin, creator, and requestor with key); all flags as the row says. */
 void call_begin(struct world *w, struct call *c, uint8_t number);
 /* The account of a role; a wrong role ends the test program. */
 void call_set(struct call *c, const char *role, const uint8_t key[32]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Every instruction of the registries, spoilt in every way the tables allow: a call that succeeds is
-   taken apart, and no spoilt one may pass. What may pass is named, with the reason, in `harmless`. */
+/* Every instruction of the registries, spoilt in every way the tables allow: a call that succeeds
+   is taken apart, and no spoilt one may pass. What may pass is named, with the reason, in
+   `harmless`. */
 #include "support/scenario.h"
 
 #include <setjmp.h>
