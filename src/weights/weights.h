@@ -50,7 +50,7 @@ struct su_weights;
 
 /* Maps the file, or the files when it is an index or the first of a split GGUF, and checks all
    claims before the data: GGUF's metadata too. Memory, the mapping
-   aside, stays below 4 x what stands before the data (+ 4 KiB); what a file claims to hold is never
+   aside, stays below 4 x what stands before the data (+ 4 KiB, of an index 512 KiB); what a file claims to hold is never
    allocated before it is known to be there. On success *out is owned by the caller
    (su_weights_close). On failure *out is NULL, e->at is the path's end and the message names the
    tensor or key where there is one, the offset in the file and the limit:

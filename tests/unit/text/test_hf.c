@@ -474,6 +474,32 @@ static void memory_is_bounded(void **state)
     free(json);
 }
 
+static void takes_more_from_other_files(void **state)
+{
+    (void)state;
+    struct su_text *t = good((struct parts){0});
+    const uint32_t *stop;
+    struct su_err e = {0};
+    size_t before = su_text_stops(t, &stop);
+
+    assert_int_equal(before, 0);
+    assert_int_equal(su_text_stop_add(t, 5, "file", &e), SU_OK);
+    assert_int_equal(su_text_stop_add(t, 2, "file", &e), SU_OK);
+    assert_int_equal(su_text_stop_add(t, 7, "file", &e), SU_OK);
+    assert_int_equal(su_text_stop_add(t, 5, "file", &e), SU_OK);
+    assert_int_equal(su_text_stop_add(t, 8, "file", &e), SU_EINVAL);
+    assert_string_equal(e.at, "file");
+    assert_int_equal(su_text_stops(t, &stop), 3);
+    assert_true(stop[0] == 2 && stop[1] == 5 && stop[2] == 7);
+    assert_true(su_text_is_stop(t, 7) && !su_text_is_stop(t, 3));
+    assert_null(su_text_template(t));
+    assert_int_equal(su_text_template_set(t, "one", 2, &e), SU_OK);
+    assert_string_equal(su_text_template(t), "on");
+    assert_int_equal(su_text_template_set(t, NULL, 0, &e), SU_OK);
+    assert_string_equal(su_text_template(t), "");
+    su_text_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +516,7 @@ int main(void)
         cmocka_unit_test(escapes_in_tokens),
         cmocka_unit_test(ends_anywhere),
         cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(takes_more_from_other_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
