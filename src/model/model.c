@@ -140,7 +140,16 @@ static enum su_code load_folder(struct su_model *m, const enum su_llm_quant *sha
         (void)has_file(m, "config.json", file);
         return su_llm_open_json(m, file, *shapes, e);
     }
-    return su_llm_open_folder(m, e);
+    struct su_err why = {0};
+    enum su_code c = su_llm_open_folder(m, &why);
+    if (c == SU_EUNSUPPORTED && shapes && m->llm.experts && has_file(m, "config.json", file)) {
+        su_weights_close(m->weights); /* experts apart: what they are quantised to is planned */
+        m->weights = NULL;
+        return su_llm_open_json(m, file, *shapes, e);
+    }
+    if (c && e)
+        *e = why;
+    return c;
 }
 
 static enum su_code resolve_all(const struct su_model *m, struct su_err *e)

@@ -133,8 +133,8 @@ struct su_model {
    su_weights_open and su_weights_resolve. Blocks on the disk. */
 SU_CHECK enum su_code su_model_open(const char *name, struct su_model **out, struct su_err *e);
 /* As su_model_open, and takes the path of a config.json (ends in ".json"), or a name or folder of
-   which only config.json is there: then the graph is typed by `quant` under the names of a GGUF
-   file, and weights is NULL. A file's own types are never changed by `quant`. */
+   which only config.json is there, or whose experts are apart: then the graph is typed by `quant`
+   under the names of a GGUF file, and weights is NULL. A file's own types are never changed by `quant`. */
 SU_CHECK enum su_code su_model_open_shapes(const char *name, enum su_llm_quant quant,
                                            struct su_model **out, struct su_err *e);
 void su_model_close(struct su_model *m); /* NULL allowed */

@@ -197,6 +197,9 @@ static void test_experts(void **state)
     make((struct folder){SU_LLM_QWEN3MOE, SU_BF16, 2, false}, "moe", true);
     assert_int_equal(su_model_open(scratch_path("moe"), &m, &e), SU_EUNSUPPORTED);
     err_matches(&e, SU_EUNSUPPORTED, "moe|each expert|splitup quantize");
+    assert_int_equal(su_model_open_shapes(scratch_path("moe"), SU_LLM_Q8_0, &m, &e), SU_OK);
+    assert_true(m->weights == NULL && m->llm.experts == 4);
+    su_model_close(m);
     quantise("moe", SU_LLM_Q4_1, "moe.q4_1", NULL);
     m = folder_open(scratch_path("moe.q4_1"));
     assert_int_equal(su_weights_open(scratch_path("moe/model.safetensors.index.json"), &w, &e),
