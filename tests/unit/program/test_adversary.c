@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* Every instruction of the registries, spoilt in every way the tables allow: a call that succeeds
-   is taken apart, and no spoilt one may pass. What may pass is named, with the reason, in
-   `harmless`. */
+/* Every instruction of the registries, spoilt in every way the tables allow. */
+#include "abi/abi.h"
+#include "support/adversary.h"
+#include "support/bank.h"
 #include "support/scenario.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-/* A world in which the call then succeeds. */
-struct scene {
-    const char *name;
-    void (*set)(struct world *w, struct call *c);
-    bool bare; /* before init */
-    bool repeats; /* the same call may succeed twice */
-};
 
 static void set_init(struct world *w, struct call *c)
 {
@@ -211,64 +203,6 @@ static void set_claim(struct world *w, struct call *c)
     call_claim_pay(w, c, 0, "node1");
 }
 
-static const struct scene scenes[] = {
-    {"init", set_init, true, false},
-    {"config_next", set_config_next, false, false},
-    {"admin_set", set_admin, false, false},
-    {"pool_deposit", set_pool_deposit, false, true},
-    {"oracle_register", set_oracle_register, false, false},
-    {"oracle_bond", set_oracle_bond, false, true},
-    {"oracle_withdraw", set_oracle_withdraw, false, false},
-    {"oracle_close", set_oracle_close, false, false},
-    {"model_create", set_model_create, false, false},
-    {"task_add", set_task_add, false, false},
-    {"connect", set_connect, false, false},
-    {"model_feedback", set_feedback, false, false},
-    {"model_finalise", set_finalise, false, false},
-    {"model_discard task", set_discard_task, false, false},
-    {"model_discard model", set_discard_model, false, false},
-    {"node_register", set_node_register, false, false},
-    {"node_update", set_node_update, false, true},
-    {"node_declare first", set_declare_first, false, false},
-    {"node_declare second", set_declare_second, false, false},
-    {"node_undeclare", set_undeclare, false, false},
-    {"stake_deposit", set_stake_deposit, false, true},
-    {"stake_unlock", set_stake_unlock, false, false},
-    {"stake_withdraw", set_stake_withdraw, false, false},
-    {"earnings_claim", set_earnings, false, false},
-    {"node_close", set_node_close, false, false},
-    {"refund_claim", set_refund, false, false},
-    {"claim_pay", set_claim, false, false},
-};
-enum { SCENES = sizeof scenes / sizeof *scenes };
-
-/* Replacements that are the caller's choice and take nothing from anybody. kind: the tag an
-   account must have, or what it must be. */
-enum kind { OWNER_1 = 100, USDC_ACCOUNT, ANYTHING };
-static const struct {
-    uint8_t number;
-    const char *role;
-    int kind;
-    const char *why;
-} harmless[] = {
-    {SU_IX_INIT, "admin", ANYTHING, "whom the program's key names"},
-    {SU_IX_ADMIN_SET, "new_admin", ANYTHING, "whom the admin names, who signs"},
-    {SU_IX_CONFIG_NEXT, "oracles", SU_TAG_ORACLE, "which members: the admin's choice"},
-    {SU_IX_POOL_DEPOSIT, "from", USDC_ACCOUNT, "another account of the depositor"},
-    {SU_IX_STAKE_DEPOSIT, "from", USDC_ACCOUNT, "another account of the depositor"},
-    {SU_IX_ORACLE_BOND, "from", USDC_ACCOUNT, "another account of the depositor"},
-    {SU_IX_STAKE_DEPOSIT, "node", SU_TAG_NODE, "a present to whom the depositor names"},
-    {SU_IX_ORACLE_BOND, "oracle", SU_TAG_ORACLE, "a present to whom the depositor names"},
-    {SU_IX_ORACLE_REGISTER, "owner", ANYTHING, "whom the oracle's key names"},
-    {SU_IX_ORACLE_WITHDRAW, "to", USDC_ACCOUNT, "where the owner wants it"},
-    {SU_IX_STAKE_WITHDRAW, "to", USDC_ACCOUNT, "where the owner wants it"},
-    {SU_IX_EARNINGS_CLAIM, "to", USDC_ACCOUNT, "where the owner wants it"},
-    {SU_IX_REFUND_CLAIM, "to", USDC_ACCOUNT, "where the requestor wants it"},
-    {SU_IX_NODE_REGISTER, "owner", ANYTHING, "another owner, who signs"},
-    {SU_IX_NODE_DECLARE, "payer", ANYTHING, "pays nothing once the declaration exists"},
-    {SU_IX_NODE_UNDECLARE, "signer", OWNER_1, "identity or owner"},
-};
-
 static struct world *world_of(const struct scene *scene, struct call *c)
 {
     struct world *w = scene->bare ? world_bare() : world_full(3, 2);
@@ -286,214 +220,83 @@ static struct world *world_of(const struct scene *scene, struct call *c)
     return w;
 }
 
-static bool token_of_mint(const struct world *w, const struct svm_account *a)
-{
-    return memcmp(a->owner, su_sys_token_id, 32) == 0 && a->data_bytes == 165 &&
-           memcmp(a->data, w->mint, 32) == 0 && memcmp(a->key, w->vault, 32) != 0;
-}
+static const struct scene scenes[] = {
+    {"init", world_of, set_init, true, false},
+    {"config_next", world_of, set_config_next, false, false},
+    {"admin_set", world_of, set_admin, false, false},
+    {"pool_deposit", world_of, set_pool_deposit, false, true},
+    {"oracle_register", world_of, set_oracle_register, false, false},
+    {"oracle_bond", world_of, set_oracle_bond, false, true},
+    {"oracle_withdraw", world_of, set_oracle_withdraw, false, false},
+    {"oracle_close", world_of, set_oracle_close, false, false},
+    {"model_create", world_of, set_model_create, false, false},
+    {"task_add", world_of, set_task_add, false, false},
+    {"connect", world_of, set_connect, false, false},
+    {"model_feedback", world_of, set_feedback, false, false},
+    {"model_finalise", world_of, set_finalise, false, false},
+    {"model_discard task", world_of, set_discard_task, false, false},
+    {"model_discard model", world_of, set_discard_model, false, false},
+    {"node_register", world_of, set_node_register, false, false},
+    {"node_update", world_of, set_node_update, false, true},
+    {"node_declare first", world_of, set_declare_first, false, false},
+    {"node_declare second", world_of, set_declare_second, false, false},
+    {"node_undeclare", world_of, set_undeclare, false, false},
+    {"stake_deposit", world_of, set_stake_deposit, false, true},
+    {"stake_unlock", world_of, set_stake_unlock, false, false},
+    {"stake_withdraw", world_of, set_stake_withdraw, false, false},
+    {"earnings_claim", world_of, set_earnings, false, false},
+    {"node_close", world_of, set_node_close, false, false},
+    {"refund_claim", world_of, set_refund, false, false},
+    {"claim_pay", world_of, set_claim, false, false},
+};
+enum { SCENES = sizeof scenes / sizeof *scenes };
 
-static bool is_harmless(const struct world *w, const struct call *c, size_t at,
-                        const struct svm_account *other)
-{
-    char role[32];
-    call_role(c, at, role);
-    if (strcmp(role, "payer") == 0 && other->data_bytes == 0 && su_free_is_zero(other->owner, 32))
-        return true; /* whoever signs may pay */
-    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
-        if (harmless[i].number != c->info->number || strcmp(harmless[i].role, role) != 0)
-            continue;
-        if (harmless[i].kind == ANYTHING)
-            return true;
-        if (harmless[i].kind == OWNER_1) {
-            uint8_t owner[32];
-            world_key("owner1", owner);
-            return memcmp(other->key, owner, 32) == 0;
-        }
-        if (harmless[i].kind == USDC_ACCOUNT)
-            return token_of_mint(w, other);
-        return other->data_bytes != 0 && other->data[0] == harmless[i].kind;
-    }
-    return false;
-}
+static const struct excuse excuses[] = {
+    {SU_IX_INIT, "admin", EXCUSE_ANY, "whom the program's key names", NULL},
+    {SU_IX_ADMIN_SET, "new_admin", EXCUSE_ANY, "whom the admin names, who signs", NULL},
+    {SU_IX_CONFIG_NEXT, "oracles", SU_TAG_ORACLE, "which members: the admin's choice", NULL},
+    {SU_IX_POOL_DEPOSIT, "from", EXCUSE_USDC, "another account of the depositor", NULL},
+    {SU_IX_STAKE_DEPOSIT, "from", EXCUSE_USDC, "another account of the depositor", NULL},
+    {SU_IX_ORACLE_BOND, "from", EXCUSE_USDC, "another account of the depositor", NULL},
+    {SU_IX_STAKE_DEPOSIT, "node", SU_TAG_NODE, "a present to whom the depositor names", NULL},
+    {SU_IX_ORACLE_BOND, "oracle", SU_TAG_ORACLE, "a present to whom the depositor names", NULL},
+    {SU_IX_ORACLE_REGISTER, "owner", EXCUSE_ANY, "whom the oracle's key names", NULL},
+    {SU_IX_ORACLE_WITHDRAW, "to", EXCUSE_USDC, "where the owner wants it", NULL},
+    {SU_IX_STAKE_WITHDRAW, "to", EXCUSE_USDC, "where the owner wants it", NULL},
+    {SU_IX_EARNINGS_CLAIM, "to", EXCUSE_USDC, "where the owner wants it", NULL},
+    {SU_IX_REFUND_CLAIM, "to", EXCUSE_USDC, "where the requestor wants it", NULL},
+    {SU_IX_NODE_REGISTER, "owner", EXCUSE_ANY, "another owner, who signs", NULL},
+    {SU_IX_NODE_DECLARE, "payer", EXCUSE_ANY, "pays nothing once the declaration exists", NULL},
+    {SU_IX_NODE_UNDECLARE, "signer", EXCUSE_KEY, "identity or owner", "owner1"},
+};
 
-static void must_fail(struct world *w, const struct call *c, const char *scene, const char *how,
-                      size_t at)
-{
-    if (call_run(w, c) != 0)
-        return;
-    char role[32];
-    call_role(c, at, role);
-    fail_msg("%s passed although %s (account %zu, %s)", scene, how, at, role);
-}
+static const struct adversary registries = {scenes, SCENES, excuses,
+                                            sizeof excuses / sizeof *excuses};
 
 static void rights(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < SCENES; i++) {
-        struct call c, spoilt;
-        struct world *w = world_of(&scenes[i], &c);
-        for (size_t k = 0; k < c.count; k++) {
-            spoilt = c;
-            spoilt.metas[k].signer = false;
-            if (c.metas[k].signer)
-                must_fail(w, &spoilt, scenes[i].name, "a signature is missing", k);
-            spoilt = c;
-            for (size_t n = 0; n < c.count; n++) /* a key's rights are those of all its places */
-                if (memcmp(c.metas[n].key, c.metas[k].key, 32) == 0)
-                    spoilt.metas[n].writable = false;
-            if (c.metas[k].writable)
-                must_fail(w, &spoilt, scenes[i].name, "an account is read-only", k);
-        }
-        for (size_t n = 0; n < c.count; n++) {
-            spoilt = c;
-            spoilt.count = n;
-            must_fail(w, &spoilt, scenes[i].name, "accounts are missing", n);
-        }
-        call_must(w, &c); /* none of it has left a trace */
-        world_free(w);
-    }
+    adversary_rights(&registries);
 }
-
-/* Every account in the place of every other, signed and writable as the role wants it. */
 static void replacements(void **unused)
 {
     (void)unused;
-    unsigned tried = 0, passed = 0;
-    for (size_t i = 0; i < SCENES; i++) {
-        struct call c;
-        struct world *w = world_of(&scenes[i], &c);
-        struct bank *start = bank_copy(w->bank);
-        for (size_t k = 0; k < c.count; k++) {
-            struct svm_account other;
-            for (size_t n = 0; bank_account_at(start, n, &other); n++) {
-                if (memcmp(other.key, c.metas[k].key, 32) == 0)
-                    continue;
-                struct call spoilt = c;
-                memcpy(spoilt.metas[k].key, other.key, 32);
-                tried++;
-                if (call_run(w, &spoilt) == 0) {
-                    char role[32];
-                    call_role(&c, k, role);
-                    if (!is_harmless(w, &c, k, &other))
-                        fail_msg("%s passed with a foreign %s", scenes[i].name, role);
-                    passed++;
-                    bank_free(w->bank);
-                    w->bank = bank_copy(start);
-                }
-            }
-            struct call spoilt = c; /* nobody */
-            memset(spoilt.metas[k].key, 0x77, 32);
-            memset(&other, 0, sizeof other);
-            if (call_run(w, &spoilt) == 0 && !is_harmless(w, &c, k, &other)) {
-                char role[32];
-                call_role(&c, k, role);
-                fail_msg("%s passed with nobody as %s", scenes[i].name, role);
-            }
-            bank_free(w->bank);
-            w->bank = bank_copy(start);
-        }
-        call_must(w, &c);
-        bank_free(start);
-        world_free(w);
-    }
-    print_message("%u replacements, %u of them harmless\n", tried, passed);
-    assert_true(tried > 5000 && passed > 0);
+    assert_true(adversary_replacements(&registries) > 5000);
 }
-
-/* The account's own bytes under another program, another tag, another version, another length. */
 static void forgeries(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < SCENES; i++) {
-        struct call c;
-        struct world *w = world_of(&scenes[i], &c);
-        struct bank *start = bank_copy(w->bank);
-        for (size_t k = 0; k < c.count; k++) {
-            struct svm_account a;
-            bank_account_get(start, c.metas[k].key, &a);
-            if (a.data_bytes < 8)
-                continue;
-            uint8_t *data = malloc(a.data_bytes + 1);
-            assert_non_null(data);
-            for (unsigned how = 0; how < 5; how++) {
-                struct svm_account forged = a;
-                memcpy(data, a.data, a.data_bytes);
-                data[a.data_bytes] = 0;
-                forged.data = data;
-                if (how == 0)
-                    memset(forged.owner, 0x99, 32);
-                if (how == 1)
-                    data[0] = (uint8_t)(data[0] % (SU_TAG_COUNT - 1) + 1);
-                if (how == 2)
-                    data[1]++;
-                if (how == 3)
-                    forged.data_bytes--;
-                if (how == 4)
-                    forged.data_bytes++;
-                char role[32];
-                call_role(&c, k, role);
-                bool ours = memcmp(a.owner, w->program, 32) == 0;
-                if (!ours && (how == 1 || how == 2))
-                    continue; /* a token account's bytes mean something else */
-                if (!ours && strcmp(role, "mint") == 0 && c.info->number != SU_IX_INIT)
-                    continue; /* the configured mint is known by its address */
-                if (!ours && strcmp(role, "vault") == 0 && c.info->number != SU_IX_INIT)
-                    continue; /* so is the vault */
-                bank_account_set(w->bank, &forged);
-                must_fail(w, &c, scenes[i].name, "an account is forged", k);
-                bank_free(w->bank);
-                w->bank = bank_copy(start);
-            }
-            free(data);
-        }
-        bank_free(start);
-        world_free(w);
-    }
+    adversary_forgeries(&registries);
 }
-
 static void data(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < SCENES; i++) {
-        struct call c, spoilt;
-        struct world *w = world_of(&scenes[i], &c);
-        for (size_t n = 0; n < c.bytes; n++) {
-            spoilt = c;
-            spoilt.bytes = n;
-            must_fail(w, &spoilt, scenes[i].name, "its data is cut short", 0);
-        }
-        spoilt = c;
-        for (size_t n = 1; n <= 16; n++) {
-            spoilt.bytes = c.bytes + n;
-            must_fail(w, &spoilt, scenes[i].name, "its data is too long", 0);
-        }
-        for (size_t n = 1; n < 8; n++) {
-            spoilt = c;
-            spoilt.data.raw[n] = 1;
-            must_fail(w, &spoilt, scenes[i].name, "its padding is not zero", 0);
-        }
-        world_free(w);
-    }
+    adversary_data(&registries);
 }
-
 static void replays(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < SCENES; i++) {
-        struct call c;
-        struct world *w = world_of(&scenes[i], &c);
-        call_must(w, &c);
-        if (scenes[i].repeats) {
-            call_must(w, &c);
-        } else if (strcmp(scenes[i].name, "oracle_withdraw") == 0) {
-            must_fail(w, &c, scenes[i].name, "less than that is left", 0);
-        } else if (strcmp(scenes[i].name, "stake_unlock") == 0) {
-            must_fail(w, &c, scenes[i].name, "the base stake must stay", 0);
-        } else {
-            must_fail(w, &c, scenes[i].name, "it has been done", 0);
-        }
-        world_free(w);
-    }
+    adversary_replays(&registries);
 }
 
 static void amounts(void **unused)
@@ -523,12 +326,12 @@ static void amounts(void **unused)
             default:
                 continue;
             }
-            must_fail(w, &spoilt, scenes[i].name, "its amount is absurd", 0);
+            adversary_must_fail(w, &spoilt, scenes[i].name, "its amount is absurd", 0);
             if (c.info->number == SU_IX_ORACLE_WITHDRAW) {
                 spoilt = c;
                 spoilt.data.oracle_withdraw.earned = bad[k];
                 if (bad[k] != 0)
-                    must_fail(w, &spoilt, scenes[i].name, "its amount is absurd", 0);
+                    adversary_must_fail(w, &spoilt, scenes[i].name, "its amount is absurd", 0);
             }
         }
         world_free(w);
