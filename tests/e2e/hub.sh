@@ -89,6 +89,16 @@ HF_TOKEN=hf_secret matches "with a token" hf://org/private "$want"
 check "the token stays" [ "$(grep -c '^cdn.* token$' "$tmp/log")" -eq 0 ]
 check "the token goes" [ "$(grep -c '^hub.* token$' "$tmp/log")" -gt 0 ]
 
+# All parts of a split file come, whatever is in them.
+for part in m-00001-of-00002 m-00002-of-00002 n-00001-of-00002; do
+    printf 'GGUF' >"$tmp/repos/plain/$part.gguf"
+done
+refuse 7 "m-00001-of-00002.gguf" "$SPLITUP" run hf://org/plain/m-00001-of-00002.gguf --prompt x
+check "the second part" grep -q '^cdn /plain/m-00002-of-00002.gguf' "$tmp/log"
+refuse 3 "n-00002-of-00002.gguf" "$SPLITUP" run hf://org/plain/n-00001-of-00002.gguf --prompt x
+# A whole one that is no model says so by its own name.
+refuse 3 "model.gguf general.architecture" "$SPLITUP" run hf://org/plain/model.gguf --prompt x
+
 export SPLITUP_HOME="$tmp/home2"
 refuse 9 "sha256" "$SPLITUP" run hf://org/damaged/model.gguf --prompt x
 check "nothing damaged is kept" [ "$("$SPLITUP" store ls --json | json 'len(d["blobs"])')" -eq 0 ]
