@@ -239,6 +239,9 @@ enum su_code su_ledger_slots_open(struct su_ledger *l, struct su_err *e)
     if (newest == NULL) {
         l->ring.n = 1;
         memcpy(l->ring.entries[0].hash, l->genesis, 32);
+    } else if (newest->slot + 1 < slot) {
+        l->ring.slot = slot - 1; /* there is always one blockhash that is good */
+        end_slot(l);
     }
     l->ring.unix_time = su_ledger_unix_time(l, slot);
     l->ring.epoch_start_time = l->ring.unix_time;

@@ -79,6 +79,9 @@ uint64_t su_ledger_native_out(struct su_ledger_exec *x, struct su_ledger_frame *
         if (n->accounts[i].index != i) {
             continue;
         }
+        if (s->data_bytes > s->cap) {
+            return SU_IE(InvalidRealloc);
+        }
         if (s->lamports != w->lamports) {
             c = su_ledger_set_lamports(x, f, i, s->lamports);
         }
@@ -165,7 +168,7 @@ uint64_t su_ledger_run_native(struct su_ledger_exec *x, struct su_ledger_frame *
         return SU_IE(ComputationalBudgetExceeded);
     }
     if (f->n > SU_SYS_ACCOUNTS_MAX) {
-        return SU_IE(MaxAccountsExceeded);
+        return SU_IE(InvalidArgument);
     }
     n = su_arena_alloc(&x->mem, sizeof *n);
     data = su_arena_alloc(&x->mem, (size_t)f->data_bytes + 1);
@@ -325,7 +328,7 @@ uint64_t su_sys_create_account(struct su_sys *s, const struct su_sys_creation *t
         return failed(n, n->abort);
     }
     if (!derive(s, t->seeds, t->nseeds, t->bump, derived)) {
-        return failed(n, SU_IE(InvalidSeeds));
+        return failed(n, SU_IE(ProgramFailedToComplete));
     }
     if (have == 0) {
         su_put_le32(d, CREATE);
@@ -373,7 +376,7 @@ uint64_t su_sys_token_transfer(struct su_sys *s, const struct su_sys_transfer *t
         return failed(n, n->abort);
     }
     if (t->nseeds > 0 && !derive(s, t->seeds, t->nseeds, t->bump, derived)) {
-        return failed(n, SU_IE(InvalidSeeds));
+        return failed(n, SU_IE(ProgramFailedToComplete));
     }
     su_put_le64(d + 1, t->amount);
     d[9] = t->decimals;

@@ -2,6 +2,7 @@
 #include "bank_world.h"
 
 #include "crypto/crypto.h"
+#include "support/ledger_draft.h"
 
 #include <stdio.h>
 #include <stdlib.h>
