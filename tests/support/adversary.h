@@ -19,7 +19,8 @@ struct scene {
 enum excuse_kind {
     EXCUSE_KEY = 100, /* the key of that name */
     EXCUSE_USDC, /* a token account of the mint, not the vault */
-    EXCUSE_ANY
+    EXCUSE_ANY,
+    EXCUSE_BYTES /* its own bytes may be forged: only its address is looked at */
 };
 struct excuse {
     uint8_t number;
@@ -46,8 +47,10 @@ void adversary_forgeries(const struct adversary *a);
 void adversary_data(const struct adversary *a);
 /* The same call again. */
 void adversary_replays(const struct adversary *a);
-/* Ends the test program if the call passes. */
+/* Says so, and has adversary_end end the test program, if the call passes. */
 void adversary_must_fail(struct world *w, const struct call *c, const char *scene, const char *how,
                          size_t at);
+/* Ends the test program if anything has passed; every round of the above ends so. */
+void adversary_end(void);
 
 #endif

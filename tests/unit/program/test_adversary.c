@@ -336,6 +336,7 @@ static void amounts(void **unused)
         }
         world_free(w);
     }
+    adversary_end();
 }
 
 int main(void)
