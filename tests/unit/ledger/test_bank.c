@@ -5,9 +5,11 @@
 #include "crypto/crypto.h"
 
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -618,6 +620,38 @@ static void refused_files(void **state)
     su_ledger_close(NULL);
 }
 
+/* A write that fails costs nobody anything: not confirmed, not visible, and the ledger goes on. */
+static void disk_full(void **state)
+{
+    struct su_ledger *l = open_dir(true);
+    struct su_actor a = su_actor_of(1);
+    struct su_ledger_now before, after;
+    struct rlimit old, small;
+    enum su_code c = SU_OK;
+
+    (void)state;
+    assert_int_equal(su_ledger_airdrop(l, a.key, SOL, NULL, NULL), SU_OK);
+    su_ledger_now(l, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 1000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    c = su_ledger_airdrop(l, a.key, SOL, NULL, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_true(c == SU_EIO || c == SU_ENOSPC);
+    su_ledger_now(l, &after);
+    assert_int_equal(after.transactions, before.transactions);
+    assert_int_equal(after.burned_lamports, before.burned_lamports);
+    assert_int_equal(su_ledger_airdrop(l, a.key, SOL, NULL, NULL), SU_OK);
+    su_ledger_close(l);
+    l = open_dir(true);
+    const struct su_ledger_account *account = su_ledger_account_get(l, a.key);
+    assert_int_equal(account->lamports, 2 * SOL);
+    su_ledger_account_release(account);
+    su_ledger_close(l);
+}
+
 static void natives_come_later(void **state)
 {
     static const struct su_ledger_native more[] = {{.id = {77}, .name = "later"}};
@@ -666,6 +700,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reopened, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(slots_by_the_clock, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(refused_files, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(disk_full, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(natives_come_later, dir_setup, dir_teardown)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,9 @@ enum {
     DO_CURVE,
     DO_ALIAS,
     DO_GROW,
-    DO_ORPHAN
+    DO_ORPHAN,
+    DO_LOGS,
+    DO_MANY
 };
 
 static struct {
@@ -135,6 +137,16 @@ static uint64_t misbehave(struct su_sys *s, uint64_t v)
     case DO_ORPHAN:
         return su_sys_token_transfer(
             s, &(struct su_sys_transfer){&a[0], &a[1], &a[2], &a[3], v, NULL, 0, 0, 6});
+    case DO_LOGS:
+        for (uint64_t i = 0; i < v; i++) {
+            su_sys_log(s, (const char *)s->scratch, 300);
+        }
+        return 0;
+    case DO_MANY:
+        for (uint64_t i = 0; i < v; i++) {
+            (void)token(s, 1);
+        }
+        return 0;
     default:
         return 6000;
     }
@@ -193,6 +205,14 @@ static void call(struct world *w, uint8_t what, uint64_t v, const struct su_draf
     add(w, id, m, n, d, sizeof d);
 }
 
+static void limit(struct world *w, uint32_t units)
+{
+    uint8_t d[5] = {2};
+
+    su_put_le32(d + 1, units);
+    add(w, su_ledger_budget_id, NULL, 0, d, sizeof d);
+}
+
 static void pda(uint8_t key[32])
 {
     const struct su_ledger_seed seed = {seed_text, 6};
@@ -245,6 +265,33 @@ static void facts_and_logs(void **state)
     assert_false(seen.not_a_point);
     assert_true(su_point_mul(five, su_point_base, want));
     assert_memory_equal(seen.sum, want, 32);
+}
+
+static void long_logs(void **state)
+{
+    struct world *w = *state;
+
+    call(w, DO_LOGS, 1, NULL, 0);
+    landed(w);
+    assert_true(strlen(w->r.logs[1]) <= strlen("Program log: ") + 200);
+    call(w, DO_LOGS, 60, NULL, 0);
+    landed(w);
+    assert_string_equal(w->r.logs[w->r.n_logs - 1], "Log truncated");
+    assert_true(w->r.n_logs > 40 && w->r.n_logs < 60);
+}
+
+/* SplitUp itself, and what it says to nonsense. */
+static void the_real_program(void **state)
+{
+    struct world *w = world_open(NULL, 0);
+
+    (void)state;
+    begin(w);
+    add(w, su_ledger_splitup_id, NULL, 0, "\xff", 1);
+    fails(w, 0, SU_LEDGER_IE_Custom, 6000);
+    assert_true(logged(w, "Program SpLitUp111111111111111111111111111111111111 failed: custom "
+                          "program error: 0x1770"));
+    world_close(w);
 }
 
 static void return_codes(void **state)
@@ -375,6 +422,13 @@ static void token_calls(void **state)
     fails(w, 0, SU_LEDGER_IE_MissingAccount, 0);
     call(w, DO_ORPHAN, 1, m, 5);
     fails(w, 0, SU_LEDGER_IE_PrivilegeEscalation, 0);
+    call(w, DO_MANY, 64, m, 5); /* with itself, 65 instructions */
+    limit(w, 1400000);
+    fails(w, 0, SU_LEDGER_IE_MaxInstructionTraceLengthExceeded, 0);
+    call(w, DO_MANY, 60, m, 5);
+    limit(w, 1400000);
+    landed(w);
+    assert_int_equal(w->r.n_inner, 60);
 }
 
 static void forbidden(void **state)
@@ -410,14 +464,6 @@ static void forbidden(void **state)
     fails(w, 0, SU_LEDGER_IE_InvalidArgument, 0);
 }
 
-static void limit(struct world *w, uint32_t units)
-{
-    uint8_t d[5] = {2};
-
-    su_put_le32(d + 1, units);
-    add(w, su_ledger_budget_id, NULL, 0, d, sizeof d);
-}
-
 static void units(void **state)
 {
     struct world *w = *state;
@@ -446,6 +492,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_program_account, setup, world_teardown),
         cmocka_unit_test_setup_teardown(facts_and_logs, setup, world_teardown),
+        cmocka_unit_test_setup_teardown(long_logs, setup, world_teardown),
+        cmocka_unit_test(the_real_program),
         cmocka_unit_test_setup_teardown(return_codes, setup, world_teardown),
         cmocka_unit_test_setup_teardown(creation, setup, world_teardown),
         cmocka_unit_test_setup_teardown(creation_prefunded, setup, world_teardown),
