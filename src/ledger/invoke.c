@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Instructions: the stack of running programs, their logs and units, what each may change, and calls
-   from one program to another. */
+/* Instructions: the stack of running programs, their logs and units, what each may change, and
+   calls from one program to another. */
 #include "exec.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The ring of ended slots, and the sysvars Clock, Rent, EpochSchedule and SlotHashes as accounts. */
+/* The ring of ended slots; the sysvars Clock, Rent, EpochSchedule and SlotHashes as accounts. */
 #include "bank.h"
 
 #include <stdlib.h>

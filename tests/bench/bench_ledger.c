@@ -3,9 +3,9 @@
 
    Usage: bench_ledger [TRANSFERS [THREADS]]
 
-   Signs TRANSFERS (20 000) System transfers of one lamport among 1 000 accounts beforehand, which
-   is the clients' work, then submits them from THREADS (2) threads without preflight, as a cluster's
-   validator would get them, and waits until the last is on disk. */
+   Signs TRANSFERS (20 000) System transfers among 1 000 accounts beforehand, which is the clients'
+   work, then submits them from THREADS (2) threads without preflight, as a validator would get
+   them, and waits until the last is on disk. */
 #include "ledger/ledger.h"
 
 #include "crypto/crypto.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Associated Token Account, Memo and the ed25519 precompile; addresses against solana-sdk's answers. */
+/* Associated Token Account, Memo and the ed25519 precompile; addresses against solders' answers. */
 #include "bank_world.h"
 
 #include "crypto/crypto.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* SPL Token: layouts, each instruction, each error number. a[0] pays and is mint authority, a[1] and
-   a[2] hold tokens, a[3] is a delegate, a[4] freezes. */
+/* SPL Token: layouts, each instruction, each error number. a[0] pays and is mint authority, a[1]
+   and a[2] hold tokens, a[3] is a delegate, a[4] freezes. */
 #include "bank_world.h"
 
 #include <string.h>
