@@ -270,10 +270,10 @@ struct su_ix_match {
    SETTLED: the fee for the steps run to node.earned, 0 when late; its surcharge to the pool. VOID
    (FAULT): of the pot, pro rata and at most the fee, to those who committed and are not at fault.
    Else nothing. pay_check: SETTLED: a claim of validator_share x fee; VOID (FAULT): its part of the
-   pot, and the bounty to the one who was right. free_reserve: anyone, once the slashes are done.
-   pay_oracle: SETTLED: oracle_fee / number of voters; a silent one's bond pays its part of
-   silence_excess into the pool. finish: all paid: the rest of the escrow to requestor.refund, of
-   the pot to the pool. claim_pay: the oldest claim, when the pool covers it;
+   pot, and the bounty to the one who was right. free_reserve: anyone, once tasks and checks are
+   paid and closed. pay_oracle: SETTLED: oracle_fee / number of voters; a silent one's bond pays its
+   part of silence_excess into the pool. finish: all paid: the rest of the escrow to
+   requestor.refund, of the pot to the pool. claim_pay: the oldest claim, when the pool covers it;
    that of a closed node lapses. */
 struct su_ix_slash {
     struct su_ix ix;

@@ -275,6 +275,8 @@ uint64_t su_prog_free_reserve(struct su_sys *s)
     SU_TRY(su_prog_load(s, RESERVE, SU_TAG_RESERVE, &reserve));
     SU_TRY(su_prog_load(s, NODE, SU_TAG_NODE, &node));
     SU_TRY(payable(exec));
+    /* A node that holds no reserve may close: until then whoever is owed must be there. */
+    SU_DEMAND(exec->paid == exec->opened && exec->checks_open == 0, NotAllPaid);
     SU_DEMAND(su_free_key_equal(reserve->execution, su_prog_key(s, EXECUTION)) &&
                   su_free_key_equal(node->identity, reserve->node),
               WrongRelation);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Every instruction of executions, spoilt in every way the tables allow, beside a second execution of
-   the same people whose accounts are of every kind. */
+/* Every instruction of executions, spoilt in every way the tables allow, beside a second execution
+   of the same people whose accounts are of every kind. */
 #include "abi/abi.h"
 #include "support/adversary.h"
 #include "support/bank.h"
@@ -44,7 +44,7 @@ static bool works(struct world *w, const struct call *c)
     return error == 0;
 }
 
-/* ---- how far the execution is ----------------------------------------------------------------- */
+/* ---- how far the execution is ---------------------------------------------------------------- */
 
 static void requested(void)
 {
@@ -105,7 +105,8 @@ static void at_fault(struct world *w, struct call *c)
     call_conclude(&play, c, true);
     call_must(w, c);
 }
-static void paid(struct world *w, struct call *c)
+/* Every task and check paid; checks closed when asked for. */
+static void paid(struct world *w, struct call *c, bool closed)
 {
     settled(w, c);
     for (unsigned t = 0; t < TASKS; t++) {
@@ -113,7 +114,15 @@ static void paid(struct world *w, struct call *c)
         call_must(w, c);
         call_pay_check(&play, c, t, 0);
         call_must(w, c);
+        if (!closed)
+            continue;
+        call_close_check(&play, c, t, 0);
+        call_must(w, c);
     }
+}
+static void freed(struct world *w, struct call *c)
+{
+    paid(w, c, true);
     for (unsigned i = 0; i < NODES; i++) {
         call_free_reserve(&play, c, i);
         call_must(w, c);
@@ -124,7 +133,7 @@ static void paid(struct world *w, struct call *c)
     }
 }
 
-/* ---- one function per instruction ------------------------------------------------------------- */
+/* ---- one function per instruction ------------------------------------------------------------ */
 
 #define SET(name, ...)                                                                             \
     static void set_##name(struct world *w, struct call *c)                                        \
@@ -214,14 +223,10 @@ SET(conclude, revealed(); call_conclude(&play, c, true);)
 SET(slash, at_fault(w, c); call_slash(&play, c, 0, 0, play.task[0].node);)
 SET(pay_task, settled(w, c); call_pay_task(&play, c, 1, play.task[1].node);)
 SET(pay_check, settled(w, c); call_pay_check(&play, c, 1, 0);)
-SET(free_reserve, settled(w, c); call_free_reserve(&play, c, 1);)
+SET(free_reserve, paid(w, c, true); call_free_reserve(&play, c, 1);)
 SET(pay_oracle, settled(w, c); call_pay_oracle(&play, c, 0);)
-SET(close_check, paid(w, c); call_close_check(&play, c, 1, 0);)
-SET(
-    finish, paid(w, c); for (unsigned t = 0; t < TASKS; t++) {
-        call_close_check(&play, c, t, 0);
-        call_must(w, c);
-    } call_finish(&play, c);)
+SET(close_check, paid(w, c, false); call_close_check(&play, c, 1, 0);)
+SET(finish, freed(w, c); call_finish(&play, c);)
 SET(close_assignment, set_finish(w, c); call_must(w, c); call_close_assignment(&play, c, 1);)
 SET(
     close_execution, set_finish(w, c); call_must(w, c); for (unsigned t = 0; t < TASKS; t++) {
