@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define NAMES_MAX 128
+#define NUMBERS_MAX 1024
 #define TRANSACTION_MAX 1232u
 
 struct row {
@@ -23,6 +24,8 @@ struct parity {
     struct svm *vm;
     struct row row[NAMES_MAX];
     size_t rows;
+    uint32_t number[NUMBERS_MAX]; /* errors that were returned, each once, ascending */
+    size_t numbers;
     char why[1024];
 };
 
@@ -178,9 +181,24 @@ static size_t client_bytes(const struct svm_result *vm, const struct svm_meta *m
     return vm->bytes;
 }
 
+static void count_number(struct parity *p, uint32_t number)
+{
+    size_t i = p->numbers;
+    while (i > 0 && p->number[i - 1] > number)
+        i--;
+    if (i > 0 && p->number[i - 1] == number)
+        return;
+    SU_ASSERT(p->numbers < NUMBERS_MAX);
+    memmove(p->number + i + 1, p->number + i, (p->numbers - i) * sizeof *p->number);
+    p->number[i] = number;
+    p->numbers++;
+}
+
 static void count(struct parity *p, const char *name, const struct svm_result *vm)
 {
     size_t i = 0;
+    if (vm->outcome == SVM_CUSTOM)
+        count_number(p, vm->custom);
     while (i < p->rows && strcmp(p->row[i].name, name) != 0)
         i++;
     struct row *r = &p->row[i];
@@ -208,6 +226,7 @@ bool parity_run(struct parity *p, const char *name, const void *data, size_t n,
     bank_run(p->bank, data, n, metas, nmetas, r);
     if (!p->vm) {
         vm.outcome = r->outcome;
+        vm.custom = r->custom;
         count(p, name, &vm);
         return true;
     }
@@ -286,6 +305,10 @@ void parity_table(const struct parity *p, FILE *out)
             "%-28s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %6" PRIu64 "\n",
             row[i].name, row[i].runs, row[i].good, row[i].good_max,
             row[i].good ? row[i].good_sum / row[i].good : 0, row[i].bad_max, row[i].bytes_max);
+    (void)fprintf(out, "errors:");
+    for (size_t i = 0; i < p->numbers; i++)
+        (void)fprintf(out, " %" PRIu32, p->number[i]);
+    (void)fprintf(out, "\n");
 }
 
 uint64_t parity_runs(const struct parity *p)

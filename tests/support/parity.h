@@ -60,7 +60,7 @@ SU_CHECK bool parity_watch(const char *image,
 void parity_watch_end(FILE *out);
 
 /* Per name: runs, successes, largest and mean units of successes, largest of failures, largest
-   transaction. */
+   transaction. Last, a line "errors:" with every number that a failed run returned. */
 void parity_table(const struct parity *p, FILE *out);
 uint64_t parity_runs(const struct parity *p);
 /* Largest units of a successful run of that name; 0 without any. */
