@@ -6,8 +6,8 @@
 #
 # clang makes bitcode of each source, llvm-link joins it, opt drops what nothing calls, clang makes
 # one object, splitup-sbf-ld an image. No optimisation across sources: it would merge stack frames,
-# and more than 512 bytes in one frame is an error. If SU_SOLANA_TOOLS or $SOLANA_TOOLS names Solana's
-# own platform tools, their clang and lld are used instead.
+# and more than 512 bytes in one frame is an error. If SU_SOLANA_TOOLS or $SOLANA_TOOLS names the
+# folder of Solana's own platform tools, their clang and lld are used instead.
 if(NOT TARGET su_sbf OR NOT EXISTS "${CMAKE_SOURCE_DIR}/src/program/sbf_entry.c")
     return()
 endif()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* The machine that sys.h describes, made of the calls that Solana's virtual machine offers. Compiled
-   for BPF only, never into a host's library; FREESTANDING. The call numbers and structures are the C
+/* The machine that sys.h describes, made of the calls that Solana's virtual machine offers.
+   Compiled for BPF only, never into a host's library; FREESTANDING. The structures are the C
    interface of the runtime (loader v3, aligned input). A failed cross-program call ends the
    transaction inside the VM, so it never returns here. */
 #include "program.h"
 
-/* ---- the runtime's interface ------------------------------------------------------------------ */
+/* ---- the runtime's interface ---------------------------------------------------------------- */
 
 /* Cross-program calls take these by address. */
 struct sol_meta {
@@ -77,7 +77,7 @@ static const uint8_t slot_hashes_id[32] = {
     0x06, 0xa7, 0xd5, 0x17, 0x19, 0x2f, 0x0a, 0xaf, 0xc6, 0xf2, 0x65, 0xe3, 0xfb, 0x77, 0xcc, 0x7a,
     0xda, 0x82, 0xc5, 0x29, 0xd0, 0xbe, 0x3b, 0x13, 0x6e, 0x2d, 0x00, 0x55, 0x20, 0x00, 0x00, 0x00};
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 /* The VM gives 32 KiB at a fixed address, zeroed for each instruction. A stack frame has 512 bytes
    only, so what is handed to the runtime is put together here. */
@@ -98,7 +98,7 @@ struct heap {
 _Static_assert(sizeof(struct heap) <= 32768, "larger than the heap of the VM");
 #define HEAP ((struct heap *)0x300000000)
 
-/* ---- input ------------------------------------------------------------------------------------ */
+/* ---- input ---------------------------------------------------------------------------------- */
 
 #define GROWTH_BYTES 10240u /* room after each account's data */
 #define NOT_DUPLICATE 0xffu
@@ -140,7 +140,7 @@ uint64_t entrypoint(uint8_t *input)
     return su_program_process(s);
 }
 
-/* ---- facts of the bank ------------------------------------------------------------------------ */
+/* ---- facts of the bank ---------------------------------------------------------------------- */
 
 void su_sys_sha256(const struct su_sys_bytes *parts, uint64_t nparts, uint8_t out[32])
 {
@@ -201,7 +201,7 @@ bool su_sys_find_address(struct su_sys *s, const struct su_sys_bytes *seeds, uin
     return sol_try_find_program_address(seeds, nseeds, s->program_id, key, bump) == 0;
 }
 
-/* ---- cross-program calls ---------------------------------------------------------------------- */
+/* ---- cross-program calls -------------------------------------------------------------------- */
 
 /* Account number i of the call that is being put together. */
 static void call_account(uint64_t i, const struct su_sys_account *a, bool is_writable,
@@ -315,7 +315,7 @@ uint64_t su_sys_token_transfer(struct su_sys *s, const struct su_sys_transfer *t
     return call(su_sys_token_id, 0, 4, 10, t->nseeds > 0 ? 1 : 0);
 }
 
-/* ---- points, log ------------------------------------------------------------------------------ */
+/* ---- points, log ---------------------------------------------------------------------------- */
 
 bool su_sys_point_add(const uint8_t p[32], const uint8_t q[32], uint8_t out[32])
 {

@@ -46,7 +46,7 @@ static void stop(const char *why)
     abort();
 }
 
-/* ---- accounts --------------------------------------------------------------------------------- */
+/* ---- accounts ------------------------------------------------------------------------------- */
 
 static struct held *find(const struct bank *b, const uint8_t key[32])
 {
@@ -231,7 +231,7 @@ bool bank_find_address(const uint8_t program[32], const struct su_sys_bytes *see
     return false;
 }
 
-/* ---- one instruction -------------------------------------------------------------------------- */
+/* ---- one instruction ------------------------------------------------------------------------ */
 
 /* An account as the runtime has it, and as the program sees it: its own copy, compared at each
    border. */
@@ -468,7 +468,7 @@ void bank_run(struct bank *b, const void *data, size_t n, const struct svm_meta 
         bank_watcher->after(b, out);
 }
 
-/* ---- facts ------------------------------------------------------------------------------------ */
+/* ---- facts ---------------------------------------------------------------------------------- */
 
 void su_sys_sha256(const struct su_sys_bytes *parts, uint64_t nparts, uint8_t out[32])
 {
@@ -538,7 +538,7 @@ void su_sys_close(struct su_sys *s, struct su_sys_account *account, struct su_sy
     memset(account->owner, 0, 32);
 }
 
-/* ---- calls of other programs ------------------------------------------------------------------ */
+/* ---- calls of other programs ---------------------------------------------------------------- */
 
 /* One account of a call: its seat, and the rights the call asks for. */
 struct callee {
@@ -663,7 +663,7 @@ uint64_t su_sys_create_account(struct su_sys *s, const struct su_sys_creation *t
     return call_ends(r, c + 1, 1);
 }
 
-/* ---- SPL Token -------------------------------------------------------------------------------- */
+/* ---- SPL Token ------------------------------------------------------------------------------ */
 
 enum { AT_HOLDER = 32, AT_AMOUNT = 64, AT_STATE = 108, AT_DECIMALS = 44, AT_MADE = 45 };
 enum {

@@ -107,7 +107,7 @@ void parity_unit_limit(struct parity *p, uint32_t units)
         svm_unit_limit(p->vm, units);
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 static const char *text_of(const struct svm_result *r, char *out, size_t cap)
 {
@@ -285,7 +285,7 @@ const char *parity_why(const struct parity *p)
     return p->why;
 }
 
-/* ---- counts ----------------------------------------------------------------------------------- */
+/* ---- counts --------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -327,7 +327,7 @@ uint64_t parity_units(const struct parity *p, const char *name)
     return 0;
 }
 
-/* ---- watching --------------------------------------------------------------------------------- */
+/* ---- watching ------------------------------------------------------------------------------- */
 
 static struct {
     struct parity *p;

@@ -31,7 +31,7 @@ __attribute__((noreturn)) static void die(const char *what, const char *words)
     abort();
 }
 
-/* ---- the process ----------------------------------------------------------------------------- */
+/* ---- the process ---------------------------------------------------------------------------- */
 
 /* The first line that a command prints, without its end; false when it fails or prints none. */
 static bool first_line(const char *command, char *out, size_t cap)
@@ -116,7 +116,7 @@ void svm_close(struct svm *vm)
     free(vm);
 }
 
-/* ---- requests -------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 static void put_hex(struct svm *vm, const uint8_t *p, size_t n)
 {
@@ -139,7 +139,7 @@ static void begin(struct svm *vm, const char *verb, const uint8_t *key)
     }
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static void take_hex(struct su_buf *b, const char *word)
 {
@@ -243,7 +243,7 @@ static const char *done(struct svm *vm)
     return last[2] ? last + 3 : "";
 }
 
-/* ---- the interface --------------------------------------------------------------------------- */
+/* ---- the interface -------------------------------------------------------------------------- */
 
 void svm_reset(struct svm *vm)
 {

@@ -25,7 +25,7 @@ static const uint8_t program_id[32] = "the probe's own program address";
 static uint8_t secret[PEOPLE + 1][64]; /* zeros: nobody can sign for it */
 enum { PAYER = PEOPLE }; /* pays fees in the ledger, as the VM's own payer does there */
 
-/* ---- transactions ----------------------------------------------------------------------------- */
+/* ---- transactions --------------------------------------------------------------------------- */
 
 struct entry {
     struct svm_meta m;
@@ -136,7 +136,7 @@ static struct su_ledger_failure run_in_ledger(struct su_ledger *l, const uint8_t
     return f;
 }
 
-/* ---- the world -------------------------------------------------------------------------------- */
+/* ---- the world ------------------------------------------------------------------------------ */
 
 /* System CreateAccount, by ALICE. */
 static void create_for(struct su_ledger *l, int who, const uint8_t owner[32], uint64_t lamports,
@@ -235,7 +235,7 @@ static void copy_clock(struct su_ledger *l, struct svm *vm)
     su_ledger_account_release(a);
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 static void same_failure(const struct step *s, const struct su_ledger_failure *f,
                          const struct svm_result *r)

@@ -28,7 +28,7 @@ static const uint8_t token_id[32] = {
     0x1c, 0xb4, 0x85, 0xed, 0x5f, 0x5b, 0x37, 0x91, 0x3a, 0x8c, 0xf5, 0x85, 0x7e, 0xff, 0,    0xa9};
 static uint8_t returned[ANSWER_BYTES];
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 static void put_account(const uint8_t key[32], const uint8_t owner[32], uint64_t lamports,
                         const void *data, size_t bytes)
@@ -90,7 +90,7 @@ static int fresh(void **state)
     return 0;
 }
 
-/* ---- facts ------------------------------------------------------------------------------------ */
+/* ---- facts ---------------------------------------------------------------------------------- */
 
 static void sha256(void **state)
 {
@@ -212,7 +212,7 @@ static void addresses(void **state)
     assert_true(later);
 }
 
-/* ---- points ----------------------------------------------------------------------------------- */
+/* ---- points --------------------------------------------------------------------------------- */
 
 /* Encodings at which libraries of curves disagree. */
 static size_t edge_points(uint8_t out[][32])
@@ -325,7 +325,7 @@ static void vrf(void **state)
     }
 }
 
-/* ---- accounts --------------------------------------------------------------------------------- */
+/* ---- accounts ------------------------------------------------------------------------------- */
 
 static void duplicates_and_flags(void **state)
 {
@@ -476,7 +476,7 @@ static void close_account(void **state)
     assert_int_equal(r.outcome, SVM_ERROR);
 }
 
-/* ---- tokens ----------------------------------------------------------------------------------- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 static const uint8_t mint[32] = "a mint of six decimals, like usd";
 static const uint8_t purse[32] = "tokens that alice or a pda holds";
@@ -555,7 +555,7 @@ static void transfer_tokens(void **state)
     assert_int_equal(r.outcome, SVM_ERROR);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------- */
 
 static void log_and_codes(void **state)
 {

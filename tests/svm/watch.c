@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Linked with a unit test of the program, turns it into one of the program's image: whatever the test
-   runs natively is run in Solana's VM too, and must come out the same to the byte. What was reached
-   is left in the build folder, svm-reached/<name of the program>, for reached.py. */
+/* Linked with a unit test of the program, turns it into one of the program's image: whatever the
+   test runs natively is run in Solana's VM too, and must come out the same to the byte. What was
+   reached is left in the build folder, svm-reached/<name of the program>, for reached.py. */
 #include "abi/abi.h"
 #include "support/parity.h"
 

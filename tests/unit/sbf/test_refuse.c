@@ -70,7 +70,7 @@ static void refused_text(const uint8_t *text, size_t bytes, const struct object_
         rels, code, words);
 }
 
-/* ---- the object as a file -------------------------------------------------------------------- */
+/* ---- the object as a file ------------------------------------------------------------------- */
 
 static void simple(struct su_buf *object)
 {
@@ -222,7 +222,7 @@ static void too_large(void **state)
     free(big);
 }
 
-/* ---- data and symbols ------------------------------------------------------------------------ */
+/* ---- data and symbols ----------------------------------------------------------------------- */
 
 static void writable(void **state)
 {
@@ -304,7 +304,7 @@ static void symbol_tables(void **state)
     su_buf_fini(&object);
 }
 
-/* ---- relocations ----------------------------------------------------------------------------- */
+/* ---- relocations ---------------------------------------------------------------------------- */
 
 #define LOAD OBJECT_INSN(0x18, 1, 0, 0), OBJECT_INSN(0, 0, 0, 0)
 #define CALL OBJECT_INSN(0x85, 0x10, 0, -1)
@@ -409,7 +409,7 @@ static void relocation_tables(void **state)
     }
 }
 
-/* ---- instructions ---------------------------------------------------------------------------- */
+/* ---- instructions --------------------------------------------------------------------------- */
 
 static enum su_code link_insn(unsigned op, unsigned regs, unsigned off, enum su_sbf_version version)
 {
@@ -439,7 +439,7 @@ static void opcodes(void **state)
         0x05, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d, 0x55, 0x5d, 0x65, 0x6d,
         0x75, 0x7d, 0xa5, 0xad, 0xb5, 0xbd, 0xc5, 0xcd, 0xd5, 0xdd, 0x8d, 0x95, /* jumps */
         0x07, 0x0f, 0x17, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x47, 0x4f, 0x57, 0x5f, 0x67,
-        0x6f, 0x77, 0x7f, 0x87, 0x97, 0x9f, 0xa7, 0xaf, 0xb7, 0xbf, 0xc7, 0xcf, /* 64-bit arithmetic */
+        0x6f, 0x77, 0x7f, 0x87, 0x97, 0x9f, 0xa7, 0xaf, 0xb7, 0xbf, 0xc7, 0xcf, /* 64-bit */
     };
     static const uint8_t v3_only[] = {
         0x16, 0x1e, 0x26, 0x2e, 0x36, 0x3e, 0x46, 0x4e, 0x56, 0x5e, 0x66,
