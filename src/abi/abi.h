@@ -83,6 +83,9 @@ void su_seeds_keys(struct su_seeds *s, const char *name, const uint8_t a[32], co
 
 /* The founding numbers and a public cluster's times. */
 void su_params_default(struct su_params *p);
+/* The same money for a private network, where nobody waits for hours: silence and cooldown of a
+   minute, rounds of a second, a turn of five; times become slots of ms_per_slot (at least 1). */
+void su_params_private(struct su_params *p, uint32_t ms_per_slot);
 /* False when a parameter is out of range: rates above 100 % (shares: 10 x), zero times, amounts
    above SU_AMOUNT_MAX, sampling_min 0, margin below 1, windows out of order (silence > reveal). */
 bool su_params_check(const struct su_params *p);

@@ -51,6 +51,21 @@ void su_params_default(struct su_params *p)
     p->dispute_units_per_s = 10;
 }
 
+void su_params_private(struct su_params *p, uint32_t ms_per_slot)
+{
+    su_params_default(p);
+    p->ms_per_slot = ms_per_slot != 0 ? ms_per_slot : 1;
+    p->config_delay_slots = su_econ_slots(p, 3600000);
+    p->cooldown_slots = su_econ_slots(p, 60000);
+    p->round_slots = su_econ_slots(p, 1000);
+    p->request_expiry_slots = su_econ_slots(p, 60000);
+    p->turn_slots = su_econ_slots(p, 5000);
+    p->reveal_slots = su_econ_slots(p, 20000);
+    p->silence_slots = su_econ_slots(p, 60000) + p->reveal_slots;
+    p->missing_slots = su_econ_slots(p, 5000);
+    p->dispute_base_ms = 60000;
+}
+
 static bool in(uint64_t v, uint64_t low, uint64_t high)
 {
     return v >= low && v <= high;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* splitup devnet: the embedded ledger as a network of one. */
+#include "abi/abi.h"
 #include "cli_priv.h"
+#include "crypto/crypto.h"
 #include "ledger/ledger.h"
 
 #include <errno.h>
@@ -39,7 +41,8 @@ static enum su_code ledger_dir(const struct cli *c, char *out, size_t cap, struc
 /* Removes the ledger in dir, unless someone has it open. One that cannot be read goes too. */
 static enum su_code reset(const char *dir, struct su_err *e)
 {
-    static const char *const names[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm"};
+    static const char *const names[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm",
+                                        "admin.json"};
     const struct su_ledger_options o = {.dir = dir};
     struct su_ledger *l = NULL;
     char path[4200];
@@ -121,6 +124,35 @@ static enum su_code print_ready(const struct cli *c, const struct ready *r, stru
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* The program's accounts on a new ledger, and the administrator's key file beside it. */
+static enum su_code set_up(struct su_ledger *l, const char *dir, uint32_t slot_ms, struct su_err *e)
+{
+    struct su_params params;
+    char path[4200];
+    uint8_t secret[64];
+    struct su_buf b;
+
+    su_params_private(&params, slot_ms);
+    enum su_code rc = su_ledger_setup(l, &params, e);
+    if (rc == SU_OK)
+        rc = su_path_join(path, sizeof path, dir, "admin.json", e);
+    if (rc != SU_OK || access(path, F_OK) == 0)
+        return rc;
+    su_ledger_admin_secret(l, secret);
+    su_buf_init(&b, 0);
+    for (size_t i = 0; i < sizeof secret; i++)
+        su_buf_printf(&b, "%s%u", i == 0 ? "[" : ",", secret[i]);
+    su_buf_printf(&b, "]\n");
+    rc = su_buf_check(&b, path, e);
+    if (rc == SU_OK)
+        rc = su_file_write(path, b.data, b.len, 0600, e);
+    su_wipe(secret, sizeof secret);
+    if (b.len > 0)
+        su_wipe(b.data, b.len);
+    su_buf_fini(&b);
+    return rc;
+}
+
 static enum su_code serve(const struct cli *c, const char *dir, uint16_t port, uint32_t slot_ms,
                           struct su_err *e)
 {
@@ -135,6 +167,8 @@ static enum su_code serve(const struct cli *c, const char *dir, uint16_t port, u
     if (wake.fd < 0)
         return su_fail(e, SU_EIO, "devnet", "no file descriptors left to wait with");
     enum su_code rc = su_ledger_open(&o, &l, e);
+    if (rc == SU_OK)
+        rc = set_up(l, dir, slot_ms, e);
     if (rc == SU_OK)
         rc = su_ledger_rpc_start(l, &ro, &rpc, e);
     if (rc == SU_OK) {

@@ -226,6 +226,10 @@ SU_CHECK enum su_code su_ledger_job_push(struct su_ledger *l, struct su_ledger_j
                                          struct su_err *e);
 void su_ledger_job_await(struct su_ledger *l, struct su_ledger_job *j);
 
+/* bank.c: runs a transaction of the ledger's own whose signatures nobody has checked, and waits. */
+SU_CHECK enum su_code su_ledger_run_trusted(struct su_ledger *l, const struct su_ledger_tx *tx,
+                                            struct su_ledger_result *r, struct su_err *e);
+
 /* genesis.c: keys from the seed; the first accounts; accounts of natives that are new. */
 void su_ledger_genesis_keys(struct su_ledger *l);
 SU_CHECK enum su_code su_ledger_genesis_make(struct su_ledger *l, struct su_err *e);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* ledger: an embedded ledger that Solana's own clients cannot tell from a cluster of one validator.
-   Accounts, slots, fees, the builtin programs and SplitUp run natively; state is kept in memory and,
-   crash-safe, in one SQLite file. There are no forks: a transaction is processed, confirmed and
-   finalised at the moment its batch is on disk, never before, so every commitment level reads the
-   same state. Every slot has a block (height = slot). All functions are thread-safe unless they say
-   otherwise. Formats and rules: Solana's documentation of transactions, accounts, sysvars and of
-   the System, Token, Associated Token Account, Compute Budget, Ed25519 and Memo programs. */
+/* ledger: an embedded ledger that Solana's own clients cannot tell from a cluster of one
+   validator. Accounts, slots, fees, the builtin programs and SplitUp run natively; state is kept in
+   memory and, crash-safe, in one SQLite file. There are no forks: a transaction is processed,
+   confirmed and finalised at the moment its batch is on disk, never before, so every commitment
+   level reads the same state. Every slot has a block (height = slot). All functions are thread-safe
+   unless they say otherwise. Formats and rules: Solana's documentation of transactions, accounts,
+   sysvars and of the System, Token, Associated Token Account, Compute Budget, Ed25519 and Memo
+   programs. */
 #ifndef SU_LEDGER_H
 #define SU_LEDGER_H
 
@@ -238,6 +239,15 @@ SU_CHECK enum su_code su_ledger_airdrop(struct su_ledger *l, const uint8_t to[32
    faucet makes and pays for when it is missing. */
 SU_CHECK enum su_code su_ledger_airdrop_usdc(struct su_ledger *l, const uint8_t owner[32],
                                              uint64_t amount, uint8_t sig[64], struct su_err *e);
+
+/* Sets the SplitUp program up with these parameters, unless that was done before: vault, state, pool,
+   configuration 0. Its administrator is the key of su_ledger_admin_secret. Assumes the default
+   natives. Errors of su_ledger_submit. */
+struct su_params;
+SU_CHECK enum su_code su_ledger_setup(struct su_ledger *l, const struct su_params *params,
+                                      struct su_err *e);
+/* The administrator's key pair; the caller wipes it. */
+void su_ledger_admin_secret(const struct su_ledger *l, uint8_t secret[64]);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

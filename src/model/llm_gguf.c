@@ -21,7 +21,7 @@ static void key_of(const struct reader *r, const char *name, char out[96])
 
 static bool has_key(const struct reader *r, const char *name)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     char key[96];
 
     key_of(r, name, key);
@@ -58,7 +58,7 @@ static float get_f32(struct reader *r, const char *name, float otherwise)
 /* The text of a key, "" when absent; longer ones are cut. */
 static void get_text(struct reader *r, const char *key, char *out, size_t cap)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     struct su_bytes text;
 
     out[0] = '\0';
@@ -162,7 +162,7 @@ static void read_rope(struct reader *r, struct su_llm_config *c)
    must follow such a pattern. */
 static void read_pattern(struct reader *r, struct su_llm_config *c)
 {
-    struct su_meta list;
+    struct su_meta_value list;
     uint32_t first = 0;
     char key[96];
 

@@ -27,7 +27,7 @@ static void vocab_fini(struct vocab *v)
 static enum su_code read_strings(const struct su_weights *w, const char *key, size_t max,
                                  struct su_text_string **out, size_t *n, struct su_err *e)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     struct su_bytes s;
     size_t at = 0;
     enum su_code rc = su_meta_array(w, key, SU_META_STR, &m, e);
@@ -48,7 +48,7 @@ static enum su_code read_strings(const struct su_weights *w, const char *key, si
 /* An optional array of one number per token. */
 static enum su_code read_numbers(const struct su_weights *w, struct vocab *v, struct su_err *e)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     if (su_meta_find(w, "tokenizer.ggml.token_type", &m)) {
         enum su_code rc = su_meta_array(w, "tokenizer.ggml.token_type", SU_META_I32, &m, e);
         if (rc != SU_OK)
@@ -116,7 +116,7 @@ static enum su_code read_kind(const struct su_weights *w, struct vocab *v, struc
 static enum su_code read_vocab(const struct su_weights *w, struct vocab *v, struct su_err *e)
 {
     struct su_bytes s;
-    struct su_meta m;
+    struct su_meta_value m;
     enum su_code rc = read_kind(w, v, e);
     if (rc == SU_OK)
         rc = read_strings(w, "tokenizer.ggml.tokens", SU_TEXT_TOKENS_MAX, &v->tokens,

@@ -56,7 +56,7 @@ enum su_code su_meta_index(struct su_weights *w, struct su_err *e)
 }
 
 /* Type, count and elements of an array as it stands in the file. */
-static void array_at(const uint8_t *p, struct su_meta *out)
+static void array_at(const uint8_t *p, struct su_meta_value *out)
 {
     out->type = (enum su_meta_type)su_le32(p);
     out->array = true;
@@ -64,12 +64,12 @@ static void array_at(const uint8_t *p, struct su_meta *out)
     out->data = p + 12;
 }
 
-static struct su_meta meta_of(const struct su_meta_entry *m)
+static struct su_meta_value meta_of(const struct su_meta_entry *m)
 {
-    struct su_meta out = {.key = {m->key, m->key_bytes},
-                          .type = (enum su_meta_type)m->type,
-                          .n = 1,
-                          .data = m->value};
+    struct su_meta_value out = {.key = {m->key, m->key_bytes},
+                                .type = (enum su_meta_type)m->type,
+                                .n = 1,
+                                .data = m->value};
 
     if (m->type == SU_META_ARRAY)
         array_at(m->value, &out);
@@ -81,13 +81,13 @@ uint32_t su_meta_count(const struct su_weights *w)
     return w->n_meta;
 }
 
-struct su_meta su_meta_at(const struct su_weights *w, uint32_t i)
+struct su_meta_value su_meta_at(const struct su_weights *w, uint32_t i)
 {
     SU_ASSERT(i < w->n_meta);
     return meta_of(&w->meta[i]);
 }
 
-bool su_meta_find(const struct su_weights *w, const char *key, struct su_meta *out)
+bool su_meta_find(const struct su_weights *w, const char *key, struct su_meta_value *out)
 {
     size_t len = strlen(key);
     uint32_t lo = 0, hi = w->n_meta;
@@ -105,11 +105,11 @@ bool su_meta_find(const struct su_weights *w, const char *key, struct su_meta *o
         else
             lo = mid + 1;
     }
-    *out = (struct su_meta){0};
+    *out = (struct su_meta_value){0};
     return false;
 }
 
-static enum su_code meta_get(const struct su_weights *w, const char *key, struct su_meta *out,
+static enum su_code meta_get(const struct su_weights *w, const char *key, struct su_meta_value *out,
                              struct su_err *e)
 {
     if (su_meta_find(w, key, out))
@@ -117,7 +117,7 @@ static enum su_code meta_get(const struct su_weights *w, const char *key, struct
     return su_fail(e, SU_ENOENT, w->at, "no key '%.80s'", key);
 }
 
-static enum su_code wrong_type(const struct su_weights *w, const struct su_meta *m,
+static enum su_code wrong_type(const struct su_weights *w, const struct su_meta_value *m,
                                const char *want, struct su_err *e)
 {
     return su_fail(e, SU_ETYPE, w->at, "key '%.*s' at offset %td is %s%s, where %s is wanted",
@@ -134,7 +134,7 @@ static bool is_integer(enum su_meta_type t)
 static enum su_code get_unsigned(const struct su_weights *w, const char *key, uint64_t max,
                                  const char *name, uint64_t *out, struct su_err *e)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     enum su_code c = meta_get(w, key, &m, e);
 
     if (c)
@@ -169,7 +169,7 @@ enum su_code su_meta_u64(const struct su_weights *w, const char *key, uint64_t *
 
 enum su_code su_meta_f32(const struct su_weights *w, const char *key, float *out, struct su_err *e)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     enum su_code c = meta_get(w, key, &m, e);
     float v;
 
@@ -193,7 +193,7 @@ enum su_code su_meta_f32(const struct su_weights *w, const char *key, float *out
 
 enum su_code su_meta_bool(const struct su_weights *w, const char *key, bool *out, struct su_err *e)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     enum su_code c = meta_get(w, key, &m, e);
 
     if (c)
@@ -213,7 +213,7 @@ static void text_at(const uint8_t *p, struct su_bytes *out)
 enum su_code su_meta_str(const struct su_weights *w, const char *key, struct su_bytes *out,
                          struct su_err *e)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     enum su_code c = meta_get(w, key, &m, e);
 
     if (c)
@@ -225,9 +225,9 @@ enum su_code su_meta_str(const struct su_weights *w, const char *key, struct su_
 }
 
 enum su_code su_meta_array(const struct su_weights *w, const char *key, enum su_meta_type element,
-                           struct su_meta *out, struct su_err *e)
+                           struct su_meta_value *out, struct su_err *e)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     char want[32];
     enum su_code c = meta_get(w, key, &m, e);
 
@@ -241,7 +241,7 @@ enum su_code su_meta_array(const struct su_weights *w, const char *key, enum su_
     return SU_OK;
 }
 
-int64_t su_meta_int_at(const struct su_meta *m, uint64_t i)
+int64_t su_meta_int_at(const struct su_meta_value *m, uint64_t i)
 {
     const uint8_t *p = m->data + i * types[m->type].bytes;
 
@@ -265,13 +265,13 @@ int64_t su_meta_int_at(const struct su_meta *m, uint64_t i)
     }
 }
 
-float su_meta_f32_at(const struct su_meta *m, uint64_t i)
+float su_meta_f32_at(const struct su_meta_value *m, uint64_t i)
 {
     SU_ASSERT(i < m->n && m->type == SU_META_F32);
     return su_f32_from_bits(su_le32(m->data + 4 * i));
 }
 
-bool su_meta_next_str(struct su_meta *m, struct su_bytes *out)
+bool su_meta_next_str(struct su_meta_value *m, struct su_bytes *out)
 {
     SU_ASSERT(m->array && m->type == SU_META_STR);
     if (m->n == 0)
@@ -288,7 +288,7 @@ static const uint8_t *values_end(enum su_meta_type type, uint64_t n, const uint8
     if (types[type].bytes > 0)
         return p + n * types[type].bytes;
     for (; n > 0; n--) {
-        struct su_meta inner;
+        struct su_meta_value inner;
         if (type == SU_META_STR) {
             p += 8 + su_le64(p);
         } else {
@@ -299,12 +299,12 @@ static const uint8_t *values_end(enum su_meta_type type, uint64_t n, const uint8
     return p;
 }
 
-bool su_meta_next_array(struct su_meta *m, struct su_meta *out)
+bool su_meta_next_array(struct su_meta_value *m, struct su_meta_value *out)
 {
     SU_ASSERT(m->array && m->type == SU_META_ARRAY);
     if (m->n == 0)
         return false;
-    *out = (struct su_meta){.key = m->key};
+    *out = (struct su_meta_value){.key = m->key};
     array_at(m->data, out);
     m->data = values_end(out->type, out->n, out->data);
     m->n--;

@@ -160,7 +160,7 @@ enum su_meta_type { /* the numbers of GGUF */
                     SU_META_F64,
                     SU_META_TYPES
 };
-struct su_meta {
+struct su_meta_value {
     struct su_bytes key; /* not terminated; any bytes but 0 */
     enum su_meta_type type; /* of the value, of an array: of its elements */
     bool array;
@@ -170,9 +170,9 @@ struct su_meta {
 const char *su_meta_type_name(enum su_meta_type t); /* "u8", "str", ...; "?" when out of range */
 uint32_t su_meta_count(const struct su_weights *w);
 /* Ascending by key, compared as bytes. Assumes i < count. */
-struct su_meta su_meta_at(const struct su_weights *w, uint32_t i);
+struct su_meta_value su_meta_at(const struct su_weights *w, uint32_t i);
 /* False, and *out empty, when there is no such key. */
-bool su_meta_find(const struct su_weights *w, const char *key, struct su_meta *out);
+bool su_meta_find(const struct su_weights *w, const char *key, struct su_meta_value *out);
 
 /* One scalar by key. SU_ENOENT: no such key; SU_ETYPE: the value is of another kind or does not fit
    the result (u32, u64: any integer type; f32: F32, or F64 rounded to nearest; infinities and NaN
@@ -190,16 +190,16 @@ SU_CHECK enum su_code su_meta_str(const struct su_weights *w, const char *key, s
                                   struct su_err *e);
 /* An array of elements of that type exactly. SU_ENOENT, SU_ETYPE. */
 SU_CHECK enum su_code su_meta_array(const struct su_weights *w, const char *key,
-                                    enum su_meta_type element, struct su_meta *out,
+                                    enum su_meta_type element, struct su_meta_value *out,
                                     struct su_err *e);
 /* Element i of an array, or a scalar with i = 0. Assumes i < n and a type that fits: integers and
    BOOL (as 0 or 1; U64 from 2^63 on comes out negative), F32. */
-int64_t su_meta_int_at(const struct su_meta *m, uint64_t i);
-float su_meta_f32_at(const struct su_meta *m, uint64_t i);
+int64_t su_meta_int_at(const struct su_meta_value *m, uint64_t i);
+float su_meta_f32_at(const struct su_meta_value *m, uint64_t i);
 /* Takes the first element off an array of texts, or of arrays; false when none is left. Texts and
    inner arrays stand one behind the other, so they can only be walked. */
-bool su_meta_next_str(struct su_meta *m, struct su_bytes *out);
-bool su_meta_next_array(struct su_meta *m, struct su_meta *out);
+bool su_meta_next_str(struct su_meta_value *m, struct su_bytes *out);
+bool su_meta_next_array(struct su_meta_value *m, struct su_meta_value *out);
 
 /* ---- reading the weights a graph names ------------------------------------------------------- */
 

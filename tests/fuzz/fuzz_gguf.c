@@ -8,10 +8,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads every element; returns the first byte behind them. */
-static const uint8_t *walk(struct su_meta m, unsigned depth)
+static const uint8_t *walk(struct su_meta_value m, unsigned depth)
 {
     struct su_bytes text = {NULL, 0};
-    struct su_meta inner;
+    struct su_meta_value inner;
     int64_t sum = 0;
 
     SU_ASSERT(depth <= SU_WEIGHTS_META_DEPTH_MAX && m.type < SU_META_TYPES);
@@ -45,7 +45,7 @@ static const uint8_t *walk(struct su_meta m, unsigned depth)
 static void check_meta(const struct su_weights *w, const uint8_t *end)
 {
     for (uint32_t i = 0; i < su_meta_count(w); i++) {
-        struct su_meta m = su_meta_at(w, i), found;
+        struct su_meta_value m = su_meta_at(w, i), found;
         char key[256];
         uint64_t u64;
         uint32_t u32;

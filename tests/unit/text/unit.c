@@ -122,7 +122,7 @@ static struct su_weights *open_smollm2(void)
 
 static struct su_text_string *strings_of(const struct su_weights *w, const char *key, size_t *count)
 {
-    struct su_meta m;
+    struct su_meta_value m;
     struct su_bytes s;
 
     assert_int_equal(su_meta_array(w, key, SU_META_STR, &m, NULL), SU_OK);
@@ -139,7 +139,7 @@ struct su_text *smollm2(const char *pre)
     struct su_weights *w = open_smollm2();
     struct su_text_vocab v = {.kind = SU_TEXT_BPE, .eot = SU_TEXT_NONE};
     struct su_bytes s;
-    struct su_meta m;
+    struct su_meta_value m;
     char name[64], chat[4096];
 
     assert_int_equal(su_meta_str(w, "tokenizer.ggml.pre", &s, NULL), SU_OK);
@@ -175,7 +175,7 @@ struct su_text *smollm2(const char *pre)
 /* The document that Hugging Face ships has these parts, in this order. */
 static void put_json(struct su_buf *out, const struct su_text_string *tokens, size_t token_count,
                      const struct su_text_string *merges, size_t merge_count,
-                     const struct su_meta *m)
+                     const struct su_meta_value *m)
 {
     struct su_json_writer w;
     char token[1024];
@@ -231,7 +231,7 @@ struct su_text *smollm2_as_json(void)
 {
     struct su_weights *w = open_smollm2();
     struct su_buf json;
-    struct su_meta types;
+    struct su_meta_value types;
     struct su_text *t;
     struct su_err e = {0};
     size_t tokens, merges;

@@ -271,7 +271,7 @@ static void test_key_limits(void **state)
             continue;
         }
         struct su_weights *w = gm_open(&b);
-        struct su_meta m;
+        struct su_meta_value m;
         assert_true(su_meta_find(w, key + 65536 - n, &m));
         su_weights_close(w);
         su_buf_clear(&b);
@@ -495,7 +495,7 @@ static void test_many(void **state)
         for (uint32_t i = 1; i < tensors; i++)
             assert_true(strcmp(su_weights_at(w, i - 1)->name, su_weights_at(w, i)->name) < 0);
         for (uint32_t i = 0; i < keys; i += 61) {
-            struct su_meta m;
+            struct su_meta_value m;
             (void)snprintf(name, sizeof name, "%x", keys - 1 - i);
             assert_true(su_meta_find(w, name, &m));
             assert_int_equal(su_meta_int_at(&m, 0), i & 255);

@@ -94,14 +94,14 @@ static void test_at_and_find(void **state)
                                        "texts", "u",    "u16",  "u32", "u64",    "u8"};
     struct su_buf b = {0};
     struct su_weights *w = opened(&b);
-    struct su_meta m;
+    struct su_meta_value m;
 
     assert_int_equal(su_meta_count(w), SU_ARRAY_LEN(keys));
     for (uint32_t i = 0; i < su_meta_count(w); i++) {
         m = su_meta_at(w, i);
         assert_int_equal(m.key.len, strlen(keys[i]));
         assert_memory_equal(m.key.data, keys[i], m.key.len);
-        struct su_meta found;
+        struct su_meta_value found;
         assert_true(su_meta_find(w, keys[i], &found));
         assert_ptr_equal(found.data, m.data);
         assert_int_equal(found.n, m.n);
@@ -137,7 +137,7 @@ static void test_integers(void **state)
     };
     struct su_buf b = {0};
     struct su_weights *w = opened(&b);
-    struct su_meta m;
+    struct su_meta_value m;
     struct su_err e;
 
     for (size_t i = 0; i < SU_ARRAY_LEN(rows); i++) {
@@ -222,7 +222,7 @@ static void test_arrays(void **state)
     struct su_buf b = {0};
     struct su_weights *w = opened(&b);
     struct su_err e;
-    struct su_meta m = {.n = 99}, inner, leaf;
+    struct su_meta_value m = {.n = 99}, inner, leaf;
     struct su_bytes text;
 
     assert_int_equal(su_meta_array(w, "none", SU_META_STR, &m, &e), SU_ENOENT);
@@ -281,7 +281,7 @@ static void test_safetensors_has_none(void **state)
     size_t len;
     uint8_t *bytes = st_bytes("{\"__metadata__\":{\"k\":\"v\"}}", 0, &len);
     struct su_weights *w;
-    struct su_meta m;
+    struct su_meta_value m;
 
     assert_int_equal(su_weights_open_bytes(bytes, len, "mem", &w, NULL), SU_OK);
     assert_int_equal(su_meta_count(w), 0);

@@ -145,7 +145,7 @@ static void is_text(struct su_bytes text, const char *want)
 static void test_lists(void **state)
 {
     (void)state;
-    struct su_meta m;
+    struct su_meta_value m;
     struct su_bytes text = {NULL, 0};
     uint8_t length[8];
     struct su_sha256 s;
