@@ -652,6 +652,67 @@ static void disk_full(void **state)
     su_ledger_close(l);
 }
 
+static void patch(long at, const void *bytes, size_t n)
+{
+    char path[300];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/ledger.db", dir);
+    f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    fclose(f);
+}
+
+/* Where the text stands in the file. */
+static long find(const char *text)
+{
+    char path[300];
+    uint8_t *data;
+    size_t n;
+    FILE *f;
+    void *at;
+
+    snprintf(path, sizeof path, "%s/ledger.db", dir);
+    f = fopen(path, "rb");
+    assert_non_null(f);
+    data = malloc(1 << 20);
+    assert_non_null(data);
+    n = fread(data, 1, 1 << 20, f);
+    fclose(f);
+    at = memmem(data, n, text, strlen(text));
+    assert_non_null(at);
+    long found = (long)((uint8_t *)at - data);
+    free(data);
+    return found;
+}
+
+/* Offsets 60 and 68 of an SQLite file: user version, application id. A row of the table of numbers
+   is its key, then eight bytes. */
+static void damaged_files(void **state)
+{
+    static const uint8_t version[2][4] = {{0, 0, 0, 99}, {0, 0, 0, 1}}, no_id[4] = {0};
+    const struct su_ledger_options o = {.dir = dir, .manual_slots = true};
+    struct su_ledger *l = open_dir(true);
+    struct su_actor a = su_actor_of(1);
+    struct su_err e = {0};
+
+    (void)state;
+    assert_int_equal(su_ledger_airdrop(l, a.key, SOL, NULL, NULL), SU_OK);
+    su_ledger_close(l);
+    patch(60, version[0], 4);
+    assert_int_equal(su_ledger_open(&o, &l, &e), SU_EFORMAT);
+    assert_non_null(strstr(e.msg, "version 99"));
+    patch(60, version[1], 4);
+    patch(find("burned") + 6, "\x01\x02", 2);
+    assert_int_equal(su_ledger_open(&o, &l, &e), SU_EFORMAT);
+    assert_non_null(strstr(e.msg, "do not add up"));
+    patch(68, no_id, 4);
+    assert_int_equal(su_ledger_open(&o, &l, &e), SU_EFORMAT);
+    assert_non_null(strstr(e.msg, "no ledger"));
+}
+
 static void natives_come_later(void **state)
 {
     static const struct su_ledger_native more[] = {{.id = {77}, .name = "later"}};
@@ -701,6 +762,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(slots_by_the_clock, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(refused_files, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(disk_full, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(damaged_files, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(natives_come_later, dir_setup, dir_teardown)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

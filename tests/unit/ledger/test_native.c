@@ -6,6 +6,7 @@
 #include "crypto/crypto.h"
 #include "program/program.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum {
@@ -26,7 +27,8 @@ enum {
     DO_GROW,
     DO_ORPHAN,
     DO_LOGS,
-    DO_MANY
+    DO_MANY,
+    DO_STOP
 };
 
 static struct {
@@ -36,6 +38,7 @@ static struct {
 } seen;
 
 static const uint8_t seed_text[] = "native";
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t facts(struct su_sys *s)
 {
@@ -141,6 +144,10 @@ static uint64_t misbehave(struct su_sys *s, uint64_t v)
         for (uint64_t i = 0; i < v; i++) {
             su_sys_log(s, (const char *)s->scratch, 300);
         }
+        return 0;
+    case DO_STOP: /* until the test lets it go on */
+        pthread_mutex_lock(&gate);
+        pthread_mutex_unlock(&gate);
         return 0;
     case DO_MANY:
         for (uint64_t i = 0; i < v; i++) {
@@ -280,6 +287,31 @@ static void long_logs(void **state)
     assert_true(w->r.n_logs > 40 && w->r.n_logs < 60);
 }
 
+/* A ledger that cannot keep up says so, and then works off what it has accepted. */
+static void full_queue(void **state)
+{
+    struct world *w = *state;
+    struct su_ledger_now before, after;
+    struct su_ledger_tx tx;
+    enum su_code c = SU_OK;
+    size_t n = 0;
+
+    su_ledger_now(w->l, &before);
+    call(w, DO_STOP, 0, NULL, 0);
+    su_draft_tx(&w->d, w->a, ACTORS, &tx);
+    pthread_mutex_lock(&gate);
+    while (c == SU_OK && n < 100000) {
+        c = su_ledger_submit(w->l, &tx, SU_LEDGER_SKIP_PREFLIGHT, NULL, NULL);
+        n++;
+    }
+    pthread_mutex_unlock(&gate);
+    assert_int_equal(c, SU_EBUSY);
+    assert_true(n > 10000);
+    su_ledger_advance(w->l, 1);
+    su_ledger_now(w->l, &after);
+    assert_int_equal(after.transactions, before.transactions + 1); /* all the same one */
+}
+
 /* SplitUp itself, and what it says to nonsense. */
 static void the_real_program(void **state)
 {
@@ -323,7 +355,7 @@ static void return_codes(void **state)
 static void creation(void **state)
 {
     struct world *w = *state;
-    uint8_t key[32], sys[32] = {0};
+    uint8_t key[32] = {0}, sys[32] = {0};
     struct su_draft_meta m[3] = {meta(w->a[0].key, true, true), meta(key, false, true),
                                  meta(sys, false, false)};
     size_t n;
@@ -358,7 +390,7 @@ static void creation(void **state)
 static void creation_prefunded(void **state)
 {
     struct world *w = *state;
-    uint8_t key[32], sys[32] = {0};
+    uint8_t key[32] = {0}, sys[32] = {0};
     struct su_draft_meta m[3] = {meta(w->a[0].key, true, true), meta(key, false, true),
                                  meta(sys, false, false)};
     uint8_t d[16] = {DO_CREATE};
@@ -390,7 +422,7 @@ static void creation_prefunded(void **state)
 static void token_calls(void **state)
 {
     struct world *w = *state;
-    uint8_t key[32], from[32], to[32];
+    uint8_t key[32] = {0}, from[32] = {0}, to[32] = {0};
     struct su_draft_meta m[5] = {
         meta(from, false, true), meta(su_ledger_usdc_mint(w->l), false, false),
         meta(to, false, true), meta(key, false, false), meta(su_ledger_token_id, false, false)};
@@ -493,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_program_account, setup, world_teardown),
         cmocka_unit_test_setup_teardown(facts_and_logs, setup, world_teardown),
         cmocka_unit_test_setup_teardown(long_logs, setup, world_teardown),
+        cmocka_unit_test_setup_teardown(full_queue, setup, world_teardown),
         cmocka_unit_test(the_real_program),
         cmocka_unit_test_setup_teardown(return_codes, setup, world_teardown),
         cmocka_unit_test_setup_teardown(creation, setup, world_teardown),

@@ -3,6 +3,7 @@
 #include "bank_world.h"
 
 #include "crypto/crypto.h"
+#include "ledger/bank.h"
 
 #include <string.h>
 
@@ -68,7 +69,7 @@ static void associated(void **state)
 {
     struct world *w = *state;
     struct su_draft_meta m[6];
-    uint8_t address[32], wrong[32], create = 0, idempotent = 1, recover = 2;
+    uint8_t address[32] = {0}, wrong[32] = {0}, create = 0, idempotent = 1, recover = 2;
     size_t n;
 
     ata(w, m, address, w->a[1].key);
@@ -120,12 +121,82 @@ static void associated(void **state)
     fails(w, 0, SU_LEDGER_IE_IncorrectProgramId, 0);
 }
 
+static void same_result(const struct su_ledger_result *a, const struct su_ledger_result *b)
+{
+    assert_memory_equal(&a->failure, &b->failure, sizeof a->failure);
+    assert_int_equal(a->slot, b->slot);
+    assert_int_equal(a->block_time, b->block_time);
+    assert_int_equal(a->fee_lamports, b->fee_lamports);
+    assert_int_equal(a->units, b->units);
+    assert_int_equal(a->loaded_bytes, b->loaded_bytes);
+    assert_int_equal(a->n_keys, b->n_keys);
+    assert_memory_equal(a->pre_lamports, b->pre_lamports, sizeof a->pre_lamports);
+    assert_memory_equal(a->post_lamports, b->post_lamports, sizeof a->post_lamports);
+    assert_int_equal(a->n_logs, b->n_logs);
+    for (uint32_t i = 0; i < a->n_logs; i++) {
+        assert_string_equal(a->logs[i], b->logs[i]);
+    }
+    assert_int_equal(a->n_inner, b->n_inner);
+    for (uint32_t i = 0; i < a->n_inner; i++) {
+        assert_int_equal(a->inner[i].program, b->inner[i].program);
+        assert_int_equal(a->inner[i].height, b->inner[i].height);
+        assert_int_equal(a->inner[i].n_accounts, b->inner[i].n_accounts);
+        assert_int_equal(a->inner[i].data_bytes, b->inner[i].data_bytes);
+        assert_memory_equal(a->inner[i].data, b->inner[i].data, a->inner[i].data_bytes);
+        assert_memory_equal(a->inner[i].accounts, b->inner[i].accounts, a->inner[i].n_accounts);
+    }
+    assert_int_equal(a->n_post_tokens, b->n_post_tokens);
+    for (uint32_t i = 0; i < a->n_post_tokens; i++) {
+        assert_int_equal(a->post_tokens[i].amount, b->post_tokens[i].amount);
+        assert_memory_equal(a->post_tokens[i].mint, b->post_tokens[i].mint, 32);
+        assert_memory_equal(a->post_tokens[i].owner, b->post_tokens[i].owner, 32);
+    }
+    assert_int_equal(a->has_return, b->has_return);
+    assert_int_equal(a->return_bytes, b->return_bytes);
+    if (a->has_return) {
+        assert_memory_equal(a->return_data, b->return_data, a->return_bytes);
+    }
+}
+
+/* All parts of a result go through the history unchanged; cut off anywhere, it is refused. */
+static void kept_results(void **state)
+{
+    struct world *w = *state;
+    struct su_draft_meta m[6];
+    struct su_ledger_tx tx;
+    struct su_ledger_result r;
+    struct su_buf b;
+    uint8_t address[32] = {0}, create = 0, size = 21;
+
+    ata(w, m, address, w->a[1].key);
+    begin(w);
+    add(w, su_ledger_ata_id, m, 6, &create, 1);
+    add(w, su_ledger_token_id, m + 3, 1, &size, 1);
+    landed(w);
+    assert_true(w->r.has_return && w->r.n_inner == 4 && w->r.n_post_tokens == 1);
+    su_draft_tx(&w->d, w->a, ACTORS, &tx);
+    assert_int_equal(su_ledger_transaction_get(w->l, su_ledger_tx_sig(&tx, 0), &tx, &r, NULL),
+                     SU_OK);
+    same_result(&w->r, &r);
+    su_buf_init(&b, 0);
+    su_ledger_result_encode(&r, &b);
+    su_ledger_result_fini(&r);
+    for (size_t n = 0; n < b.len; n++) {
+        assert_int_equal(su_ledger_result_decode(b.data, n, &r, NULL), SU_EFORMAT);
+        su_ledger_result_fini(&r);
+    }
+    su_buf_u8(&b, 0);
+    assert_int_equal(su_ledger_result_decode(b.data, b.len, &r, NULL), SU_EFORMAT);
+    su_ledger_result_fini(&r);
+    su_buf_fini(&b);
+}
+
 /* Whoever sends lamports to an address first hinders nobody. */
 static void associated_prefunded(void **state)
 {
     struct world *w = *state;
     struct su_draft_meta m[6];
-    uint8_t address[32], create = 1;
+    uint8_t address[32] = {0}, create = 1;
 
     ata(w, m, address, w->a[2].key);
     begin(w);
@@ -229,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses),
         cmocka_unit_test_setup_teardown(associated, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(kept_results, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(associated_prefunded, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(memos, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(precompile, world_setup, world_teardown)};
