@@ -134,7 +134,18 @@ bool rpc_put_parsed_account(struct rpc_call *c, const char *name, const struct s
 
 /* What follows the number of an instruction in its data, in writing order: names of fields, each
    with its form. */
-enum form { F_END, F_U64, F_U8, F_KEY, F_OPTIONAL_KEY, F_AMOUNT, F_AUTHORITY, F_TOKENS, F_SEED };
+enum form {
+    F_END,
+    F_U64,
+    F_U8,
+    F_KEY,
+    F_OPTIONAL_KEY,
+    F_NULLABLE_KEY,
+    F_AMOUNT,
+    F_AUTHORITY,
+    F_TOKENS,
+    F_SEED
+};
 struct field {
     const char *name;
     enum form form;
@@ -172,7 +183,7 @@ static const struct known_instr token_instrs[] = {
     {6,
      "setAuthority",
      {"account", "authority"},
-     {{"authorityType", F_AUTHORITY}, {"newAuthority", F_OPTIONAL_KEY}}},
+     {{"authorityType", F_AUTHORITY}, {"newAuthority", F_NULLABLE_KEY}}},
     {7, "mintTo", {"mint", "account", "mintAuthority"}, {{"amount", F_AMOUNT}}},
     {8, "burn", {"account", "mint", "authority"}, {{"amount", F_AMOUNT}}},
     {9, "closeAccount", {"account", "destination", "owner"}, {{0}}},
@@ -218,17 +229,18 @@ static bool field(struct su_json_writer *w, const struct field *f, struct su_rea
     const uint8_t *p = NULL;
     size_t n = 0;
     uint64_t v = 0;
+    bool optional = f->form == F_OPTIONAL_KEY || f->form == F_NULLABLE_KEY;
 
     if (f->form == F_U64 || f->form == F_AMOUNT || f->form == F_TOKENS)
         v = su_read_u64(r);
-    else if (f->form == F_U8 || f->form == F_AUTHORITY || f->form == F_OPTIONAL_KEY)
+    else if (f->form == F_U8 || f->form == F_AUTHORITY || optional)
         v = su_read_u8(r);
     uint8_t decimals = f->form == F_TOKENS ? su_read_u8(r) : 0;
-    if (f->form == F_KEY || (f->form == F_OPTIONAL_KEY && v == 1))
+    if (f->form == F_KEY || (optional && v == 1))
         p = su_read_bytes(r, 32);
     if (f->form == F_SEED && !read_seed(r, &p, &n))
         return false;
-    if (r->failed || (f->form == F_OPTIONAL_KEY && v > 1) ||
+    if (r->failed || (optional && v > 1) ||
         (f->form == F_AUTHORITY && v >= SU_ARRAY_LEN(authority_types)))
         return false;
     if (w == NULL)
@@ -246,6 +258,8 @@ static bool field(struct su_json_writer *w, const struct field *f, struct su_rea
         su_json_put_str(w, f->name, digits);
     } else if (p != NULL)
         rpc_put_key(w, f->name, p);
+    else if (f->form == F_NULLABLE_KEY)
+        su_json_put_null(w, f->name);
     return true;
 }
 
@@ -278,17 +292,33 @@ static void end_known(struct su_json_writer *w, const struct rpc_instr *i)
     su_json_end_object(w);
 }
 
-/* Further accounts of a token instruction sign for an authority of several keys. */
+/* An authority of several keys has another name, and its signers follow. */
+static bool put_authority(struct su_json_writer *w, const struct rpc_instr *i, const char *name,
+                          size_t at)
+{
+    char long_name[48];
+
+    if (i->n_accounts <= at + 1 || !(su_str_ends(name, "wner") || su_str_ends(name, "uthority")))
+        return false;
+    (void)snprintf(long_name, sizeof long_name, "multisig%c%s", name[0] - 'a' + 'A', name + 1);
+    rpc_put_key(w, long_name, account_key(i, at));
+    su_json_put_array(w, "signers");
+    for (size_t n = at + 1; n < i->n_accounts; n++)
+        rpc_put_key(w, NULL, account_key(i, n));
+    su_json_end_array(w);
+    return true;
+}
+
 static void put_accounts(struct su_json_writer *w, const struct rpc_instr *i,
                          const struct known_instr *k, size_t named)
 {
-    for (size_t n = 0; n < named; n++)
-        rpc_put_key(w, k->accounts[n], account_key(i, n));
-    if (i->n_accounts > named) {
-        su_json_put_array(w, "signers");
-        for (size_t n = named; n < i->n_accounts; n++)
-            rpc_put_key(w, NULL, account_key(i, n));
-        su_json_end_array(w);
+    /* setAuthority (6) is of a mint for its first two kinds of authority */
+    bool of_mint = strcmp(k->type, "setAuthority") == 0 && i->data[1] <= 1;
+
+    for (size_t n = 0; n < named; n++) {
+        const char *name = n == 0 && of_mint ? "mint" : k->accounts[n];
+        if (n + 1 < named || !put_authority(w, i, name, n))
+            rpc_put_key(w, name, account_key(i, n));
     }
 }
 
