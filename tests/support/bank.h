@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A bank in memory, for the program run natively: accounts, clock, SlotHashes, and of the System
-   and SPL Token programs what sys.h needs. It holds the program to the runtime's rules (who may change
-   what, nothing lost) and names failures as the runtime does, so that a run here can be compared
+   and SPL Token programs what sys.h needs. It holds the program to the runtime's rules (who may
+   change what, nothing lost) and names failures as the runtime does, so that a run here can be compared
    with one in the VM (support/parity.h). One instruction is one transaction; a failed one changes
    nothing. No compute units, no fees. Not thread-safe.
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* One instruction, run twice: natively over a bank in memory (support/bank.h) and in Solana's own
-   VM (support/svm.h), and compared: outcome, error number or name, owner, lamports and every byte of
-   data of every writable account. Generators of random sequences call parity_run for each step and
+   VM (support/svm.h), and compared: outcome, error number or name, owner, lamports and every byte
+   of data of every writable account. Generators of random sequences call parity_run for each step and
    read the bank for what to do next; they need not know of the VM.
 
      struct parity *p = parity_open(program_id, SU_BINARY_DIR "/program/splitup.so", &why);
