@@ -21,8 +21,7 @@ devnet_start
 check "same chain" [ "$(call getGenesisHash | json 'd["result"]')" = "$genesis" ]
 check "kept" [ "$(call getBalance "[\"$key\"]" | json 'd["result"]["value"]')" = \
     $((before - 1000005000)) ]
-kill -KILL "$pid"
-wait "$pid" 2>/dev/null
+{ kill -KILL "$pid" && wait "$pid"; } 2>/dev/null
 devnet_start
 check "after kill -9" [ "$(call getBalance "[\"$key\"]" | json 'd["result"]["value"]')" = \
     $((before - 1000005000)) ]
