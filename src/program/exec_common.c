@@ -137,6 +137,7 @@ void su_prog_dispute_open(struct su_acc_execution *exec, struct su_acc_assignmen
     t->flags = (uint16_t)(t->flags | SU_TASKF_DISPUTED);
     a->dispute = kind;
     a->verdict = SU_VERDICT_NONE;
+    su_free_zero(a->votes, sizeof a->votes); /* a vote on the last dispute is none on this one */
     a->deadline_slot =
         slot + su_econ_dispute_slots(params, a->weight_bytes, a->macs_per_step, exec->steps);
     exec->disputes_open++;

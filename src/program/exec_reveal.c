@@ -122,7 +122,8 @@ uint64_t su_prog_match(struct su_sys *s)
     }
     if (a->matched == (1u << a->input_count) - 1u)
         exec->matched++;
-    if (differs && (t->flags & SU_TASKF_DISPUTED) == 0) {
+    if (differs) { /* one dispute at a time: the next waits for the end of the open one */
+        SU_DEMAND((t->flags & SU_TASKF_DISPUTED) == 0, WrongState);
         su_prog_dispute_open(exec, a, SU_DISPUTE_INPUTS, &config->params, su_sys_slot(s));
     }
     su_prog_task_verify(exec, a);
