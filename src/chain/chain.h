@@ -15,6 +15,7 @@
      SU_EINVAL      the endpoint calls the parameters invalid (-32602)
      SU_EUNSUPPORTED the endpoint does not have the method (-32601, -32004, -32010, -32011, 404)
      SU_ENOENT      what was asked for is not kept (-32007, -32009, -32014)
+     SU_EOVERFLOW   a balance of 2^53 lamports or more, which JSON numbers do not carry exactly
      SU_EIO         another error of the endpoint, quoted
      SU_ENOMEM
    All functions are thread-safe on one connection; each call blocks. */
