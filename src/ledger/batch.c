@@ -246,6 +246,18 @@ static void drop_overlay(struct su_ledger *l, bool release)
     su_ledger_map_clear(&l->batch_messages);
 }
 
+/* Room for the batch, so that show_batch cannot fail. A table that grows moves under its readers. */
+static bool make_room(struct su_ledger *l)
+{
+    pthread_rwlock_wrlock(&l->lock);
+    bool ok = su_ledger_state_reserve(&l->state, l->overlay.n) &&
+              su_ledger_map_reserve(&l->seen, l->n_batch) &&
+              su_ledger_map_reserve(&l->seen_messages, l->n_batch);
+
+    pthread_rwlock_unlock(&l->lock);
+    return ok;
+}
+
 static void commit(struct su_ledger *l)
 {
     struct su_err e = {0};
@@ -254,9 +266,7 @@ static void commit(struct su_ledger *l)
     if (l->n_batch == 0) {
         return;
     }
-    if (!su_ledger_state_reserve(&l->state, l->overlay.n) ||
-        !su_ledger_map_reserve(&l->seen, l->n_batch) ||
-        !su_ledger_map_reserve(&l->seen_messages, l->n_batch)) {
+    if (!make_room(l)) {
         c = su_fail(&e, SU_ENOMEM, "ledger", "no memory for more accounts");
     } else {
         c = write_batch(l, &e);
