@@ -14,6 +14,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -336,6 +338,59 @@ static void test_hostile_handshakes(void **state)
     close(fd);
 }
 
+/* ---- several threads ------------------------------------------------------------------------- */
+
+static atomic_bool writing;
+
+/* A transfer of no lamports whose payer does not exist; each simulation looks into the tables of
+   what has landed. */
+static void *read_on(void *ctx)
+{
+    static const char body[] =
+        "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"simulateTransaction\",\"params\":[\""
+        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "AAABAAECAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "AAAAAAAAAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gAQEBAAA=\",{\"encoding\":\"base64\","
+        "\"replaceRecentBlockhash\":true}]},"
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"getProgramAccounts\",\"params\":"
+        "[\"11111111111111111111111111111111\",{\"encoding\":\"base64\"}]}]";
+    struct su_buf out;
+    size_t *rounds = ctx;
+
+    su_buf_init(&out, 0);
+    for (; writing || *rounds == 0; ++*rounds) {
+        su_buf_clear(&out);
+        su_ledger_rpc_answer(ledger, body, sizeof body - 1, &out);
+        SU_ASSERT(memmem(out.data, out.len, "unitsConsumed", 13) != NULL);
+    }
+    su_buf_fini(&out);
+    return NULL;
+}
+
+static void test_readers(void **state)
+{
+    size_t rounds[2] = {0};
+    pthread_t reader[2];
+    uint8_t key[32] = {3};
+    struct su_err e = {0};
+
+    (void)state;
+    writing = true;
+    for (size_t i = 0; i < SU_ARRAY_LEN(reader); i++)
+        assert_int_equal(pthread_create(&reader[i], NULL, read_on, &rounds[i]), 0);
+    enum su_code rc = SU_OK;
+    for (uint32_t i = 0; i < 800 && rc == SU_OK; i++) {
+        su_put_le32(key + 1, i);
+        rc = su_ledger_airdrop(ledger, key, 1000000, NULL, &e);
+    }
+    writing = false;
+    for (size_t i = 0; i < SU_ARRAY_LEN(reader); i++)
+        (void)pthread_join(reader[i], NULL);
+    if (rc != SU_OK)
+        fail_msg("%s", e.msg);
+    assert_true(rounds[0] > 0 && rounds[1] > 0);
+}
+
 static void test_sha1(void **state)
 {
     static const struct {
@@ -374,7 +429,7 @@ int main(void)
         cmocka_unit_test(test_http),           cmocka_unit_test(test_start_errors),
         cmocka_unit_test(test_frames),         cmocka_unit_test(test_notices),
         cmocka_unit_test(test_hostile_frames), cmocka_unit_test(test_hostile_handshakes),
-        cmocka_unit_test(test_sha1),
+        cmocka_unit_test(test_readers),        cmocka_unit_test(test_sha1),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
