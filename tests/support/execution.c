@@ -16,7 +16,7 @@ static void die(const char *what)
     abort();
 }
 
-static void hash(const struct su_part *parts, uint64_t n, uint8_t out[32])
+void play_hash(const struct su_part *parts, uint64_t n, uint8_t out[32])
 {
     struct su_sha256 s;
     su_sha256_init(&s);
@@ -86,7 +86,7 @@ static void full_tree(uint8_t (*leaves)[32], unsigned depth, unsigned index, uin
             memcpy(path[d], level[index ^ 1u], 32);
         index >>= 1;
         for (unsigned i = 0; i < 1u << (depth - d - 1); i++)
-            su_msg_parent(hash, level[2 * i], level[2 * i + 1], level[i]);
+            su_msg_parent(play_hash, level[2 * i], level[2 * i + 1], level[i]);
     }
     memcpy(root, level[0], 32);
 }
@@ -114,7 +114,7 @@ static unsigned rfc_tree(uint8_t (*leaves)[32], unsigned n, unsigned index, uint
     }
     if (path != NULL)
         memcpy(path[used], in_left ? right : left, 32);
-    su_msg_parent(hash, left, right, root);
+    su_msg_parent(play_hash, left, right, root);
     return used + 1;
 }
 
@@ -130,7 +130,7 @@ static void group_leaves(const struct play *p, uint8_t (*leaves)[32])
         unsigned n = 0;
         for (unsigned t = g * SU_ASSIGN_GROUP; t < p->tasks && n < SU_ASSIGN_GROUP; t++)
             key_of("node", p->task[t].node, identities[n++]);
-        su_msg_assign_leaf(hash, (uint8_t)g, (const uint8_t(*)[32])identities, n, leaves[g]);
+        su_msg_assign_leaf(play_hash, (uint8_t)g, (const uint8_t(*)[32])identities, n, leaves[g]);
     }
 }
 
@@ -140,7 +140,7 @@ void play_plan(struct play *p)
     memset(p->leaves, 0, sizeof p->leaves);
     for (unsigned i = 0; i < p->nodes; i++) {
         struct su_ix_check_row row = row_of(p, i);
-        su_msg_row_leaf(hash, &row, p->leaves[i]);
+        su_msg_row_leaf(play_hash, &row, p->leaves[i]);
     }
     full_tree(p->leaves, p->table_depth, 0, NULL, p->table_root);
     group_leaves(p, groups);
@@ -351,8 +351,8 @@ void call_reassign(struct play *p, struct call *c, unsigned task, unsigned node)
 static void task_roots(const struct play *p, unsigned task, uint8_t input[32], uint8_t output[32])
 {
     const struct play_task *k = &p->task[task];
-    su_msg_input_root(hash, (const uint8_t(*)[32])k->input_roots, 1, input);
-    su_msg_output_root(hash, (const uint8_t(*)[32])k->output_roots, 1, k->witness, output);
+    su_msg_input_root(play_hash, (const uint8_t(*)[32])k->input_roots, 1, input);
+    su_msg_output_root(play_hash, (const uint8_t(*)[32])k->output_roots, 1, k->witness, output);
 }
 
 void call_commit(struct play *p, struct call *c, unsigned task)
@@ -368,7 +368,7 @@ void call_commit(struct play *p, struct call *c, unsigned task)
     struct su_ix_commit *ix = CALL_ARGS(c, commit);
     ix->steps = p->steps;
     ix->attempt = exec->tasks[task].attempt;
-    su_msg_commit(hash, &scope, (uint16_t)task, ix->attempt, node, p->task[task].salt, input,
+    su_msg_commit(play_hash, &scope, (uint16_t)task, ix->attempt, node, p->task[task].salt, input,
                   output, ix->commit);
 }
 
@@ -410,7 +410,7 @@ unsigned play_drawn_node(const struct play *p, unsigned task)
     const struct su_acc_execution *exec = play_exec(p);
     const struct su_acc_assignment *a = play_assignment(p, task);
     uint64_t point =
-        su_msg_check_point(hash, exec->beta, (uint16_t)task, a->cursor, exec->table_total);
+        su_msg_check_point(play_hash, exec->beta, (uint16_t)task, a->cursor, exec->table_total);
     for (unsigned i = 0; i < p->nodes; i++) {
         if (p->low[i] <= point && point < p->high[i])
             return i;

@@ -35,6 +35,8 @@ void play_init(struct play *p, struct world *w, unsigned oracles, unsigned nodes
 /* Computes table and assignment trees again, after task[].node or weights were changed. */
 void play_plan(struct play *p);
 
+/* SHA-256, as abi's messages want it. */
+void play_hash(const struct su_part *parts, uint64_t n, uint8_t out[32]);
 /* Execution and assignment as they are, NULL when closed. */
 const struct su_acc_execution *play_exec(const struct play *p);
 const struct su_acc_assignment *play_assignment(const struct play *p, unsigned task);

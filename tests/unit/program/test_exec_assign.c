@@ -188,7 +188,7 @@ static void a_large_owner_raises_the_stake(void **unused)
     struct play p;
     struct call c;
     struct world *w = setting_world(&p, &(struct setting){.tune = tight_stake});
-    uint64_t stake;
+    uint64_t stake = 0;
     setting_requested(&p, 1);
     p.owner_share_ppm = 900000;
     vote(&p, 2);

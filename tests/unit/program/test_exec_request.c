@@ -168,7 +168,7 @@ static void submit_takes_exactly_the_escrow(void **unused)
     call_request_tasks(&p, &c, 0, 3);
     call_must(w, &c);
     const uint64_t fee = setting_fee(&p);
-    uint64_t surcharge;
+    uint64_t surcharge = 0;
     assert_true(su_econ_surcharge(&w->params, w->params.sampling_min_ppm, fee, &surcharge));
     const uint64_t escrow = 3 * (fee + surcharge) + w->params.oracle_fee;
     const uint64_t before = vault_amount(&p);
