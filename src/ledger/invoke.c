@@ -150,10 +150,7 @@ uint64_t su_ledger_set_size(struct su_ledger_exec *x, const struct su_ledger_fra
     struct su_ledger_work *w = su_ledger_frame_work(x, f, i);
     uint64_t c;
 
-    if (n == w->data_bytes) {
-        return 0;
-    }
-    if (!owned(f, w)) {
+    if (n != w->data_bytes && !owned(f, w)) {
         return SU_IE(AccountDataSizeChanged);
     }
     if (n > SU_LEDGER_DATA_MAX_BYTES) {
@@ -162,7 +159,7 @@ uint64_t su_ledger_set_size(struct su_ledger_exec *x, const struct su_ledger_fra
     if (n > w->data_bytes && growth(x) + (n - w->data_bytes) > TRANSACTION_GROWTH_MAX) {
         return SU_IE(MaxAccountsDataAllocationsExceeded);
     }
-    if ((c = may_write(f, w, i)) != 0) {
+    if ((c = may_write(f, w, i)) != 0 || n == w->data_bytes) {
         return c;
     }
     if (!make_own(x, w, n)) {

@@ -192,7 +192,7 @@ uint64_t su_ledger_memo(struct su_ledger_exec *x, struct su_ledger_frame *f)
 
 /* ---- ed25519 precompile ---------------------------------------------------------------------- */
 
-enum precompile_error { BAD_SIGNATURE = 2, BAD_OFFSETS = 3, BAD_SIZE = 4 };
+enum precompile_error { BAD_KEY = 0, BAD_SIGNATURE = 2, BAD_OFFSETS = 3, BAD_SIZE = 4 };
 enum { ED_START = 2, ED_ENTRY = 14 };
 
 /* Bytes [at, at + n) of instruction number `index`, 0xffff = this one; NULL when out of bounds. */
@@ -231,6 +231,9 @@ uint64_t su_ledger_ed25519(struct su_ledger_exec *x, struct su_ledger_frame *f)
 
         if (sig == NULL || key == NULL || message == NULL) {
             return SU_IE_CUSTOM(BAD_OFFSETS);
+        }
+        if (!su_point_valid(key)) {
+            return SU_IE_CUSTOM(BAD_KEY);
         }
         if (!su_ed25519_verify(key, message, bytes, sig)) {
             return SU_IE_CUSTOM(BAD_SIGNATURE);

@@ -189,7 +189,7 @@ static uint64_t do_create(struct call *c)
         return SU_IE(InvalidInstructionData);
     }
     if (c->f->n < 2) {
-        return SU_IE(NotEnoughAccountKeys);
+        return SU_IE(MissingAccount);
     }
     return create(c, &(struct address){key_at(c, 1), NULL}, lamports, bytes, owner);
 }
@@ -206,7 +206,7 @@ static uint64_t do_create_seeded(struct call *c)
         return SU_IE(InvalidInstructionData);
     }
     if (c->f->n < 2) {
-        return SU_IE(NotEnoughAccountKeys);
+        return SU_IE(MissingAccount);
     }
     code = seeded(c, key_at(c, 1), base, seed, n, owner, &a);
     return code != 0 ? code : create(c, &a, lamports, bytes, owner);
@@ -220,7 +220,7 @@ static uint64_t do_assign(struct call *c)
         return SU_IE(InvalidInstructionData);
     }
     if (c->f->n < 1) {
-        return SU_IE(NotEnoughAccountKeys);
+        return SU_IE(MissingAccount);
     }
     return assign(c, 0, &(struct address){key_at(c, 0), NULL}, owner);
 }
@@ -232,7 +232,7 @@ static uint64_t do_transfer(struct call *c)
     if (c->r.failed) {
         return SU_IE(InvalidInstructionData);
     }
-    return c->f->n < 2 ? SU_IE(NotEnoughAccountKeys) : transfer(c, 0, 1, lamports);
+    return c->f->n < 2 ? SU_IE(MissingAccount) : transfer(c, 0, 1, lamports);
 }
 
 static uint64_t do_allocate(struct call *c)
@@ -243,7 +243,7 @@ static uint64_t do_allocate(struct call *c)
         return SU_IE(InvalidInstructionData);
     }
     if (c->f->n < 1) {
-        return SU_IE(NotEnoughAccountKeys);
+        return SU_IE(MissingAccount);
     }
     return allocate(c, 0, &(struct address){key_at(c, 0), NULL}, bytes);
 }
@@ -260,7 +260,7 @@ static uint64_t do_seeded(struct call *c, bool alloc)
         return SU_IE(InvalidInstructionData);
     }
     if (c->f->n < 1) {
-        return SU_IE(NotEnoughAccountKeys);
+        return SU_IE(MissingAccount);
     }
     if ((code = seeded(c, key_at(c, 0), base, seed, n, owner, &a)) != 0) {
         return code;
@@ -284,7 +284,7 @@ static uint64_t do_transfer_seeded(struct call *c)
         return SU_IE(InvalidInstructionData);
     }
     if (c->f->n < 3) {
-        return SU_IE(NotEnoughAccountKeys);
+        return SU_IE(MissingAccount);
     }
     if (!c->f->metas[1].signer) {
         su_ledger_log(c->x, "Transfer: 'from' account %s must sign",

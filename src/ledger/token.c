@@ -93,11 +93,39 @@ const uint8_t *token_option(const uint8_t *at)
 void token_set_option(uint8_t *at, const uint8_t *key)
 {
     su_put_le32(at, key != NULL);
-    if (key != NULL) {
+    if (key != NULL) { /* else the old key stays behind, as the real program leaves it */
         memcpy(at + 4, key, 32);
-    } else {
-        memset(at + 4, 0, 32);
     }
+}
+
+uint64_t token_edit(struct token_call *t, size_t i, uint8_t **data)
+{
+    const struct su_ledger_work *w = su_ledger_frame_work(t->x, t->f, i);
+
+    *data = su_arena_alloc(&t->x->mem, (size_t)w->data_bytes + 1);
+    if (*data == NULL) {
+        t->x->no_memory = true;
+        return SU_IE(GenericError);
+    }
+    memcpy(*data, w->data, (size_t)w->data_bytes);
+    SU_ASSERT(t->n_edits < SU_ARRAY_LEN(t->edits));
+    t->edits[t->n_edits++] = (struct token_edit){i, *data};
+    return 0;
+}
+
+static uint64_t take_edits(struct token_call *t)
+{
+    uint64_t c = 0;
+
+    for (size_t k = 0; k < t->n_edits && c == 0; k++) {
+        const struct token_edit *e = &t->edits[k];
+        const struct su_ledger_work *w = su_ledger_frame_work(t->x, t->f, e->i);
+
+        if (memcmp(e->data, w->data, (size_t)w->data_bytes) != 0) {
+            c = su_ledger_set_data(t->x, t->f, e->i, e->data, w->data_bytes);
+        }
+    }
+    return c;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -107,7 +135,16 @@ static bool rent_exempt(const struct su_ledger_work *w)
     return w->lamports >= su_ledger_rent_minimum(w->data_bytes);
 }
 
-static uint64_t initialize_mint(struct token_call *t)
+/* The older forms name the Rent sysvar as account i. */
+static uint64_t check_rent(const struct token_call *t, size_t i)
+{
+    if (t->f->n <= i) {
+        return SU_IE(NotEnoughAccountKeys);
+    }
+    return memcmp(token_key(t, i), su_ledger_rent_id, 32) == 0 ? 0 : SU_IE(InvalidArgument);
+}
+
+static uint64_t initialize_mint2(struct token_call *t)
 {
     const struct su_ledger_work *w;
     uint8_t *d;
@@ -126,7 +163,7 @@ static uint64_t initialize_mint(struct token_call *t)
     if (!rent_exempt(w)) {
         return SU_IE_CUSTOM(TOKEN_E_NOT_RENT_EXEMPT);
     }
-    if ((c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if ((c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     token_set_option(d + MINT_AUTHORITY, t->d + 1);
@@ -135,6 +172,13 @@ static uint64_t initialize_mint(struct token_call *t)
     d[MINT_READY] = 1;
     token_set_option(d + MINT_FREEZE, t->d[33] != 0 ? t->d + 34 : NULL);
     return 0;
+}
+
+static uint64_t initialize_mint(struct token_call *t)
+{
+    uint64_t c = check_rent(t, 1);
+
+    return c != 0 ? c : initialize_mint2(t);
 }
 
 static uint64_t make_account(struct token_call *t, const uint8_t *owner)
@@ -156,7 +200,7 @@ static uint64_t make_account(struct token_call *t, const uint8_t *owner)
     if (!token_program_owns(t, 1) || token_mint(t, 1, &mint) != 0) {
         return SU_IE_CUSTOM(TOKEN_E_INVALID_MINT);
     }
-    if ((c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if ((c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     memset(d, 0, SU_LEDGER_TOKEN_BYTES);
@@ -168,12 +212,16 @@ static uint64_t make_account(struct token_call *t, const uint8_t *owner)
 
 static uint64_t initialize_account(struct token_call *t)
 {
-    return t->f->n < 4 ? SU_IE(NotEnoughAccountKeys) : make_account(t, token_key(t, 2));
+    uint64_t c = check_rent(t, 3);
+
+    return c != 0 ? c : make_account(t, token_key(t, 2));
 }
 
 static uint64_t initialize_account2(struct token_call *t)
 {
-    return t->f->n < 3 ? SU_IE(NotEnoughAccountKeys) : make_account(t, t->d);
+    uint64_t c = check_rent(t, 2);
+
+    return c != 0 ? c : make_account(t, t->d);
 }
 
 static uint64_t initialize_account3(struct token_call *t)
@@ -260,7 +308,7 @@ static uint64_t set_account_authority(struct token_call *t, const uint8_t *key)
     if (c == 0 && t->d[0] == AUTHORITY_OWNER && key == NULL) {
         c = SU_IE_CUSTOM(TOKEN_E_INVALID_INSTRUCTION);
     }
-    if (c != 0 || (c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if (c != 0 || (c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     if (t->d[0] == AUTHORITY_CLOSE) {
@@ -290,8 +338,7 @@ static uint64_t set_mint_authority(struct token_call *t, const uint8_t *key)
     if (have == NULL) {
         return SU_IE_CUSTOM(at == MINT_AUTHORITY ? TOKEN_E_FIXED_SUPPLY : TOKEN_E_CANNOT_FREEZE);
     }
-    if ((c = token_authority(t, have, 1)) != 0 ||
-        (c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if ((c = token_authority(t, have, 1)) != 0 || (c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     token_set_option(d + at, key);
@@ -352,7 +399,7 @@ static const struct row {
     {"SyncNative", sync_native, 0, 0, 3045},
     {"InitializeAccount3", initialize_account3, 32, 0, 4240},
     {"InitializeMultisig2", unsupported, 1, 0, 1000},
-    {"InitializeMint2", initialize_mint, 34, 33, 2827},
+    {"InitializeMint2", initialize_mint2, 34, 33, 2827},
     {"GetAccountDataSize", get_account_data_size, 0, 0, 1569},
     {"InitializeImmutableOwner", initialize_immutable_owner, 0, 0, 1405},
     {"AmountToUiAmount", unsupported, 8, 0, 1000},
@@ -407,6 +454,7 @@ uint64_t su_ledger_token(struct su_ledger_exec *x, struct su_ledger_frame *f)
     }
     if (c != 0) {
         log_error(x, c);
+        return c;
     }
-    return c;
+    return take_edits(&t);
 }

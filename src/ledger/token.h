@@ -48,6 +48,11 @@ struct token_call {
     struct su_ledger_frame *f;
     const uint8_t *d; /* data after the tag */
     size_t n;
+    struct token_edit {
+        size_t i;
+        uint8_t *data;
+    } edits[2]; /* no instruction writes to more accounts */
+    size_t n_edits;
 };
 
 uint64_t token_account(const struct token_call *t, size_t i, const uint8_t **data);
@@ -60,6 +65,10 @@ bool token_frozen(const uint8_t *account);
 /* The key of an option, or NULL. */
 const uint8_t *token_option(const uint8_t *at);
 void token_set_option(uint8_t *at, const uint8_t *key);
+
+/* A copy of account i to write to. It is taken over when the instruction succeeds, and only then,
+   and only if it differs, does the runtime ask whether it might be written. */
+uint64_t token_edit(struct token_call *t, size_t i, uint8_t **data);
 
 uint64_t token_transfer(struct token_call *t);
 uint64_t token_transfer_checked(struct token_call *t);

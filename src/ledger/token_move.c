@@ -94,14 +94,14 @@ static uint64_t move(struct token_call *t, size_t to, size_t authority, int mint
     if (!su_add_u64(su_le64(dest + TOKEN_AMOUNT), amount, &sum)) {
         return SU_IE_CUSTOM(TOKEN_E_OVERFLOW);
     }
-    if ((c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if ((c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     su_put_le64(d + TOKEN_AMOUNT, su_le64(d + TOKEN_AMOUNT) - amount);
     if (delegate) {
         use_allowance(d, amount);
     }
-    if ((c = su_ledger_data_mut(t->x, t->f, to, &d)) == 0) {
+    if ((c = token_edit(t, to, &d)) == 0) {
         su_put_le64(d + TOKEN_AMOUNT, sum);
     }
     return c;
@@ -137,7 +137,7 @@ static uint64_t approve(struct token_call *t, size_t delegate, size_t owner, int
         return c;
     }
     if ((c = token_authority(t, from + TOKEN_OWNER, owner)) != 0 ||
-        (c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+        (c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     token_set_option(d + TOKEN_DELEGATE, token_key(t, delegate));
@@ -157,11 +157,11 @@ uint64_t token_approve_checked(struct token_call *t)
 
 uint64_t token_revoke(struct token_call *t)
 {
-    const uint8_t *from;
+    const uint8_t *from, *delegate;
     uint8_t *d;
     uint64_t c;
 
-    if (t->f->n < 2) {
+    if (t->f->n < 1) {
         return SU_IE(NotEnoughAccountKeys);
     }
     if ((c = token_account(t, 0, &from)) != 0) {
@@ -170,8 +170,14 @@ uint64_t token_revoke(struct token_call *t)
     if (token_frozen(from)) {
         return SU_IE_CUSTOM(TOKEN_E_FROZEN);
     }
-    if ((c = token_authority(t, from + TOKEN_OWNER, 1)) != 0 ||
-        (c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if (t->f->n < 2) {
+        return SU_IE(NotEnoughAccountKeys);
+    }
+    delegate = token_option(from + TOKEN_DELEGATE); /* may give the right back itself */
+    if (delegate == NULL || memcmp(delegate, token_key(t, 1), 32) != 0) {
+        delegate = from + TOKEN_OWNER;
+    }
+    if ((c = token_authority(t, delegate, 1)) != 0 || (c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     token_set_option(d + TOKEN_DELEGATE, NULL);
@@ -209,11 +215,11 @@ static uint64_t mint_to(struct token_call *t, int decimals)
         !su_add_u64(su_le64(mint + MINT_SUPPLY), amount, &supply)) {
         return SU_IE_CUSTOM(TOKEN_E_OVERFLOW);
     }
-    if ((c = su_ledger_data_mut(t->x, t->f, 1, &d)) != 0) {
+    if ((c = token_edit(t, 1, &d)) != 0) {
         return c;
     }
     su_put_le64(d + TOKEN_AMOUNT, sum);
-    if ((c = su_ledger_data_mut(t->x, t->f, 0, &d)) == 0) {
+    if ((c = token_edit(t, 0, &d)) == 0) {
         su_put_le64(d + MINT_SUPPLY, supply);
     }
     return c;
@@ -264,14 +270,14 @@ static uint64_t burn(struct token_call *t, int decimals)
     if (supply < amount) {
         return SU_IE_CUSTOM(TOKEN_E_OVERFLOW);
     }
-    if ((c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if ((c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     su_put_le64(d + TOKEN_AMOUNT, su_le64(d + TOKEN_AMOUNT) - amount);
     if (delegate) {
         use_allowance(d, amount);
     }
-    if ((c = su_ledger_data_mut(t->x, t->f, 1, &d)) == 0) {
+    if ((c = token_edit(t, 1, &d)) == 0) {
         su_put_le64(d + MINT_SUPPLY, supply - amount);
     }
     return c;
@@ -347,8 +353,7 @@ static uint64_t set_frozen(struct token_call *t, bool frozen)
     if (authority == NULL) {
         return SU_IE_CUSTOM(TOKEN_E_CANNOT_FREEZE);
     }
-    if ((c = token_authority(t, authority, 2)) != 0 ||
-        (c = su_ledger_data_mut(t->x, t->f, 0, &d)) != 0) {
+    if ((c = token_authority(t, authority, 2)) != 0 || (c = token_edit(t, 0, &d)) != 0) {
         return c;
     }
     d[TOKEN_STATE] = frozen ? TOKEN_FROZEN : TOKEN_INITIALIZED;

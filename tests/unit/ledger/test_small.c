@@ -262,7 +262,7 @@ static size_t ed25519_data(const struct su_actor *a, const char *text, uint8_t *
 static void precompile(void **state)
 {
     struct world *w = *state;
-    uint8_t d[200];
+    uint8_t d[200], key[32];
     size_t n = ed25519_data(&w->a[1], "hello", d);
 
     begin(w);
@@ -275,6 +275,12 @@ static void precompile(void **state)
     add(w, su_ledger_ed25519_id, NULL, 0, d, n);
     fails(w, 0, SU_LEDGER_IE_Custom, 2);
     d[112] ^= 1;
+    memcpy(key, d + 16, 32);
+    memset(d + 16, 2, 32); /* no point of the curve */
+    begin(w);
+    add(w, su_ledger_ed25519_id, NULL, 0, d, n);
+    fails(w, 0, SU_LEDGER_IE_Custom, 0);
+    memcpy(d + 16, key, 32);
     begin(w);
     add(w, su_ledger_ed25519_id, NULL, 0, d, n - 1);
     fails(w, 0, SU_LEDGER_IE_Custom, 3);

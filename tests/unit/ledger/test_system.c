@@ -78,7 +78,7 @@ static void transfer_rules(void **state)
     fails(w, 0, SU_LEDGER_IE_ReadonlyLamportChange, 0);
     begin(w);
     add(w, su_ledger_system_id, readonly, 1, d, sizeof d);
-    fails(w, 0, SU_LEDGER_IE_NotEnoughAccountKeys, 0);
+    fails(w, 0, SU_LEDGER_IE_MissingAccount, 0);
     begin(w);
     add(w, su_ledger_system_id, readonly, 2, d, 11);
     fails(w, 0, SU_LEDGER_IE_InvalidInstructionData, 0);
@@ -153,10 +153,10 @@ static void allocate_assign(void **state)
     fails(w, 0, SU_LEDGER_IE_MissingRequiredSignature, 0);
     begin(w);
     add(w, su_ledger_system_id, NULL, 0, assign, sizeof assign);
-    fails(w, 0, SU_LEDGER_IE_NotEnoughAccountKeys, 0);
+    fails(w, 0, SU_LEDGER_IE_MissingAccount, 0);
     begin(w);
     add(w, su_ledger_system_id, NULL, 0, alloc, sizeof alloc);
-    fails(w, 0, SU_LEDGER_IE_NotEnoughAccountKeys, 0);
+    fails(w, 0, SU_LEDGER_IE_MissingAccount, 0);
     begin(w);
     add(w, su_ledger_system_id, &me, 1, alloc, 7);
     fails(w, 0, SU_LEDGER_IE_InvalidInstructionData, 0);
@@ -226,7 +226,7 @@ static void with_seed(void **state)
     fails(w, 0, SU_LEDGER_IE_MissingRequiredSignature, 0);
     begin(w);
     add(w, su_ledger_system_id, metas, 1, d, n);
-    fails(w, 0, SU_LEDGER_IE_NotEnoughAccountKeys, 0);
+    fails(w, 0, SU_LEDGER_IE_MissingAccount, 0);
     su_put_le64(d + 36, UINT64_MAX);
     begin(w);
     add(w, su_ledger_system_id, metas, 3, d, n);
@@ -277,7 +277,7 @@ static void more_with_seed(void **state)
     landed(w);
     begin(w);
     add(w, su_ledger_system_id, metas, 0, d, n + 32);
-    fails(w, 0, SU_LEDGER_IE_NotEnoughAccountKeys, 0);
+    fails(w, 0, SU_LEDGER_IE_MissingAccount, 0);
 
     su_sha256_init(&h);
     su_sha256_update(&h, w->a[1].key, 32);
@@ -300,7 +300,7 @@ static void more_with_seed(void **state)
     fails(w, 0, SU_LEDGER_IE_MissingRequiredSignature, 0);
     begin(w);
     add(w, su_ledger_system_id, metas, 2, d, n + 32);
-    fails(w, 0, SU_LEDGER_IE_NotEnoughAccountKeys, 0);
+    fails(w, 0, SU_LEDGER_IE_MissingAccount, 0);
     begin(w);
     add(w, su_ledger_system_id, metas, 3, d, n + 31);
     fails(w, 0, SU_LEDGER_IE_InvalidInstructionData, 0);

@@ -28,6 +28,7 @@ enum {
 struct tokens {
     struct world *w;
     uint8_t mint[32], other_mint[32], x[32], y[32]; /* x of a[1], y of a[2] */
+    uint8_t rent[32];
     struct su_actor mint_pair, other_pair, x_pair, y_pair;
 };
 static struct tokens t;
@@ -94,7 +95,10 @@ static int setup(void **state)
 {
     uint8_t d[80];
 
+    size_t n;
+
     t.w = world_open(NULL, 0);
+    assert_true(su_base58_decode("SysvarRent111111111111111111111111111111111", t.rent, 32, &n));
     *state = t.w;
     t.mint_pair = su_actor_of(101);
     t.other_pair = su_actor_of(102);
@@ -106,11 +110,11 @@ static int setup(void **state)
     memcpy(t.y, t.y_pair.key, 32);
     const struct su_draft_meta mint[1] = {meta(t.mint, false, true)};
     const struct su_draft_meta other[2] = {meta(t.other_mint, false, true),
-                                           meta(t.w->a[3].key, false, false)};
+                                           meta(t.rent, false, false)};
     const struct su_draft_meta x[2] = {meta(t.x, false, true), meta(t.mint, false, false)};
     const struct su_draft_meta y[4] = {meta(t.y, false, true), meta(t.mint, false, false),
                                        meta(t.w->a[2].key, false, false),
-                                       meta(t.w->a[3].key, false, false)};
+                                       meta(t.rent, false, false)};
     const struct su_draft_meta to_x[3] = {meta(t.mint, false, true), meta(t.x, false, true),
                                           meta(t.w->a[0].key, true, false)};
 
@@ -236,7 +240,7 @@ static void initialize_errors(void **state)
     fails(w, 1, SU_LEDGER_IE_Custom, E_RENT);
     d[0] = 16;
     fresh[1].key = t.mint;
-    const struct su_draft_meta three[3] = {fresh[0], fresh[1], meta(w->a[3].key, false, false)};
+    const struct su_draft_meta three[3] = {fresh[0], fresh[1], meta(t.rent, false, false)};
     begin(w);
     create(&w->a[5], ACCOUNT);
     token(three, 3, d, 33);
