@@ -3,6 +3,7 @@
    expire, and the program's own instructions. */
 #include "chain/chain.h"
 #include "ledger/ledger.h"
+#include "wallet/wallet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -371,6 +372,45 @@ static void cancelling(void **state)
     su_chain_result_fini(&r);
 }
 
+/* A person's wallet: what was agreed is sent, compute budget and all; nothing else is signed. */
+static void through_a_wallet(void **state)
+{
+    struct scene *s = *state;
+    char folder[] = "/tmp/su-chain-wallet-XXXXXX", path[64];
+    struct su_wallet *w;
+    struct su_small_instr agreed, other;
+    struct su_chain_result r;
+    uint8_t key[32], to[32] = {5}, sig[64];
+    uint64_t v;
+    struct su_err e;
+
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/key.json", folder);
+    must(su_wallet_create(path, NULL, key, &e), &e);
+    must(su_wallet_open(&(struct su_wallet_options){.path = path}, &w, &e), &e);
+    must(su_chain_airdrop(s->c, key, 3ull * SOL, sig, &e), &e);
+    const struct su_signer *signers[] = {su_wallet_signer(w)};
+    const struct su_chain_send_opts o = {.price_max = 10, .units_max = 2000};
+    su_instr_transfer(&agreed, key, to, SOL);
+    su_instr_transfer(&other, key, to, 2ull * SOL);
+    struct su_intent intent = {
+        .instrs = &agreed.instr, .n_instrs = 1, .units_max = 2000, .price_max = 10};
+    memcpy(intent.payer, key, 32);
+    must(su_wallet_intend(w, &intent, &e), &e);
+    assert_int_equal(su_chain_send(s->c, key, &other.instr, 1, signers, 1, &o, &r, &e), SU_EACCES);
+    assert_false(r.sent);
+    su_chain_result_fini(&r);
+    must(su_chain_send(s->c, key, &agreed.instr, 1, signers, 1, &o, &r, &e), &e);
+    su_chain_result_fini(&r);
+    must(su_chain_balance(s->c, to, &v, &e), &e);
+    assert_int_equal(v, SOL);
+    assert_int_equal(su_chain_send(s->c, key, &agreed.instr, 1, signers, 1, &o, &r, &e), SU_EACCES);
+    su_chain_result_fini(&r);
+    su_wallet_close(w);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(remove(folder), 0);
+}
+
 /* ---- the program --------------------------------------------------------------------------------- */
 
 static struct su_chain_node_args node_args(void)
@@ -583,6 +623,7 @@ int main(void)
         TEST(failures_are_explained),
         TEST(expired_blockhash),
         TEST(cancelling),
+        TEST(through_a_wallet),
         TEST(stake),
         TEST(models),
         TEST(a_request),
