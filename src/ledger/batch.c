@@ -246,7 +246,8 @@ static void drop_overlay(struct su_ledger *l, bool release)
     su_ledger_map_clear(&l->batch_messages);
 }
 
-/* Room for the batch, so that show_batch cannot fail. A table that grows moves under its readers. */
+/* Room for the batch, so that show_batch cannot fail. A table that grows moves under its readers,
+   hence the lock. */
 static bool make_room(struct su_ledger *l)
 {
     pthread_rwlock_wrlock(&l->lock);

@@ -240,8 +240,8 @@ SU_CHECK enum su_code su_ledger_airdrop(struct su_ledger *l, const uint8_t to[32
 SU_CHECK enum su_code su_ledger_airdrop_usdc(struct su_ledger *l, const uint8_t owner[32],
                                              uint64_t amount, uint8_t sig[64], struct su_err *e);
 
-/* Sets the SplitUp program up with these parameters, unless that was done before: vault, state, pool,
-   configuration 0. Its administrator is the key of su_ledger_admin_secret. Assumes the default
+/* Sets the SplitUp program up with these parameters, unless that was done before: vault, state,
+   pool, configuration 0. Its administrator is the key of su_ledger_admin_secret. Assumes the default
    natives. Errors of su_ledger_submit. */
 struct su_params;
 SU_CHECK enum su_code su_ledger_setup(struct su_ledger *l, const struct su_params *params,

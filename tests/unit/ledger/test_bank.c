@@ -5,7 +5,9 @@
 #include "crypto/crypto.h"
 
 #include <ftw.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -484,6 +486,69 @@ static void history(void **state)
     assert_int_equal(block.slot, status.slot);
 }
 
+struct reading {
+    struct su_ledger *l;
+    const uint8_t *key;
+    atomic_bool stop;
+    atomic_uint rounds;
+};
+
+static void *keep_reading(void *arg)
+{
+    struct reading *g = arg;
+    const struct su_ledger_simulation o = {.replace_blockhash = true};
+
+    while (!atomic_load(&g->stop)) {
+        struct su_ledger_accounts list;
+        struct su_ledger_signature s[5];
+        struct su_ledger_now now;
+        struct su_ledger_result res;
+        size_t n;
+
+        su_ledger_now(g->l, &now);
+        su_ledger_account_release(su_ledger_account_get(g->l, g->key));
+        if (su_ledger_accounts_of(g->l, su_ledger_system_id, 0, NULL, 0, &list, NULL) == SU_OK) {
+            su_ledger_accounts_fini(&list);
+        }
+        if (su_ledger_simulate(g->l, &tx, &o, &res, NULL) == SU_OK) {
+            su_ledger_result_fini(&res);
+        }
+        if (su_ledger_signatures_of(g->l, g->key, NULL, NULL, s, 5, &n, NULL) == SU_OK) {
+            atomic_fetch_add(&g->rounds, 1);
+        }
+    }
+    return NULL;
+}
+
+/* Readers on other threads while every table grows; the thread sanitizer looks on. */
+static void readers_beside(void **state)
+{
+    struct world *w = *state;
+    struct reading g = {.l = w->l, .key = w->a[0].key};
+    pthread_t t[2];
+    uint8_t key[32];
+
+    pay(w, 5);
+    su_draft_tx(&w->d, w->a, ACTORS, &tx); /* what they simulate */
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&t[i], NULL, keep_reading, &g), 0);
+    }
+    for (uint64_t i = 0; i < 400 || atomic_load(&g.rounds) < 20; i++) {
+        struct su_ledger_tx one;
+
+        fresh_key(key, 1000 + i);
+        begin(w);
+        su_draft_transfer(&w->d, w->a[0].key, key, 1000000);
+        su_draft_tx(&w->d, w->a, ACTORS, &one);
+        assert_int_equal(su_ledger_submit(w->l, &one, SU_LEDGER_WAIT, NULL, NULL), SU_OK);
+        assert_true(i < 50000);
+    }
+    atomic_store(&g.stop, true);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(t[i], NULL), 0);
+    }
+}
+
 /* ---- the file -------------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -758,6 +823,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(faucets, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(lists, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(history, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(readers_beside, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(reopened, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(slots_by_the_clock, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(refused_files, dir_setup, dir_teardown),
