@@ -181,6 +181,7 @@ static enum su_code read_dtype(struct decoder *d, enum su_dtype *dtype)
     size_t offset = d->r.pos;
     uint8_t v = su_read_u8(&d->r);
 
+    *dtype = (enum su_dtype)0;
     if (v >= SU_DTYPE_COUNT)
         return su_fail(d->e, SU_EUNSUPPORTED, d->at,
                        "offset %zu: element type %u is unknown to this version", offset,
