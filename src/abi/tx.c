@@ -24,7 +24,7 @@ const char *su_tx_status_text(enum su_tx_status s)
     return (unsigned)s < SU_TX_STATUS_COUNT ? texts[s] : "?";
 }
 
-/* ---- compiling --------------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 struct entry {
     const uint8_t *key;
@@ -196,7 +196,7 @@ int su_tx_signer_index(const struct su_tx *t, const uint8_t key[32])
     return -1;
 }
 
-/* ---- parsing ----------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 /* The first failure sticks; reads after it give zero. */
 struct reader {

@@ -73,7 +73,8 @@ SU_FREE_FN uint8_t *su_tx_signature(struct su_tx *t, uint8_t i)
 }
 
 /* Compiles n instructions into a legacy message. Keys: the payer, then signers that are written,
-   signers, accounts that are written, the rest; within a class in order of first use. A key passed twice gets the union of its rights. On failure *out is undefined. */
+   signers, accounts that are written, the rest; within a class in order of first use. A key passed
+   twice gets the union of its rights. On failure *out is undefined. */
 enum su_tx_status su_tx_compile(const uint8_t payer[32], const uint8_t blockhash[32],
                                 const struct su_instr *instrs, uint64_t n, struct su_tx *out);
 /* Position of the signer with that key, -1 when it is none. */
@@ -90,16 +91,16 @@ struct su_tx_parsed {
     struct su_instr instrs[SU_TX_INSTRS_MAX];
     struct su_meta metas[SU_TX_METAS_MAX];
 };
-/* Parses a message of hostile origin, legacy or version 0 without lookup tables, of n bytes exactly.
-   Keys that occur twice, a program that is the payer, a length in more bytes than it needs and
-   indices out of range are SU_TX_MALFORMED. On failure *out is undefined. */
+/* Parses a message of hostile origin, legacy or version 0 without lookup tables, of n bytes
+   exactly. Keys that occur twice, a program that is the payer, a length in more bytes than it needs
+   and indices out of range are SU_TX_MALFORMED. On failure *out is undefined. */
 enum su_tx_status su_tx_parse_message(const uint8_t *bytes, uint64_t n, struct su_tx_parsed *out);
-/* Takes a whole transaction apart into *t: signature room and where the message lies. The message is
-   parsed by su_tx_parse_message into *parsed, which borrows from t. */
+/* Takes a whole transaction apart into *t: signature room and where the message lies. The message
+   is parsed by su_tx_parse_message into *parsed, which borrows from t. */
 enum su_tx_status su_tx_parse(const uint8_t *bytes, uint64_t n, struct su_tx *t,
                               struct su_tx_parsed *parsed);
 
-/* ---- instructions of other programs ----------------------------------------------------------- */
+/* ---- instructions of other programs ---------------------------------------------------------- */
 
 extern const uint8_t su_system_id[32], su_token_id[32], su_ata_id[32], su_budget_id[32];
 /* Where a program of ours lives on a ledger of ours: SpLitUp1111... */

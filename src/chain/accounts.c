@@ -37,7 +37,7 @@ static void put_encoding(struct chain_call *call)
     su_json_put_str(&call->w, "encoding", "base64");
 }
 
-/* ---- by address ---------------------------------------------------------------------------------- */
+/* ---- by address ------------------------------------------------------------------------------ */
 
 static enum su_code get_batch(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
                               struct su_chain_accounts *out, struct su_chain_account *items,
@@ -83,7 +83,7 @@ enum su_code su_chain_accounts_get(struct su_chain *c, const uint8_t (*keys)[32]
     return rc;
 }
 
-/* ---- lists --------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 /* [{"pubkey": ..., "account": {...}}, ...] */
 static enum su_code read_list(const struct su_json_value *v, struct su_chain_accounts *out,
@@ -162,7 +162,7 @@ enum su_code su_chain_program_accounts(struct su_chain *c, const uint8_t program
     return rc;
 }
 
-/* ---- token accounts ------------------------------------------------------------------------------ */
+/* ---- token accounts -------------------------------------------------------------------------- */
 
 enum su_code su_chain_as_token(const struct su_chain_account *a, struct su_chain_token *out,
                                struct su_err *e)

@@ -32,7 +32,7 @@
 #define SU_CHAIN_LAMPORTS_PER_SOL 1000000000u
 #define SU_CHAIN_BATCH 100u /* accounts asked for in one call */
 
-/* ---- addresses -------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 /* Reads 32 bytes of base58. SU_EINVAL: `at` names what was read. */
 SU_CHECK enum su_code su_chain_key_parse(const char *text, const char *at, uint8_t key[32],
@@ -51,7 +51,7 @@ SU_CHECK bool su_chain_find_address(const struct su_seeds *seeds, const uint8_t 
 /* Associated token account of (owner, mint), SPL Token. */
 void su_chain_ata(const uint8_t owner[32], const uint8_t mint[32], uint8_t key[32]);
 
-/* ---- connections ------------------------------------------------------------------------------ */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 enum su_chain_commitment {
     SU_CHAIN_CONFIRMED, /* the default */
@@ -92,7 +92,7 @@ struct su_chain_endpoint {
 };
 size_t su_chain_endpoints(struct su_chain *c, struct su_chain_endpoint *out, size_t cap);
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 SU_CHECK enum su_code su_chain_health(struct su_chain *c, struct su_err *e); /* SU_EBUSY: behind */
 SU_CHECK enum su_code su_chain_version(struct su_chain *c, char *out, size_t cap, struct su_err *e);
@@ -130,8 +130,8 @@ void su_chain_accounts_fini(struct su_chain_accounts *a);
    SU_CHAIN_BATCH. On failure *out is empty; else fini it. */
 SU_CHECK enum su_code su_chain_accounts_get(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
                                             struct su_chain_accounts *out, struct su_err *e);
-/* All accounts of a program that match; filters: at most 4, of at most 128 bytes each. data_bytes 0 =
-   any size. On failure *out is empty; else fini it. */
+/* All accounts of a program that match; filters: at most 4, of at most 128 bytes each. data_bytes 0
+   = any size. On failure *out is empty; else fini it. */
 struct su_chain_filter {
     uint64_t offset;
     const void *bytes;
@@ -158,7 +158,7 @@ SU_CHECK enum su_code su_chain_tokens_of(struct su_chain *c, const uint8_t owner
 SU_CHECK enum su_code su_chain_as_token(const struct su_chain_account *a,
                                         struct su_chain_token *out, struct su_err *e);
 
-/* ---- transactions ------------------------------------------------------------------------------ */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 /* Why a transaction failed, as the endpoint says it. kind is "" when it did not. */
 struct su_chain_failure {
@@ -168,9 +168,9 @@ struct su_chain_failure {
     bool has_custom;
     uint32_t custom;
 };
-/* Fills *e with it and returns the code: at = name of the instruction (of the program `program`, when
-   it is one of `instrs`; both may be NULL) and msg = the program's error, its number and text, or
-   what Solana's error means and what helps.
+/* Fills *e with it and returns the code: at = name of the instruction (of the program `program`,
+   when it is one of `instrs`; both may be NULL) and msg = the program's error, its number and text,
+   or what Solana's error means and what helps.
      SU_ETIMEOUT  BlockhashNotFound; TooLate
      SU_ELIMIT    not enough lamports, tokens, stake or compute units; too large
      SU_EACCES    signatures and rights
@@ -185,8 +185,8 @@ enum su_code su_chain_failure_explain(const struct su_chain_failure *f, const ui
 /* fee of a message as it would be charged now. SU_ETIMEOUT: its blockhash has expired. */
 SU_CHECK enum su_code su_chain_fee(struct su_chain *c, const struct su_tx *t, uint64_t *lamports,
                                    struct su_err *e);
-/* Price per unit that would have sufficed for these accounts (at most 128) in the better half of the
-   recent slots: the median of the fees reported, 0 when there are none. */
+/* Price per unit that would have sufficed for these accounts (at most 128) in the better half of
+   the recent slots: the median of the fees reported, 0 when there are none. */
 SU_CHECK enum su_code su_chain_recent_price(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
                                             uint64_t *price, struct su_err *e);
 
@@ -196,6 +196,8 @@ struct su_chain_outcome {
     int64_t block_time; /* 0: not known */
     const char **logs;
     size_t n_logs;
+    const uint8_t *wire; /* of su_chain_transaction: the whole transaction (su_tx_parse) */
+    size_t wire_bytes;
     struct su_arena mem;
 };
 void su_chain_outcome_fini(struct su_chain_outcome *o); /* a zeroed one is allowed */
@@ -245,7 +247,7 @@ struct su_chain_ledger_info {
 SU_CHECK enum su_code su_chain_ledger_info(struct su_chain *c, struct su_chain_ledger_info *out,
                                            struct su_err *e);
 
-/* ---- sending ----------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 enum su_chain_stage {
     SU_CHAIN_SIMULATING,

@@ -27,7 +27,7 @@ struct su_chain {
     pthread_mutex_t lock;
 };
 
-/* ---- one call ----------------------------------------------------------------------------------- */
+/* ---- one call -------------------------------------------------------------------------------- */
 
 /* Begin, put the parameters into w, call. */
 struct chain_call {
@@ -42,8 +42,8 @@ void chain_put_key(struct chain_call *call, const uint8_t key[32]);
 /* {"commitment": ...} alone; or opened, for more members, by the second. */
 void chain_put_config(struct chain_call *call);
 void chain_open_config(struct chain_call *call);
-/* Sends it, with failover, and takes the call apart whatever comes back. On success *doc is owned by
-   the caller and *result lies in it. */
+/* Sends it, with failover, and takes the call apart whatever comes back. On success *doc is owned
+   by the caller and *result lies in it. */
 SU_CHECK enum su_code chain_finish(struct chain_call *call, struct su_json **doc,
                                    const struct su_json_value **result, struct su_err *e);
 /* The same for results of the shape {"context": {"slot": ...}, "value": ...}; slot may be NULL. */
@@ -59,7 +59,7 @@ SU_CHECK enum su_code chain_reply_parse(const void *text, size_t n, const char *
 /* Waits; SU_ECANCELLED. */
 SU_CHECK enum su_code chain_nap(struct su_chain *c, uint32_t ms, struct su_err *e);
 
-/* ---- pieces of replies, hostile ------------------------------------------------------------------ */
+/* ---- pieces of replies, hostile -------------------------------------------------------------- */
 
 const char *chain_commitment_name(enum su_chain_commitment commitment);
 SU_CHECK enum su_code chain_read_key(const struct su_json_value *object, const char *name,

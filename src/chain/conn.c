@@ -26,7 +26,7 @@ static uint64_t now_ms(void)
     return su_clock_mono_ns() / 1000000u;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static enum su_code add_url(struct su_chain *c, const char *name, struct su_err *e)
 {
@@ -114,7 +114,7 @@ enum su_code chain_nap(struct su_chain *c, uint32_t ms, struct su_err *e)
     }
 }
 
-/* ---- health -------------------------------------------------------------------------------------- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 static void note_success(struct su_chain *c, size_t i, uint64_t rtt_ms)
 {
@@ -157,7 +157,7 @@ static void order_of(struct su_chain *c, size_t order[SU_CHAIN_ENDPOINTS_MAX])
     }
 }
 
-/* ---- one attempt --------------------------------------------------------------------------------- */
+/* ---- one attempt ----------------------------------------------------------------------------- */
 
 enum verdict {
     FINAL, /* whatever came back is the answer */
@@ -231,7 +231,7 @@ static enum verdict attempt(struct chain_call *call, const char *url, uint32_t d
     return v;
 }
 
-/* ---- a call -------------------------------------------------------------------------------------- */
+/* ---- a call ---------------------------------------------------------------------------------- */
 
 /* Asks each endpoint once. True: *a is the answer. */
 static bool round_of(struct chain_call *call, uint64_t deadline, struct attempt *a, bool *later,

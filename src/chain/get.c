@@ -147,7 +147,7 @@ enum su_code su_chain_balance(struct su_chain *c, const uint8_t key[32], uint64_
     return rc;
 }
 
-/* ---- test money ---------------------------------------------------------------------------------- */
+/* ---- test money ------------------------------------------------------------------------------ */
 
 static enum su_code finish_signature(struct chain_call *call, uint8_t sig[64], struct su_err *e)
 {

@@ -6,7 +6,7 @@
 
 enum { MEM_MAX_BYTES = 1 << 20 };
 
-/* ---- addresses ----------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static void derive(const uint8_t program[32], const struct su_seeds *s, uint8_t out[32])
 {
@@ -143,7 +143,7 @@ void su_chain_addr_reserve(const struct su_chain_env *env, const uint8_t executi
     of_keys(env, "reserve", execution, identity, out);
 }
 
-/* ---- batches ------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 void su_chain_batch_init(struct su_chain_batch *b, const struct su_chain_env *env,
                          const uint8_t payer[32])
@@ -238,7 +238,7 @@ void su_chain_make_usdc_account(struct su_chain_batch *b, const uint8_t owner[32
     su_chain_make_other(b, &i.instr);
 }
 
-/* ---- instructions from rows ---------------------------------------------------------------------- */
+/* ---- instructions from rows ------------------------------------------------------------------ */
 
 struct chain_roles chain_roles_of(const struct su_chain_batch *b)
 {

@@ -9,8 +9,8 @@
 #include "abi/abi.h"
 #include "base/base.h"
 
-/* Addresses that every instruction of one cluster shares. su_chain_env_get (read.h) fills it from the
-   chain, su_chain_env_of from what is known beforehand. */
+/* Addresses that every instruction of one cluster shares. su_chain_env_get (read.h) fills it from
+   the chain, su_chain_env_of from what is known beforehand. */
 struct su_chain_env {
     uint8_t program[32], state[32], pool[32];
     uint8_t mint[32], vault[32], vault_authority[32];
@@ -67,7 +67,7 @@ void su_chain_make_other(struct su_chain_batch *b, const struct su_instr *i);
 /* Appends: create the owner's associated account of env's mint unless it exists. */
 void su_chain_make_usdc_account(struct su_chain_batch *b, const uint8_t owner[32]);
 
-/* ---- config, pool, oracles -------------------------------------------------------------------- */
+/* ---- config, pool, oracles ------------------------------------------------------------------- */
 
 void su_chain_make_init(struct su_chain_batch *b, const uint8_t admin[32],
                         const struct su_params *params);
@@ -95,7 +95,7 @@ void su_chain_make_oracle_withdraw(struct su_chain_batch *b, const uint8_t owner
 void su_chain_make_oracle_close(struct su_chain_batch *b, const uint8_t owner[32],
                                 const uint8_t oracle[32], const uint8_t rent_payer[32]);
 
-/* ---- models; `model` is the account's address -------------------------------------------------- */
+/* ---- models; `model` is the account's address ------------------------------------------------ */
 
 struct su_chain_model_args {
     uint8_t digest[32];
@@ -124,7 +124,7 @@ void su_chain_make_model_discard(struct su_chain_batch *b, const uint8_t creator
                                  const uint8_t model[32], uint16_t task,
                                  const uint8_t rent_payer[32]);
 
-/* ---- nodes and stake --------------------------------------------------------------------------- */
+/* ---- nodes and stake ------------------------------------------------------------------------- */
 
 struct su_chain_node_args {
     uint64_t vram_bytes;
@@ -154,7 +154,7 @@ void su_chain_make_earnings_claim(struct su_chain_batch *b, const uint8_t owner[
 void su_chain_make_node_close(struct su_chain_batch *b, const uint8_t owner[32],
                               const uint8_t identity[32], const uint8_t rent_payer[32]);
 
-/* ---- executions -------------------------------------------------------------------------------- */
+/* ---- executions ------------------------------------------------------------------------------ */
 
 /* Which execution, of which epoch, and where in it. */
 struct su_chain_at {

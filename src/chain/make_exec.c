@@ -43,7 +43,7 @@ static void scene_node(struct scene *s, struct su_chain_batch *b, const uint8_t 
     s->r.reserve = s->reserve;
 }
 
-/* ---- request ------------------------------------------------------------------------------------- */
+/* ---- request --------------------------------------------------------------------------------- */
 
 void su_chain_make_request_open(struct su_chain_batch *b, const uint8_t key[32],
                                 const uint8_t model[32], const struct su_chain_request *q)
@@ -133,7 +133,7 @@ void su_chain_make_refund_claim(struct su_chain_batch *b, const uint8_t key[32])
     chain_emit_bare(b, SU_IX_REFUND_CLAIM, &r);
 }
 
-/* ---- assignment ---------------------------------------------------------------------------------- */
+/* ---- assignment ------------------------------------------------------------------------------ */
 
 void su_chain_make_vote_assign(struct su_chain_batch *b, const uint8_t oracle[32],
                                const struct su_chain_at *at, const struct su_ix_vote_assign *ix)
@@ -223,7 +223,7 @@ void su_chain_make_reassign(struct su_chain_batch *b, const struct su_chain_at *
     chain_emit_bare(b, SU_IX_REASSIGN, &s.r);
 }
 
-/* ---- commit and draw ----------------------------------------------------------------------------- */
+/* ---- commit and draw ------------------------------------------------------------------------- */
 
 void su_chain_make_commit(struct su_chain_batch *b, const uint8_t identity[32],
                           const struct su_chain_at *at, const struct su_ix_commit *ix)
@@ -268,7 +268,7 @@ void su_chain_make_draw_default(struct su_chain_batch *b, const struct su_chain_
     chain_emit_bare(b, SU_IX_DRAW_DEFAULT, &s.r);
 }
 
-/* ---- checks -------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static struct su_ix_check_row row_copy(const struct su_ix_check_row *row)
 {
@@ -385,7 +385,7 @@ void su_chain_make_declare_missing(struct su_chain_batch *b, const uint8_t key[3
     chain_emit_bare(b, SU_IX_DECLARE_MISSING, &s.r);
 }
 
-/* ---- settlement ---------------------------------------------------------------------------------- */
+/* ---- settlement ------------------------------------------------------------------------------ */
 
 void su_chain_make_conclude(struct su_chain_batch *b, const uint8_t signer[32],
                             const struct su_chain_at *at)

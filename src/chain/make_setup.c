@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- config, pool, oracles ----------------------------------------------------------------------- */
+/* ---- config, pool, oracles ------------------------------------------------------------------- */
 
 void su_chain_make_init(struct su_chain_batch *b, const uint8_t admin[32],
                         const struct su_params *params)
@@ -133,7 +133,7 @@ void su_chain_make_oracle_close(struct su_chain_batch *b, const uint8_t owner[32
     chain_emit_bare(b, SU_IX_ORACLE_CLOSE, &r);
 }
 
-/* ---- models -------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 void su_chain_make_model_create(struct su_chain_batch *b, const uint8_t creator[32],
                                 const struct su_chain_model_args *a)
@@ -257,7 +257,7 @@ void su_chain_make_model_discard(struct su_chain_batch *b, const uint8_t creator
     chain_emit_bare(b, SU_IX_MODEL_DISCARD, &r);
 }
 
-/* ---- nodes and stake ----------------------------------------------------------------------------- */
+/* ---- nodes and stake ------------------------------------------------------------------------- */
 
 static bool node_args(struct su_chain_batch *b, const struct su_chain_node_args *a,
                       struct su_ix_node_register *ix)

@@ -24,8 +24,8 @@
 #include "accounts.def"
 #undef X
 
-/* All accounts of that kind (enum su_tag), and those of which `match` (NULL = none) holds. Those that
-   are not valid are left out. Fini *list whatever comes back. */
+/* All accounts of that kind (enum su_tag), and those of which `match` (NULL = none) holds. Those
+   that are not valid are left out. Fini *list whatever comes back. */
 SU_CHECK enum su_code su_chain_list(struct su_chain *c, uint8_t tag,
                                     const struct su_chain_filter *match,
                                     struct su_chain_accounts *list, struct su_err *e);

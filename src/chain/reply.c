@@ -116,7 +116,7 @@ enum su_code chain_finish_value(struct chain_call *call, struct su_json **doc,
     return c;
 }
 
-/* ---- pieces -------------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 const char *chain_commitment_name(enum su_chain_commitment commitment)
 {
@@ -300,6 +300,28 @@ static bool optional_u64(const struct su_json_value *object, const char *name, u
     return !v || su_json_kind(v) == SU_JSON_NULL || su_json_as_u64(v, name, out, NULL) == SU_OK;
 }
 
+/* "transaction": [base64, "base64"]; left out by endpoints that keep no bytes. */
+static enum su_code read_wire(const struct su_json_value *v, struct su_chain_outcome *out,
+                              struct su_err *e)
+{
+    const char *text = NULL;
+    size_t n = 0;
+
+    if (!v || su_json_kind(v) == SU_JSON_NULL)
+        return SU_OK;
+    if (su_json_kind(v) != SU_JSON_ARRAY || !su_json_first(v) ||
+        su_json_as_str(su_json_first(v), NULL, &text, NULL) != SU_OK)
+        return bad("transaction", e);
+    uint8_t *wire = su_arena_alloc(&out->mem, SU_TX_MAX_BYTES);
+    if (!wire)
+        return su_fail(e, SU_ENOMEM, "transaction", "out of memory");
+    if (!su_base64_decode(text, wire, SU_TX_MAX_BYTES, &n))
+        return bad("transaction", e);
+    out->wire = wire;
+    out->wire_bytes = n;
+    return SU_OK;
+}
+
 enum su_code chain_read_transaction(const struct su_json_value *v, struct su_chain_outcome *out,
                                     struct su_err *e)
 {
@@ -315,7 +337,9 @@ enum su_code chain_read_transaction(const struct su_json_value *v, struct su_cha
         su_json_as_i64(t, NULL, &out->block_time, NULL) != SU_OK)
         return bad("blockTime", e);
     enum su_code c = chain_read_failure(su_json_member(meta, "err"), &out->failure, e);
-    return c ? c : chain_read_logs(su_json_member(meta, "logMessages"), out, e);
+    if (!c)
+        c = chain_read_logs(su_json_member(meta, "logMessages"), out, e);
+    return c ? c : read_wire(su_json_member(v, "transaction"), out, e);
 }
 
 enum su_code chain_read_simulation(const struct su_json_value *v, struct su_chain_outcome *out,

@@ -51,7 +51,7 @@ static void tell(const struct job *j, enum su_chain_stage stage)
         j->opts.progress(j->opts.ctx, &p);
 }
 
-/* The list with this compute budget, compiled under the job's blockhash. price 0: none is offered. */
+/* The list with this compute budget, under the job's blockhash. price 0: none is offered. */
 static enum su_code compile(struct job *j, uint32_t units, uint64_t price, struct su_err *e)
 {
     if (j->n > SU_TX_INSTRS_MAX - 2)
@@ -110,22 +110,7 @@ static enum su_code simulate(struct job *j, uint32_t *units, struct su_err *e)
     return SU_OK;
 }
 
-static enum su_code prepare(struct job *j, struct su_err *e)
-{
-    uint32_t units = j->opts.units_max;
-    uint64_t price;
-    enum su_code rc = su_chain_latest_blockhash(j->c, &j->hash, e);
-
-    if (!rc)
-        rc = compile(j, units, 0, e);
-    if (!rc)
-        rc = price_of(j, &price, e);
-    if (!rc && !j->opts.no_simulation)
-        rc = simulate(j, &units, e);
-    return rc ? rc : compile(j, units, price, e);
-}
-
-/* ---- signing ------------------------------------------------------------------------------------- */
+/* ---- preparing and signing ------------------------------------------------------------------- */
 
 static const struct su_signer *signer_of(const struct job *j, const uint8_t key[32])
 {
@@ -146,12 +131,29 @@ static enum su_code check_signers(const struct job *j, struct su_err *e)
     return SU_OK;
 }
 
-static enum su_code sign(struct job *j, struct su_err *e)
+/* The blockhash comes last: its time runs, and signing may take a person's. */
+static enum su_code prepare(struct job *j, struct su_err *e)
 {
-    enum su_code rc = check_signers(j, e);
+    uint32_t units = j->opts.units_max;
+    uint64_t price = 0;
+    enum su_code rc = compile(j, units, 0, e);
 
     if (!rc)
-        tell(j, SU_CHAIN_SIGNING);
+        rc = check_signers(j, e);
+    if (!rc)
+        rc = price_of(j, &price, e);
+    if (!rc && !j->opts.no_simulation)
+        rc = simulate(j, &units, e);
+    if (!rc)
+        rc = su_chain_latest_blockhash(j->c, &j->hash, e);
+    return rc ? rc : compile(j, units, price, e);
+}
+
+static enum su_code sign(struct job *j, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+
+    tell(j, SU_CHAIN_SIGNING);
     for (uint8_t i = 0; i < j->tx.signers && !rc; i++)
         rc = su_signer_sign(signer_of(j, su_tx_key(&j->tx, i)), su_tx_message(&j->tx),
                             su_tx_message_bytes(&j->tx), su_tx_signature(&j->tx, i), e);
@@ -162,7 +164,7 @@ static enum su_code sign(struct job *j, struct su_err *e)
     return SU_OK;
 }
 
-/* ---- watching ------------------------------------------------------------------------------------ */
+/* ---- watching -------------------------------------------------------------------------------- */
 
 static bool is_transient(enum su_code c)
 {

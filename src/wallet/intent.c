@@ -9,7 +9,7 @@ static const char at_name[] = "transaction";
 
 enum { COPY_MAX_BYTES = 1 << 20 };
 
-/* ---- copies ------------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 void wallet_intent_clear(struct wallet_intent *i)
 {
@@ -71,7 +71,7 @@ enum su_code wallet_intent_copy(struct wallet_intent *to, const struct su_intent
     return SU_OK;
 }
 
-/* ---- comparison --------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 struct name {
     char text[SU_WALLET_TEXT];

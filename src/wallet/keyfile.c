@@ -12,7 +12,7 @@
 
 enum { NUMBERS = SU_ED25519_SECRET_BYTES, TEXT_MAX_BYTES = 4 * NUMBERS + 2, OTHERS = 0077 };
 
-/* ---- the text of a plain file ------------------------------------------------------------------ */
+/* ---- the text of a plain file ---------------------------------------------------------------- */
 
 static size_t skip_blanks(const uint8_t *p, size_t n, size_t at)
 {
@@ -83,7 +83,7 @@ enum su_code su_wallet_parse(const void *text, size_t n, const char *at, struct 
     return SU_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static enum su_code check_file(int fd, const char *path, size_t *bytes, struct su_err *e)
 {
@@ -187,7 +187,7 @@ enum su_code su_wallet_file_kind(const char *path, enum su_wallet_kind *kind, st
     return c;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static enum su_code write_all(int fd, const char *path, const uint8_t *data, size_t n,
                               struct su_err *e)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The few lines of Solana's config.yml that matter here: top-level `key: value`, plain or quoted. */
+/* The lines of Solana's config.yml that matter here: top-level `key: value`, plain or quoted. */
 #include "wallet_priv.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Wallets: a key that is in memory for a while, and one intent at a time. Two locks: `signing` is
-   held by whoever signs, through the passphrase question; `lock` guards the fields, shortly, so that
-   asking whether a wallet is unlocked never waits for a person. */
+   held by whoever signs, through the passphrase question; `lock` guards the fields, shortly, so
+   that asking whether a wallet is unlocked never waits for a person. */
 #include "wallet_priv.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static uint64_t ms_to_ns(uint32_t ms)
     return (uint64_t)ms * 1000000u;
 }
 
-/* ---- the unlock window -------------------------------------------------------------------------- */
+/* ---- the unlock window ----------------------------------------------------------------------- */
 
 static void forget_key(struct su_wallet *w)
 {
@@ -77,7 +77,7 @@ static void keep_key(struct su_wallet *w, struct su_secret *key)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
-/* ---- reading the key ---------------------------------------------------------------------------- */
+/* ---- reading the key ------------------------------------------------------------------------- */
 
 static enum su_code ask(const struct su_wallet *w, struct su_secret *text, struct su_secret **key,
                         struct su_err *e)
@@ -140,7 +140,7 @@ static enum su_code unlock(struct su_wallet *w, struct su_err *e)
     return SU_OK;
 }
 
-/* ---- signing ------------------------------------------------------------------------------------ */
+/* ---- signing --------------------------------------------------------------------------------- */
 
 /* Assumes lock is held. */
 static enum su_code permit(struct su_wallet *w, const void *message, size_t n, struct su_err *e)
@@ -208,7 +208,7 @@ static enum su_code wallet_sign(void *ctx, const void *message, size_t n,
     return c;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void init_locks(struct su_wallet *w)
 {

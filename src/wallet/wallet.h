@@ -15,7 +15,7 @@
 #define SU_WALLET_TEXT 45 /* an address in base58, terminated */
 #define SU_WALLET_PASSPHRASE_MAX 1024u
 
-/* ---- key files -------------------------------------------------------------------------------- */
+/* ---- key files ------------------------------------------------------------------------------- */
 
 /* What a key file is, told without a passphrase. */
 enum su_wallet_kind { SU_WALLET_PLAIN, SU_WALLET_SEALED };
@@ -32,8 +32,8 @@ SU_CHECK enum su_code su_wallet_parse(const void *text, size_t n, const char *at
    SU_EIO, SU_ENOSPC, SU_ENOMEM. On failure no file is left. */
 SU_CHECK enum su_code su_wallet_create(const char *path, const char *passphrase,
                                        uint8_t public_key[32], struct su_err *e);
-/* Copies a key from one file to another under the rules of both: import (a foreign file to ours) and
-   export (ours to a plain file). Passphrases: NULL = plain. Errors of su_wallet_create, and of
+/* Copies a key from one file to another under the rules of both: import (a foreign file to ours)
+   and export (ours to a plain file). Passphrases: NULL = plain. Errors of su_wallet_create, and of
    su_wallet_open on `from`. */
 SU_CHECK enum su_code su_wallet_copy(const char *from, const char *from_passphrase, const char *to,
                                      const char *to_passphrase, uint8_t public_key[32],
@@ -42,10 +42,10 @@ SU_CHECK enum su_code su_wallet_copy(const char *from, const char *from_passphra
 SU_CHECK enum su_code su_wallet_file_kind(const char *path, enum su_wallet_kind *kind,
                                           struct su_err *e);
 
-/* ---- Solana's settings ------------------------------------------------------------------------ */
+/* ---- Solana's settings ----------------------------------------------------------------------- */
 
-/* ~/.config/solana/cli/config.yml. rpc_url is "" when the file or the line is missing; keypair_path is
-   then ~/.config/solana/id.json, as with Solana's tools. */
+/* ~/.config/solana/cli/config.yml. rpc_url is "" when the file or the line is missing; keypair_path
+   is then ~/.config/solana/id.json, as with Solana's tools. */
 struct su_wallet_settings {
     char rpc_url[1024], keypair_path[1024];
     bool found; /* the file exists */
@@ -55,7 +55,7 @@ struct su_wallet_settings {
 SU_CHECK enum su_code su_wallet_settings_read(const char *path, struct su_wallet_settings *out,
                                               struct su_err *e);
 
-/* ---- intents ---------------------------------------------------------------------------------- */
+/* ---- intents --------------------------------------------------------------------------------- */
 
 /* What the person has been shown and agreed to. su_wallet_intend copies it. */
 struct su_intent {
@@ -69,13 +69,13 @@ struct su_intent {
 };
 #define SU_WALLET_INTENT_MS 120000u
 
-/* SU_OK when the message does exactly what the intent says; else SU_EACCES and the first difference:
-   "instruction 2 calls program X, not Y", "an account is added", ... Compute budget instructions
-   within the limits may stand anywhere, each kind once. SU_EFORMAT: no message. Pure. */
+/* SU_OK when the message does exactly what the intent says; else SU_EACCES and the first
+   difference: "instruction 2 calls program X, not Y", "an account is added", ... Compute budget
+   instructions within the limits may stand anywhere, each kind once. SU_EFORMAT: no message. */
 SU_CHECK enum su_code su_wallet_message_matches(const struct su_intent *i, const void *message,
                                                 size_t n, struct su_err *e);
 
-/* ---- wallets ---------------------------------------------------------------------------------- */
+/* ---- wallets --------------------------------------------------------------------------------- */
 
 struct su_wallet;
 struct su_wallet_options {
@@ -84,9 +84,8 @@ struct su_wallet_options {
        wiped and read (and its passphrase asked) again at the next signature. */
     uint32_t unlock_ms;
     /* Asks for the passphrase of a sealed file: writes at most cap bytes and returns the length.
-       SU_ECANCELLED refuses. NULL: a sealed file cannot be opened (SU_EACCES). `again`: the last one
-       was wrong; after 3 the wallet gives up. Runs on the signing thread and may take a person's
-       time. */
+       SU_ECANCELLED refuses. NULL: a sealed file cannot be opened (SU_EACCES). `again`: the last
+       one was wrong; after 3 the wallet gives up. Runs on the signing thread and may take long. */
     enum su_code (*passphrase)(void *ctx, const char *path, bool again, char *out, size_t cap,
                                size_t *n, struct su_err *e);
     void *ctx;

@@ -46,6 +46,7 @@ static void outcome(const struct su_json_value *v, bool transaction)
         transaction ? chain_read_transaction(v, &o, NULL) : chain_read_simulation(v, &o, NULL);
     if (c == SU_OK)
         check_failure(&o.failure);
+    SU_ASSERT(o.wire_bytes <= SU_TX_MAX_BYTES && (o.wire != NULL || o.wire_bytes == 0));
     for (size_t i = 0; i < o.n_logs; i++)
         SU_ASSERT(strchr(o.logs[i], '\n') == NULL);
     su_chain_outcome_fini(&o);

@@ -232,6 +232,11 @@ static void a_transfer(void **state)
     must(su_chain_transaction(s->c, r.sig, &o, &e), &e);
     assert_int_equal(o.slot, r.slot);
     assert_int_equal(o.units, r.units);
+    static struct su_tx landed;
+    static struct su_tx_parsed parsed;
+    assert_int_equal(su_tx_parse(o.wire, o.wire_bytes, &landed, &parsed), SU_TX_OK);
+    assert_memory_equal(su_tx_signature(&landed, 0), r.sig, 64);
+    assert_memory_equal(parsed.instrs[parsed.n_instrs - 1].data, i.data, 12);
     su_chain_outcome_fini(&o);
     assert_int_equal(su_chain_transaction(s->c, sigs[0], &o, &e), SU_ENOENT);
     must(su_chain_signatures_of(s->c, to, NULL, list, 4, &n, &e), &e);
@@ -411,7 +416,7 @@ static void through_a_wallet(void **state)
     assert_int_equal(remove(folder), 0);
 }
 
-/* ---- the program --------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static struct su_chain_node_args node_args(void)
 {

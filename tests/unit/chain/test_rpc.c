@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The client against a server that says whatever a test wants: replies of every kind, endpoints that
-   fail, and what becomes of a transaction then. */
+/* The client against a server that says whatever a test wants: replies of every kind, endpoints
+   that fail, and what becomes of a transaction then. */
 #include "chain/chain.h"
 #include "http/http.h"
 
@@ -107,7 +107,7 @@ static struct su_chain *client(const struct fake *a, const struct fake *b, uint3
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":" c ",\"message\":\"" m "\"}}"
 #define KEY "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void opening(void **state)
 {
@@ -184,7 +184,7 @@ static void addresses(void **state)
     assert_false(su_chain_find_address(&s, su_splitup_id, key, NULL));
 }
 
-/* ---- replies ------------------------------------------------------------------------------------- */
+/* ---- replies --------------------------------------------------------------------------------- */
 
 static void errors_of_endpoints(void **state)
 {
@@ -396,7 +396,7 @@ static void right_results(void **state)
     fake_free(f);
 }
 
-/* ---- endpoints ----------------------------------------------------------------------------------- */
+/* ---- endpoints ------------------------------------------------------------------------------- */
 
 static void failover(void **state)
 {
@@ -501,7 +501,7 @@ static void nobody_there(void **state)
     su_chain_close(c);
 }
 
-/* ---- sending ------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 #define HASH VALUE("{\"blockhash\":\"" KEY "\",\"lastValidBlockHeight\":100}")
 
@@ -592,7 +592,7 @@ static void sending(void **state)
     fake_free(f);
 }
 
-/* ---- failures ------------------------------------------------------------------------------------ */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static void explain(const char *kind, const char *detail, int custom, const uint8_t program[32],
                     uint8_t data, enum su_code want, const char *at, const char *part)

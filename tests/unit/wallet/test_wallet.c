@@ -252,7 +252,7 @@ static void passphrases(void **state)
     assert_int_equal(su_wallet_open(&o, &w, &e), SU_ECANCELLED);
 }
 
-/* ---- no text holds a key ------------------------------------------------------------------------ */
+/* ---- no text holds a key --------------------------------------------------------------------- */
 
 /* True when `text` holds the bytes in hex, base64, base58, as numbers or raw. 8 bytes at a time: a
    part of a key is as bad as the whole. */
