@@ -234,8 +234,8 @@ static enum su_code look(struct job *j, bool *over, struct su_err *e)
     /* The height first: what is unknown at a status asked after the end never lands. */
     enum su_code rc = su_chain_block_height(j->c, &height, e);
     if (!rc)
-        rc = su_chain_statuses(j->c, (const uint8_t(*)[64])(const void *)j->result->sig, 1, false,
-                               &s, e);
+        rc = su_chain_statuses(j->c, (const uint8_t(*)[64])(const void *)j->result->sig, 1,
+                               height > last, &s, e);
     if (rc)
         return rc;
     *over = true;

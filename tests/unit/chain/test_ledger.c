@@ -488,6 +488,56 @@ static void stake(void **state)
     sent(s, &b);
 }
 
+/* Each kind of account is refused as every other one, and what is not ours as all of them. */
+static void kinds_of_accounts(void **state)
+{
+    struct scene *s = *state;
+    struct su_chain_env env;
+    struct su_chain_accounts list;
+    const struct su_acc_state *st;
+    const struct su_acc_pool *pool;
+    struct su_err e;
+    uint8_t keys[4][32] = {{0}};
+
+    must(su_chain_env_get(s->c, &env, &e), &e);
+    must(su_chain_state_get(s->c, env.state, &list, &st, &e), &e);
+    assert_memory_equal(st->vault, env.vault, 32);
+    assert_memory_equal(st->admin, s->admin.public_key, 32);
+    su_chain_accounts_fini(&list);
+    must(su_chain_pool_get(s->c, env.pool, &list, &pool, &e), &e);
+    assert_int_equal(pool->claims_next, 0);
+    su_chain_accounts_fini(&list);
+    memcpy(keys[0], env.state, 32);
+    memcpy(keys[1], env.pool, 32);
+    memcpy(keys[2], env.vault, 32);
+    memset(keys[3], 0x77, 32);
+    must(su_chain_accounts_get(s->c, (const uint8_t(*)[32])keys, 4, &list, &e), &e);
+#define X(TAG, name)                                                                               \
+    do {                                                                                           \
+        const struct su_acc_##name *got;                                                           \
+        for (unsigned i = 0; i < 4; i++) {                                                         \
+            enum su_code want = i == 3 ? SU_ENOENT : i == 2 ? SU_EACCES : SU_ETYPE;                \
+            bool own = SU_TAG_##TAG == (i == 0 ? SU_TAG_STATE : SU_TAG_POOL);                      \
+            assert_int_equal(su_chain_as_##name(&list.items[i], env.program, &got, &e),            \
+                             own &&i < 2 ? SU_OK : want);                                          \
+            assert_int_equal(got != NULL, own && i < 2);                                           \
+        }                                                                                          \
+    } while (0);
+#include "chain/accounts.def"
+#undef X
+    su_chain_accounts_fini(&list);
+    /* Another program's id: nothing is set up there. */
+    struct su_chain *other;
+    struct su_chain_endpoint ends[2];
+    (void)su_chain_endpoints(s->c, ends, 2);
+    const char *urls[] = {ends[1].url};
+    const struct su_chain_opts o = {.urls = urls, .n_urls = 1, .program = su_token_id};
+    must(su_chain_open(&o, &other, &e), &e);
+    assert_int_equal(su_chain_env_get(other, &env, &e), SU_ENOENT);
+    assert_non_null(strstr(e.msg, "not been set up"));
+    su_chain_close(other);
+}
+
 static void a_spec(struct su_ix_task_add *ix, unsigned i, uint8_t flags)
 {
     ix->specs[i].dtype = 1;
@@ -630,6 +680,7 @@ int main(void)
         TEST(cancelling),
         TEST(through_a_wallet),
         TEST(stake),
+        TEST(kinds_of_accounts),
         TEST(models),
         TEST(a_request),
     };
