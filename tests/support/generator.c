@@ -3,6 +3,7 @@
 
 #include "abi/abi.h"
 #include "support/bank.h"
+#include "support/ending.h"
 #include "support/execution.h"
 #include "support/generator_money.h"
 #include "support/random.h"
@@ -142,36 +143,6 @@ static void jump(struct generator *g, uint64_t slots)
 
 /* ---- running ----------------------------------------------------------------------------------- */
 
-/* Whoever paid for the account that is closed gets its rent. */
-static void rent_set(struct world *w, struct call *c)
-{
-    const char *role;
-    switch (c->info->number) {
-    case SU_IX_RELEASE:
-    case SU_IX_FREE_RESERVE:
-        role = "reserve";
-        break;
-    case SU_IX_CLOSE_ASSIGNMENT:
-        role = "assignment";
-        break;
-    case SU_IX_CLOSE_CHECK:
-        role = "check";
-        break;
-    case SU_IX_CLOSE_EXECUTION:
-        role = "execution";
-        break;
-    case SU_IX_CLAIM_PAY:
-        role = "claim";
-        break;
-    default:
-        return;
-    }
-    struct svm_account a;
-    bank_account_get(w->bank, c->metas[call_find(c, role)].key, &a);
-    if (a.data_bytes >= sizeof(struct su_acc_head))
-        call_set(c, "rent_payer", ((const struct su_acc_head *)(const void *)a.data)->rent_payer);
-}
-
 static bool run(struct generator *g, struct world *w, const struct call *c)
 {
     const bool ok = call_run(w, c) == 0;
@@ -185,19 +156,6 @@ static bool run(struct generator *g, struct world *w, const struct call *c)
     if (c->info->number == SU_IX_REQUEST_OPEN)
         g->counts.opened++;
     return true;
-}
-
-static unsigned number_of(const uint8_t identity[32])
-{
-    for (unsigned i = 0; i < NODES; i++) {
-        char name[32], owner[32];
-        uint8_t key[32];
-        node_names(i, name, owner);
-        world_key(name, key);
-        if (memcmp(key, identity, 32) == 0)
-            return i;
-    }
-    return 0;
 }
 
 /* What the people of an execution see on the chain. */
@@ -216,28 +174,8 @@ static void look(struct slot *s)
     for (unsigned t = 0; t < s->p.tasks; t++) {
         const struct su_acc_assignment *a = play_assignment(&s->p, t);
         if (a != NULL && !su_free_is_zero(a->node, 32))
-            s->p.task[t].node = number_of(a->node);
+            s->p.task[t].node = ending_node(&s->p, a->node);
     }
-}
-
-static bool has_check(const struct slot *s, unsigned task, unsigned number, uint8_t *state)
-{
-    uint8_t key[32];
-    at_check(&s->w, (uint16_t)task, number, key);
-    const struct su_acc_check *check = world_read(&s->w, SU_TAG_CHECK, key);
-    if (check != NULL)
-        *state = check->state;
-    return check != NULL;
-}
-
-static bool has_reserve(const struct slot *s, unsigned node)
-{
-    char name[32], owner[32];
-    uint8_t key[32];
-    node_names(node, name, owner);
-    world_key(name, key);
-    at_reserve(&s->w, key, key);
-    return world_read(&s->w, SU_TAG_RESERVE, key) != NULL;
 }
 
 /* ---- what makes sense -------------------------------------------------------------------------- */
@@ -364,7 +302,8 @@ static void step_checking(struct generator *g, struct slot *s, struct call *c)
     if (what < 5) {
         call_check_expire(&s->p, c, t);
     } else if (a->check_open && a->checks > 0) {
-        call_check_post(&s->p, c, t, number_of(a->validators[a->checks - 1]), chance(g, 15));
+        call_check_post(&s->p, c, t, ending_node(&s->p, a->validators[a->checks - 1]),
+                        chance(g, 15));
     } else {
         const unsigned node = play_drawn_node(&s->p, t);
         call_check_skip(&s->p, c, t, node);
@@ -434,69 +373,6 @@ static void step_revealing(struct generator *g, struct slot *s, struct call *c)
         call_match(&s->p, c, t);
 }
 
-/* The next thing to be charged, paid, freed or closed. */
-static void step_payment(struct generator *g, struct slot *s, struct call *c)
-{
-    const struct su_acc_execution *exec = play_exec(&s->p);
-    const unsigned first = below(g, s->p.tasks);
-    uint8_t state;
-    for (unsigned i = 0; i < s->p.tasks; i++) {
-        const unsigned t = (first + i) % s->p.tasks;
-        const uint16_t flags = exec->tasks[t].flags;
-        const struct su_acc_assignment *a = play_assignment(&s->p, t);
-        const bool wrong = (flags & SU_TASKF_VALIDATOR_WRONG) != 0;
-        if (exec->tasks[t].state == SU_TASK_VERIFICATION_FAILED &&
-            (flags & SU_TASKF_SLASHED) == 0) {
-            call_slash(&s->p, c, t, 0, s->p.task[t].node);
-            return;
-        }
-        if (wrong && (flags & SU_TASKF_VALIDATOR_SLASHED) == 0) {
-            call_slash(&s->p, c, t, 1, number_of(a->validators[a->checks - 1]));
-            return;
-        }
-    }
-    for (unsigned i = 0; i < s->p.tasks; i++) {
-        const unsigned t = (first + i) % s->p.tasks;
-        if ((exec->tasks[t].flags & (SU_TASKF_PAID | SU_TASKF_OPEN)) == SU_TASKF_OPEN) {
-            call_pay_task(&s->p, c, t, s->p.task[t].node);
-            return;
-        }
-        for (unsigned n = 0; n < SU_VALIDATORS_MAX; n++) {
-            if (!has_check(s, t, n, &state))
-                continue;
-            if (state == SU_CHECK_PAID)
-                call_close_check(&s->p, c, t, n);
-            else
-                call_pay_check(&s->p, c, t, n);
-            return;
-        }
-    }
-    const uint8_t due = exec->oracles_voted | exec->oracles_silent;
-    for (unsigned i = 0; i < ORACLES && exec->state == SU_EXEC_SETTLED; i++) {
-        if (((due & ~exec->oracles_paid) >> i & 1) != 0) {
-            call_pay_oracle(&s->p, c, i);
-            return;
-        }
-    }
-    if (!exec->finished) {
-        call_finish(&s->p, c);
-        return;
-    }
-    for (unsigned i = 0; i < NODES; i++) {
-        if (has_reserve(s, i)) {
-            call_free_reserve(&s->p, c, i);
-            return;
-        }
-    }
-    for (unsigned t = 0; t < s->p.tasks; t++) {
-        if (play_assignment(&s->p, t) != NULL) {
-            call_close_assignment(&s->p, c, t);
-            return;
-        }
-    }
-    call_close_execution(&s->p, c);
-}
-
 /* Any payment, due or not. */
 static void any_payment(struct generator *g, struct slot *s, struct call *c)
 {
@@ -506,7 +382,7 @@ static void any_payment(struct generator *g, struct slot *s, struct call *c)
     switch (below(g, 9)) {
     case 0:
         if (a != NULL && a->checks > 0 && chance(g, 50))
-            call_slash(&s->p, c, t, 1, number_of(a->validators[a->checks - 1]));
+            call_slash(&s->p, c, t, 1, ending_node(&s->p, a->validators[a->checks - 1]));
         else
             call_slash(&s->p, c, t, 0, s->p.task[t].node);
         return;
@@ -516,7 +392,7 @@ static void any_payment(struct generator *g, struct slot *s, struct call *c)
         return;
     case 3:
         for (unsigned n = 0; n < SU_VALIDATORS_MAX; n++) {
-            if (!has_check(s, t, n, &state))
+            if (!ending_check(&s->p, t, n, &state))
                 continue;
             if (state == SU_CHECK_PAID)
                 call_close_check(&s->p, c, t, n);
@@ -566,7 +442,7 @@ static void step_sensible(struct generator *g, struct slot *s, struct call *c)
         step_revealing(g, s, c);
         break;
     default:
-        step_payment(g, s, c);
+        ending_next(&s->p, below(g, s->p.tasks), c);
     }
 }
 
@@ -780,7 +656,7 @@ void generator_step(struct generator *g)
         if (chance(g, 20))
             spoil(g, &c);
         else
-            rent_set(g->w, &c);
+            ending_rent(g->w, &c);
         (void)run(g, g->w, &c);
         return;
     }
@@ -797,7 +673,7 @@ void generator_step(struct generator *g)
     const uint8_t before = play_exec(&s->p)->state;
     if (chance(g, 70)) {
         step_sensible(g, s, &c);
-        rent_set(&s->w, &c);
+        ending_rent(&s->w, &c);
     } else {
         step_senseless(g, s, &c);
     }
@@ -806,168 +682,6 @@ void generator_step(struct generator *g)
 }
 
 /* ---- the end without anybody's help ------------------------------------------------------------ */
-
-static void crank(struct generator *g, struct slot *s, struct call *c)
-{
-    rent_set(&s->w, c);
-    g->counts.cranks++;
-    (void)call_run(&s->w, c);
-}
-
-static void crank_before(struct generator *g, struct slot *s)
-{
-    struct call c;
-    for (unsigned t = 0; t < s->p.tasks; t++) {
-        const struct su_acc_assignment *a = play_assignment(&s->p, t);
-        if (a == NULL || su_free_is_zero(a->node, 32))
-            continue;
-        s->p.task[t].node = number_of(a->node);
-        call_release(&s->p, &c, t);
-        crank(g, s, &c);
-    }
-    call_request_expire(&s->p, &c);
-    crank(g, s, &c);
-}
-
-static void crank_running(struct generator *g, struct slot *s)
-{
-    struct call c;
-    for (unsigned t = 0; t < s->p.tasks; t++) {
-        const uint8_t state = play_exec(&s->p)->tasks[t].state;
-        if (state == SU_TASK_COMPLETED)
-            continue;
-        call_commit_expire(&s->p, &c, t);
-        crank(g, s, &c);
-    }
-    call_freeze(&s->p, &c, true);
-    crank(g, s, &c);
-}
-
-static void crank_checking(struct generator *g, struct slot *s)
-{
-    struct call c;
-    for (unsigned t = 0; t < s->p.tasks; t++) {
-        call_check_expire(&s->p, &c, t);
-        crank(g, s, &c);
-    }
-}
-
-static void crank_revealing(struct generator *g, struct slot *s)
-{
-    struct call c;
-    for (unsigned t = 0; t < s->p.tasks; t++) {
-        const uint16_t flags = play_exec(&s->p)->tasks[t].flags;
-        if ((flags & SU_TASKF_DONE) != 0)
-            continue;
-        call_reveal_expire(&s->p, &c, t);
-        if ((flags & SU_TASKF_DISPUTED) != 0 && (flags & SU_TASKF_REVEALED) != 0)
-            call_dispute_expire(&s->p, &c, t);
-        else if ((flags & SU_TASKF_REVEALED) != 0)
-            call_match(&s->p, &c, t);
-        crank(g, s, &c);
-    }
-    call_conclude(&s->p, &c, false);
-    call_set_name(&c, "signer", "stranger");
-    crank(g, s, &c);
-}
-
-static void crank_checks(struct generator *g, struct slot *s, unsigned t)
-{
-    struct call c;
-    uint8_t state;
-    for (unsigned n = 0; n < SU_VALIDATORS_MAX; n++) {
-        if (!has_check(s, t, n, &state))
-            continue;
-        if (state != SU_CHECK_PAID) {
-            call_pay_check(&s->p, &c, t, n);
-            crank(g, s, &c);
-        }
-        call_close_check(&s->p, &c, t, n);
-        crank(g, s, &c);
-    }
-}
-
-static void crank_slashes(struct generator *g, struct slot *s, unsigned t)
-{
-    struct call c;
-    const struct su_acc_assignment *a = play_assignment(&s->p, t);
-    const struct su_exec_task task = play_exec(&s->p)->tasks[t];
-    if (task.state == SU_TASK_VERIFICATION_FAILED && (task.flags & SU_TASKF_SLASHED) == 0) {
-        call_slash(&s->p, &c, t, 0, number_of(a->node));
-        crank(g, s, &c);
-    }
-    a = play_assignment(&s->p, t);
-    if ((task.flags & SU_TASKF_VALIDATOR_WRONG) != 0 &&
-        (task.flags & SU_TASKF_VALIDATOR_SLASHED) == 0) {
-        call_slash(&s->p, &c, t, 1, number_of(a->validators[a->checks - 1]));
-        crank(g, s, &c);
-    }
-}
-
-static void crank_ended(struct generator *g, struct slot *s)
-{
-    struct call c;
-    for (unsigned t = 0; t < s->p.tasks; t++)
-        if (play_assignment(&s->p, t) != NULL)
-            crank_slashes(g, s, t);
-    for (unsigned t = 0; t < s->p.tasks; t++) {
-        const struct su_acc_assignment *a = play_assignment(&s->p, t);
-        if (a == NULL)
-            continue;
-        if ((play_exec(&s->p)->tasks[t].flags & SU_TASKF_PAID) == 0) {
-            call_pay_task(&s->p, &c, t, number_of(a->node));
-            crank(g, s, &c);
-        }
-        crank_checks(g, s, t);
-    }
-    for (unsigned i = 0; i < ORACLES && play_exec(&s->p)->state == SU_EXEC_SETTLED; i++) {
-        call_pay_oracle(&s->p, &c, i);
-        crank(g, s, &c);
-    }
-    call_finish(&s->p, &c);
-    crank(g, s, &c);
-    for (unsigned i = 0; i < NODES; i++) {
-        if (!has_reserve(s, i))
-            continue;
-        call_free_reserve(&s->p, &c, i);
-        crank(g, s, &c);
-    }
-    for (unsigned t = 0; t < s->p.tasks; t++) {
-        if (play_assignment(&s->p, t) == NULL)
-            continue;
-        call_close_assignment(&s->p, &c, t);
-        crank(g, s, &c);
-    }
-    call_close_execution(&s->p, &c);
-    crank(g, s, &c);
-}
-
-static void crank_execution(struct generator *g, struct slot *s)
-{
-    struct call c;
-    switch (play_exec(&s->p)->state) {
-    case SU_EXEC_OPENING:
-    case SU_EXEC_REQUESTED:
-    case SU_EXEC_ASSIGNING:
-        crank_before(g, s);
-        break;
-    case SU_EXEC_RUNNING:
-        crank_running(g, s);
-        break;
-    case SU_EXEC_FROZEN:
-        call_draw_default(&s->p, &c);
-        crank(g, s, &c);
-        break;
-    case SU_EXEC_CHECKING:
-        crank_checking(g, s);
-        break;
-    case SU_EXEC_REVEALING:
-        crank_revealing(g, s);
-        break;
-    default:
-        crank_ended(g, s);
-    }
-}
 
 static void crank_claims(struct generator *g)
 {
@@ -979,7 +693,7 @@ static void crank_claims(struct generator *g)
         if (pool->claims_head == pool->claims_next)
             return;
         claim_set(g, &c);
-        rent_set(g->w, &c);
+        ending_rent(g->w, &c);
         g->counts.cranks++;
         if (call_run(g->w, &c) != 0)
             return;
@@ -1000,7 +714,7 @@ const char *generator_drain(struct generator *g)
         world_key("stranger", s.w.payer);
         const uint8_t begun = play_exec(&s.p)->state;
         for (unsigned pass = 0; pass < PASSES_MAX && play_exec(&s.p) != NULL; pass++) {
-            crank_execution(g, &s);
+            g->counts.cranks += ending_crank(&s.p);
             jump(g, LONG_JUMP);
         }
         const struct su_acc_execution *exec = play_exec(&s.p);
