@@ -119,6 +119,20 @@ uint64_t su_econ_commit_slots(const struct su_params *p, uint32_t steps, uint32_
 /* Slots of a dispute about a task: base + weights / bytes_per_s + units / units_per_s. */
 uint64_t su_econ_dispute_slots(const struct su_params *p, uint64_t weight_bytes,
                                uint64_t macs_per_step, uint32_t steps);
+/* Slots in which the run ends, committed or not: every attempt, and the waits for another node
+   between them. What is reassigned later than planned gets what is left of them. Saturating, as the
+   next two. */
+uint64_t su_econ_run_slots(const struct su_params *p, uint32_t steps, uint32_t tasks,
+                           uint64_t macs_per_step);
+/* Slots that one task's check and disputes may take: every validator silent, then the three
+   disputes that can follow one another (about its roots, its inputs, a missing output). */
+uint64_t su_econ_judge_slots(const struct su_params *p, uint64_t weight_bytes,
+                             uint64_t macs_per_step, uint32_t steps);
+/* Slots from submission to the outcome when every wait lasts to its deadline and somebody calls
+   each default then. judge_slots: the largest of su_econ_judge_slots over the tasks. A request for
+   which this exceeds config_delay_slots is refused. */
+uint64_t su_econ_longest_slots(const struct su_params *p, uint32_t steps, uint32_t tasks,
+                               uint64_t macs_per_step, uint64_t judge_slots);
 
 /* ---- messages: what is hashed, each beginning with its own domain text ----------------------- */
 

@@ -64,7 +64,7 @@ struct su_params {
     uint64_t round_slots, request_expiry_slots;
     uint64_t freeze_slots, turn_slots; /* 400 after the last commit; an oracle's turn */
     uint64_t reveal_slots, silence_slots; /* the short deadline; the long window (6 h, 60 s demo) */
-    uint64_t missing_slots; /* after the last reveal, in which the requestor may complain */
+    uint64_t missing_slots; /* after the last reveal or verdict: the requestor may complain */
     uint64_t commit_base_ms, commit_step_ms, commit_unit_ms; /* 30 000; 200; 50 */
     uint64_t dispute_base_ms, dispute_bytes_per_s, dispute_units_per_s; /* 600 000; 10^7; 10 */
 };
@@ -258,7 +258,8 @@ struct su_acc_execution {
     uint64_t nonce, epoch, seed;
     uint32_t max_steps, steps; /* steps 0: not known yet */
     uint64_t request_slot; /* of request_open; part of every message */
-    uint64_t submit_slot, deadline_slot, last_commit_slot;
+    uint64_t submit_slot, deadline_slot, last_commit_slot; /* deadline_slot: of the run; while
+                                OPENING: the largest su_econ_judge_slots of the tasks opened */
     uint64_t phase_slot; /* when the present state began */
     uint64_t escrow; /* still held for this execution */
     uint64_t fees, surcharge, oracle_fee; /* of which, at max_steps */
@@ -273,7 +274,7 @@ struct su_acc_execution {
     uint8_t turn, pad[3]; /* turn in which the draw was made */
     uint32_t threshold_ppm, owner_share_ppm;
     uint64_t table_total; /* sum of the weights of the voted table */
-    uint64_t last_reveal_slot;
+    uint64_t last_reveal_slot; /* or verdict: the requestor's time to complain runs from it */
     uint64_t silence_excess; /* cost of checks that the silent oracles' bonds pay */
     uint64_t pot, pot_claims, pot_paid; /* slashed; what the deliverers are owed; paid of it */
     uint8_t table_root[32], assignment_root[32];

@@ -55,7 +55,7 @@ void su_params_private(struct su_params *p, uint32_t ms_per_slot)
 {
     su_params_default(p);
     p->ms_per_slot = ms_per_slot != 0 ? ms_per_slot : 1;
-    p->config_delay_slots = su_econ_slots(p, 3600000);
+    p->config_delay_slots = su_econ_slots(p, 86400000); /* a day: what the longest run may take */
     p->cooldown_slots = su_econ_slots(p, 60000);
     p->round_slots = su_econ_slots(p, 1000);
     p->request_expiry_slots = su_econ_slots(p, 60000);
@@ -215,4 +215,47 @@ uint64_t su_econ_dispute_slots(const struct su_params *p, uint64_t weight_bytes,
         !su_free_add(load, compute, &ms) || !su_free_add(ms, p->dispute_base_ms, &ms))
         return TIME_MAX;
     return su_econ_slots(p, ms);
+}
+
+/* *sum += n * times, at most TIME_MAX. */
+static void lasts(uint64_t *sum, uint64_t n, uint64_t times)
+{
+    uint64_t all;
+    if (!su_free_mul(n, times, &all) || !su_free_add(*sum, all, sum) || *sum > TIME_MAX)
+        *sum = TIME_MAX;
+}
+
+uint64_t su_econ_run_slots(const struct su_params *p, uint32_t steps, uint32_t tasks,
+                           uint64_t macs_per_step)
+{
+    uint64_t slots = 0;
+    for (uint32_t i = 0; i < p->attempts_max; i++)
+        lasts(&slots, su_econ_commit_slots(p, steps, tasks, macs_per_step, (uint8_t)i), 1);
+    lasts(&slots, p->request_expiry_slots, p->attempts_max - 1u);
+    return slots;
+}
+
+uint64_t su_econ_judge_slots(const struct su_params *p, uint64_t weight_bytes,
+                             uint64_t macs_per_step, uint32_t steps)
+{
+    enum { DISPUTES = 3 };
+    uint64_t slots = 0;
+    lasts(&slots, su_econ_commit_slots(p, steps, 1, macs_per_step, 0), p->validators_max);
+    lasts(&slots, su_econ_dispute_slots(p, weight_bytes, macs_per_step, steps), DISPUTES);
+    return slots;
+}
+
+uint64_t su_econ_longest_slots(const struct su_params *p, uint32_t steps, uint32_t tasks,
+                               uint64_t macs_per_step, uint64_t judge_slots)
+{
+    uint64_t slots = su_econ_run_slots(p, steps, tasks, macs_per_step);
+    lasts(&slots, p->request_expiry_slots, 2); /* for an assignment; for the last node of a task */
+    lasts(&slots, p->round_slots, 1);
+    lasts(&slots, su_econ_slots(p, p->commit_base_ms), 1); /* after the sampling task's commit */
+    lasts(&slots, p->freeze_slots, 1);
+    lasts(&slots, p->turn_slots, 2);
+    lasts(&slots, p->silence_slots, 1);
+    lasts(&slots, p->missing_slots, 1);
+    lasts(&slots, judge_slots, 1);
+    return slots;
 }

@@ -121,7 +121,7 @@ struct su_ix_request_open {
     struct su_ix ix;
     uint64_t nonce, seed;
     uint8_t input_digest[32];
-    uint32_t max_steps, pad; /* >= 1; BadArgument when the commit deadline of all attempts exceeds
+    uint32_t max_steps, pad; /* >= 1; BadArgument when su_econ_longest_slots exceeds
                                 config_delay_slots (checked at submit) */
 };
 /* pairs*: (task, assignment) for tasks first .. first + count, count <= 4. Creates the assignments.
@@ -184,13 +184,15 @@ struct su_ix_vote_task {
     uint16_t verdict_task, pad2[3];
     uint8_t subject[32];
 };
-/* reassign: anyone, after the vote; takes the reserve and starts the task's own deadline (doubled
-   per attempt). */
+/* reassign: anyone, after the vote; takes the reserve and moves the execution's deadline to
+   su_econ_commit_slots of the attempt from now, but never beyond su_econ_run_slots from the start
+   of the run (TooLate when that has passed). */
 
 /* ---- commit and draw ------------------------------------------------------------------------- */
 
 /* commit = su_msg_commit of what reveal shows. The sampling task commits first and gives steps
-   (1 .. max_steps); every other, and every task of a model without one, must give the same. */
+   (1 .. max_steps); every other, and every task of a model without one, must give the same. The
+   others then have commit_base_ms at least: nobody can make them late. */
 struct su_ix_commit {
     struct su_ix ix;
     uint8_t commit[32];
@@ -258,23 +260,23 @@ struct su_ix_match {
 };
 /* reveal_expire: anyone, silence_slots after REVEALING began: the silent asserter is at fault.
    dispute_expire: anyone: UNDECIDED. declare_missing: the requestor, once, REVEALING, until
-   missing_slots after the last reveal; the assignment of execution.final_task. */
+   missing_slots after the last reveal or verdict; the assignment of execution.final_task. */
 
 /* ---- settlement ------------------------------------------------------------------------------ */
 
-/* conclude: every task done, and missing_slots after the last reveal unless the signer is the
-   requestor or somebody is at fault. Fault: VOID (FAULT). An undecided task: VOID (UNDECIDED). Else
-   SETTLED. slash: who = 0 the asserter of a task VERIFICATION_FAILED, 1 the validator found wrong:
-   the whole reserve goes, less the bounty (to the pool, paid with the check), into the pot (fault
-   of an asserter) or the pool (a validator's alone). All slashes before any payment. pay_task:
-   SETTLED: the fee for the steps run to node.earned, 0 when late; its surcharge to the pool. VOID
-   (FAULT): of the pot, pro rata and at most the fee, to those who committed and are not at fault.
-   Else nothing. pay_check: SETTLED: a claim of validator_share x fee; VOID (FAULT): its part of the
-   pot, and the bounty to the one who was right. free_reserve: anyone, once tasks and checks are
-   paid and closed. pay_oracle: SETTLED: oracle_fee / number of voters; a silent one's bond pays its
-   part of silence_excess into the pool. finish: all paid: the rest of the escrow to
-   requestor.refund, of the pot to the pool. claim_pay: the oldest claim, when the pool covers it;
-   that of a closed node lapses. */
+/* conclude: every task done, and missing_slots after the last reveal or verdict unless the signer
+   is the requestor or somebody is at fault. Fault: VOID (FAULT). An undecided task: VOID
+   (UNDECIDED). Else SETTLED. slash: who = 0 the asserter of a task VERIFICATION_FAILED, 1 the
+   validator found wrong: the whole reserve goes, less the bounty (to the pool, paid with the
+   check), into the pot (fault of an asserter) or the pool (a validator's alone). All slashes
+   before any payment. pay_task: SETTLED: the fee for the steps run to node.earned, 0 when late;
+   its surcharge to the pool. VOID (FAULT): of the pot, pro rata and at most the fee, to those who
+   committed and are not at fault. Else nothing. pay_check: SETTLED: a claim of validator_share x
+   fee; VOID (FAULT): its part of the pot, and the bounty to the one who was right. free_reserve:
+   anyone, once tasks and checks are paid and closed. pay_oracle: SETTLED: oracle_fee / number of
+   voters; a silent one's bond pays its part of silence_excess into the pool. finish: all paid: the
+   rest of the escrow to requestor.refund, of the pot to the pool. claim_pay: the oldest claim,
+   when the pool covers it; that of a closed node lapses. */
 struct su_ix_slash {
     struct su_ix ix;
     uint64_t who;

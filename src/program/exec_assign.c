@@ -284,6 +284,8 @@ uint64_t su_prog_vote_task(struct su_sys *s)
     if (!ballot.passed)
         return 0;
     exec->oracles_voted |= ballot.voters;
+    if (ix->question == SU_QUESTION_VERDICT && !exec->missing_used)
+        exec->last_reveal_slot = slot; /* the requestor could not complain while it was open */
     return question_passed(exec, a, ix, &config->params, slot);
 }
 
@@ -300,6 +302,10 @@ uint64_t su_prog_reassign(struct su_sys *s)
     SU_TRY(su_prog_exec_in(exec, 1u << SU_EXEC_RUNNING));
     SU_DEMAND(a->approved, NotApproved);
     SU_DEMAND(slot <= a->assign_slot + config->params.round_slots, TooLate);
+    /* Tasks that fail one after another must not carry the run on for ever. */
+    uint64_t end = exec->phase_slot + su_econ_run_slots(&config->params, exec->max_steps,
+                                                        exec->task_count, exec->macs_per_step);
+    SU_DEMAND(slot <= end, TooLate);
     SU_TRY(su_prog_load(s, NODE, SU_TAG_NODE, &node));
     SU_DEMAND(su_free_key_equal(node->identity, a->node), WrongRelation);
     struct su_prog_holding h = {.payer = PAYER,
@@ -312,6 +318,8 @@ uint64_t su_prog_reassign(struct su_sys *s)
     uint64_t deadline =
         slot + su_econ_commit_slots(&config->params, exec->max_steps, exec->task_count,
                                     exec->macs_per_step, a->attempt);
+    if (deadline > end)
+        deadline = end;
     if (deadline > exec->deadline_slot)
         exec->deadline_slot = deadline; /* the others wait */
     return 0;

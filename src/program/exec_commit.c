@@ -3,12 +3,17 @@
    FREESTANDING, compiled natively and to sBPF. */
 #include "program_priv.h"
 
-/* The sampling task says how many positions were run; every other repeats it. */
-static uint64_t steps_take(struct su_acc_execution *exec, uint16_t task, uint32_t steps)
+/* The sampling task says how many positions were run; every other repeats it, and has time for it
+   even when the first commit came at the last moment. */
+static uint64_t steps_take(struct su_acc_execution *exec, uint16_t task, uint32_t steps,
+                           const struct su_params *params, uint64_t slot)
 {
     if (exec->sample_task == task && exec->steps == 0) {
         SU_DEMAND(steps >= 1 && steps <= exec->max_steps, WrongSteps);
         exec->steps = steps;
+        uint64_t end = slot + su_econ_slots(params, params->commit_base_ms);
+        if (end > exec->deadline_slot)
+            exec->deadline_slot = end;
         return 0;
     }
     SU_DEMAND(exec->steps != 0, StepsUnknown);
@@ -33,7 +38,7 @@ uint64_t su_prog_commit(struct su_sys *s)
     SU_DEMAND(su_free_key_equal(a->node, su_prog_key(s, IDENTITY)), NotTheAsserter);
     SU_DEMAND(ix->attempt == a->attempt, WrongAttempt);
     SU_DEMAND(slot <= exec->deadline_slot, TooLate);
-    SU_TRY(steps_take(exec, a->task, ix->steps));
+    SU_TRY(steps_take(exec, a->task, ix->steps, &config->params, slot));
     uint64_t fee;
     SU_DEMAND(su_econ_fee(&config->params, a->fee_unit, a->macs_per_step, exec->steps, &fee),
               Overflow);

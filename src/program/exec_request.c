@@ -104,6 +104,11 @@ static uint64_t task_price(struct su_acc_execution *exec, const struct su_params
                   su_econ_surcharge(params, t->sampling_ppm, t->fee, &surcharge),
               Overflow);
     SU_DEMAND(su_econ_stake(params, t->sampling_ppm, 0, t->fee, &stake), EconomicsUnsafe);
+    /* Kept until the submission, which holds the whole execution to the config's delay. */
+    uint64_t judge =
+        su_econ_judge_slots(params, task->weight_bytes, task->macs_per_step, exec->max_steps);
+    if (judge > exec->deadline_slot)
+        exec->deadline_slot = judge;
     SU_TRY(su_prog_add(&exec->fees, t->fee));
     SU_TRY(su_prog_add(&exec->surcharge, surcharge));
     return su_prog_add(&exec->macs_per_step, task->macs_per_step);
@@ -157,19 +162,6 @@ uint64_t su_prog_request_tasks(struct su_sys *s)
     return 0;
 }
 
-/* Slots that all attempts together may take, saturating. */
-static uint64_t longest_run(const struct su_acc_execution *exec, const struct su_params *params)
-{
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < params->attempts_max; i++) {
-        uint64_t slots = su_econ_commit_slots(params, exec->max_steps, exec->task_count,
-                                              exec->macs_per_step, (uint8_t)i);
-        if (!su_free_add(total, slots, &total))
-            return UINT64_MAX;
-    }
-    return total;
-}
-
 uint64_t su_prog_request_submit(struct su_sys *s)
 {
     enum { KEY, FROM, MINT, VAULT, STATE, CONFIG, EXECUTION };
@@ -184,13 +176,17 @@ uint64_t su_prog_request_submit(struct su_sys *s)
     SU_DEMAND(su_free_key_equal(exec->requestor, su_prog_key(s, KEY)), NotAuthorised);
     SU_TRY(su_prog_exec_in(exec, 1u << SU_EXEC_OPENING));
     SU_DEMAND(exec->opened == exec->task_count, TasksMissing);
-    SU_DEMAND(longest_run(exec, &config->params) <= config->params.config_delay_slots, BadArgument);
+    SU_DEMAND(su_econ_longest_slots(&config->params, exec->max_steps, exec->task_count,
+                                    exec->macs_per_step,
+                                    exec->deadline_slot) <= config->params.config_delay_slots,
+              BadArgument);
     uint64_t escrow = exec->oracle_fee;
     SU_TRY(su_prog_add(&escrow, exec->fees));
     SU_TRY(su_prog_add(&escrow, exec->surcharge));
     SU_DEMAND(escrow <= ix->max_escrow, BadArgument);
     SU_TRY(su_prog_vault_in(s, state, KEY, FROM, MINT, VAULT, escrow));
     exec->escrow = escrow;
+    exec->deadline_slot = 0;
     exec->state = SU_EXEC_REQUESTED;
     exec->submit_slot = su_sys_slot(s);
     exec->phase_slot = exec->submit_slot;

@@ -125,6 +125,41 @@ static void times(void **unused)
                          2 * su_econ_commit_slots(&fast, 10, 3, 1000, i));
 }
 
+static void longest_executions(void **unused)
+{
+    (void)unused;
+    struct su_params p = params();
+    /* Three attempts of 80 slots, doubled each time, and two waits for another node. */
+    p.commit_step_ms = p.commit_unit_ms = 1000;
+    p.commit_base_ms = 30000;
+    assert_int_equal(su_econ_commit_slots(&p, 1, 1, SU_MACS_PER_UNIT, 0), 80);
+    assert_int_equal(su_econ_run_slots(&p, 1, 1, SU_MACS_PER_UNIT),
+                     80 + 160 + 320 + 2 * p.request_expiry_slots);
+    /* Three silent validators, then 600 s, a second for the weights and a tenth for the unit,
+       three times. */
+    assert_int_equal(su_econ_dispute_slots(&p, 10000000, SU_MACS_PER_UNIT, 1), 1503);
+    assert_int_equal(su_econ_judge_slots(&p, 10000000, SU_MACS_PER_UNIT, 1), 3 * 80 + 3 * 1503);
+    const uint64_t waits = 2 * p.request_expiry_slots + p.round_slots + 75 + p.freeze_slots +
+                           2 * p.turn_slots + p.silence_slots + p.missing_slots;
+    assert_int_equal(su_econ_longest_slots(&p, 1, 1, SU_MACS_PER_UNIT, 1000),
+                     su_econ_run_slots(&p, 1, 1, SU_MACS_PER_UNIT) + waits + 1000);
+    /* Saturating. */
+    assert_int_equal(su_econ_run_slots(&p, SU_STEPS_MAX, 128, UINT64_MAX), 1ull << 62);
+    assert_int_equal(su_econ_judge_slots(&p, UINT64_MAX, UINT64_MAX, SU_STEPS_MAX), 1ull << 62);
+    assert_int_equal(su_econ_longest_slots(&p, 1, 1, 1, UINT64_MAX), 1ull << 62);
+    /* Generations of a thousand steps through seven tasks of a small model fit everywhere. */
+    for (unsigned i = 0; i < 3; i++) {
+        static const uint32_t ms_per_slot[] = {0, 50, 400};
+        if (i == 0)
+            su_params_default(&p);
+        else
+            su_params_private(&p, ms_per_slot[i]);
+        const uint64_t macs = SU_MACS_PER_UNIT / 4, weights = 1ull << 30;
+        const uint64_t judge = su_econ_judge_slots(&p, weights, macs, 1000);
+        assert_true(su_econ_longest_slots(&p, 1000, 7, 7 * macs, judge) <= p.config_delay_slots);
+    }
+}
+
 #define REFUSED(field, value)                                                                      \
     do {                                                                                           \
         struct su_params bad = params();                                                           \
@@ -184,8 +219,8 @@ static void parameters(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table), cmocka_unit_test(multiples),  cmocka_unit_test(edges),
-        cmocka_unit_test(times), cmocka_unit_test(parameters),
+        cmocka_unit_test(table), cmocka_unit_test(multiples),          cmocka_unit_test(edges),
+        cmocka_unit_test(times), cmocka_unit_test(longest_executions), cmocka_unit_test(parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
