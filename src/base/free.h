@@ -133,6 +133,10 @@ SU_FREE_FN bool su_free_mul_div(uint64_t a, uint64_t b, uint64_t c, uint64_t *ou
     uint64_t lo = (mid2 << 32) | (a0 * b0 & 0xffffffffu);
     if (hi >= c)
         return false;
+    if (hi == 0) { /* nearly always, and the loop is dear where compute is counted */
+        *out = lo / c;
+        return true;
+    }
     uint64_t q = 0;
     for (unsigned i = 0; i < 64; i++) {
         bool carry = hi >> 63 != 0;

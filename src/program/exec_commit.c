@@ -118,7 +118,7 @@ void su_prog_drawn(struct su_acc_execution *exec, const struct su_acc_config *co
         struct su_exec_task *t = &exec->tasks[i];
         uint32_t ppm =
             t->sampling_ppm > exec->threshold_ppm ? t->sampling_ppm : exec->threshold_ppm;
-        if (!su_msg_sampled(su_prog_hash, exec->beta, i, ppm))
+        if (ppm < SU_PPM && !su_msg_sampled(su_prog_hash, exec->beta, i, ppm))
             continue;
         t->flags = (uint16_t)(t->flags | SU_TASKF_SAMPLED);
         t->state = SU_TASK_PENDING_VERIFICATION;

@@ -79,8 +79,8 @@ static struct su_ix_check_row row_of(const struct play *p, unsigned node)
 static void full_tree(uint8_t (*leaves)[32], unsigned depth, unsigned index, uint8_t (*path)[32],
                       uint8_t root[32])
 {
-    uint8_t level[1u << SU_TABLE_DEPTH_MAX][32];
-    memcpy(level, leaves, (size_t)32 << depth);
+    uint8_t level[1u << SU_TABLE_DEPTH_MAX][32] = {{0}};
+    memcpy(level, leaves, 32u * (1u << depth < PLAY_NODES_MAX ? 1u << depth : PLAY_NODES_MAX));
     for (unsigned d = 0; d < depth; d++) {
         if (path != NULL)
             memcpy(path[d], level[index ^ 1u], 32);

@@ -8,7 +8,7 @@
 
 #include "support/scenario.h"
 
-enum { PLAY_NODES_MAX = 8 };
+enum { PLAY_NODES_MAX = 16 };
 
 /* What one task's asserter computed. */
 struct play_task {
