@@ -19,7 +19,7 @@
 #define GRACE_MS 2000u
 #define KILL_MS 10000u /* a killed process that has not ended by then hangs in the kernel */
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static enum su_code home_name(const struct su_super_options *o, char *out, size_t cap,
                               struct su_err *e)
@@ -201,7 +201,7 @@ enum su_code su_super_port(struct su_super *s, uint16_t *port, struct su_err *e)
     return c;
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static void until_ms(struct timespec *t, uint32_t ms)
 {
@@ -327,7 +327,7 @@ int32_t su_super_pid(const struct su_super *s, unsigned id)
     return pid;
 }
 
-/* ---- stopping ---------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 enum su_code su_super_signal(struct su_super *s, unsigned id, int sig, struct su_err *e)
 {

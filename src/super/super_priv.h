@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-/* ---- the keeper -------------------------------------------------------------------------------- */
+/* ---- the keeper ------------------------------------------------------------------------------ */
 
 enum super_order_kind { ORDER_SPAWN = 1, ORDER_SIGNAL };
 /* A spawn is followed by `bytes` of NUL-terminated strings: path, folder, argc arguments, envc
@@ -40,7 +40,7 @@ _Noreturn void super_keeper_run(struct super_keeper *k);
 /* Removes a folder and all below it, following no link. False when something is left. */
 bool super_tree_remove(const char *path);
 
-/* ---- the network ------------------------------------------------------------------------------- */
+/* ---- the network ----------------------------------------------------------------------------- */
 
 #define SUPER_TAIL_LINES 5u
 #define SUPER_TAIL_BYTES 200u
