@@ -208,6 +208,74 @@ static void the_requestor_may_complain_after_a_dispute(void **unused)
     world_free(w);
 }
 
+/* A table with gaps: the draw falls on nobody, who could neither accept nor be passed over. */
+static void a_draw_on_nobody_passes_in_time(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){0});
+    p.table_total *= 1ull << 40; /* the three rows are the very beginning of it */
+    setting_checking(&p, 1);
+    for (unsigned n = 0; n < 3; n++) {
+        call_check_skip(&p, &c, 0, n);
+        setting_expect(&p, &c, "NotTheValidator");
+        call_check_accept(&p, &c, 0, n);
+        setting_expect(&p, &c, "NotTheValidator");
+    }
+    for (unsigned t = 0; t < 3; t++) {
+        assert_int_equal(play_assignment(&p, t)->checks, 0);
+        setting_committee(&p, t); /* in as many deadlines as validators may be silent */
+        assert_int_equal(play_assignment(&p, t)->checks, w->params.validators_max);
+    }
+    setting_reveal(&p, -1);
+    for (unsigned t = 0; t < 3; t++)
+        setting_vote(&p, t, SU_QUESTION_VERDICT, SU_VERDICT_RIGHT, 0);
+    setting_end(&p, SU_EXEC_SETTLED, SU_VOID_NONE);
+    world_free(w);
+}
+
+/* While others are slashed, who was right cannot be: neither validators nor asserters, in any
+   account. */
+static void nobody_innocent_is_slashed(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){.nodes = 6});
+    setting_revealing(&p, 1, 1);
+    setting_reveal(&p, -1);
+    call_slash(&p, &c, 1, 0, p.task[1].node);
+    setting_expect(&p, &c, "WrongState"); /* not before the end */
+    setting_vote(&p, 1, SU_QUESTION_VERDICT, SU_VERDICT_ASSERTER, 0);
+    call_slash(&p, &c, 1, 0, p.task[1].node);
+    setting_expect(&p, &c, "WrongState");
+    call_conclude(&p, &c, false);
+    call_must(w, &c);
+    for (unsigned t = 0; t < 3; t++) {
+        for (unsigned who = 0; who < 2; who++) {
+            if (t == 1 && who == 0)
+                continue;
+            for (unsigned n = 0; n < 6; n++) {
+                if (setting_node(&p, n)->reserves_open == 0)
+                    continue;
+                call_slash(&p, &c, t, who, n);
+                setting_expect(&p, &c, "WrongState");
+            }
+        }
+    }
+    for (unsigned n = 0; n < 6; n++) { /* the fault is there, but not theirs */
+        if (n == p.task[1].node || setting_node(&p, n)->reserves_open == 0)
+            continue;
+        call_slash(&p, &c, 1, 0, n);
+        setting_expect(&p, &c, "WrongRelation");
+    }
+    setting_end(&p, SU_EXEC_VOID, SU_VOID_FAULT);
+    for (unsigned n = 0; n < 6; n++)
+        assert_int_equal(setting_node(&p, n)->slashed, n == p.task[1].node);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +285,8 @@ int main(void)
         cmocka_unit_test(failures_in_turn_do_not_prolong_the_run),
         cmocka_unit_test(the_last_attempt_gets_what_is_left),
         cmocka_unit_test(the_requestor_may_complain_after_a_dispute),
+        cmocka_unit_test(a_draw_on_nobody_passes_in_time),
+        cmocka_unit_test(nobody_innocent_is_slashed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
