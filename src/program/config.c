@@ -149,11 +149,15 @@ uint64_t su_prog_config_next(struct su_sys *s)
     SU_DEMAND(ix->oracle_count >= 1 && ix->oracle_count <= SU_ORACLES_MAX, TooManyOracles);
     SU_DEMAND(s->count - NEXT_ORACLES >= ix->oracle_count, NotEnoughAccounts);
     SU_DEMAND(su_params_check(&ix->params), BadParameter);
-    uint64_t start = slot, until;
-    if (latest->oracle_count != 0)
-        SU_TRY(su_prog_add(&start, latest->params.config_delay_slots));
+    uint64_t start = slot, until, delay = latest->params.config_delay_slots;
+    if (latest->oracle_count != 0) {
+        SU_TRY(su_prog_add(&start, delay));
+        /* An oracle leaves two of the next delays after the next start at the earliest: executions
+           of the latest epoch, which may last one of its delays, must have ended by then. */
+        SU_DEMAND(ix->params.config_delay_slots >= delay - delay / 2, BadParameter);
+    }
     until = start;
-    SU_TRY(su_prog_add(&until, latest->params.config_delay_slots));
+    SU_TRY(su_prog_add(&until, delay));
 
     SU_TRY(config_create(s, NEXT_PAYER, NEXT_NEXT, latest->epoch + 1, &next));
     next->start_slot = start;

@@ -276,6 +276,33 @@ static void nobody_innocent_is_slashed(void **unused)
     world_free(w);
 }
 
+/* Two quick epochs in a row would free the bond of an oracle that an execution still counts on. */
+static void a_bond_outlasts_every_execution_it_serves(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){0});
+    const uint64_t delay = w->params.config_delay_slots;
+    assert_int_equal(delay % 2, 0);
+    w->params.config_delay_slots = delay / 2 - 1;
+    call_config_next(w, &c, 3, NULL);
+    setting_expect(&p, &c, "BadParameter");
+    w->params.config_delay_slots = delay / 2;
+    call_config_next(w, &c, 3, NULL);
+    setting_expect(&p, &c, "ok");
+    world_advance(w, delay - 1);
+    setting_requested(&p, 1); /* the last moment of epoch 1; it may last one delay */
+    const uint64_t end = play_exec(&p)->submit_slot + delay;
+    world_advance(w, 1);
+    w->epoch = 2;
+    static const int leaving[] = {2, -1};
+    call_config_next(w, &c, 2, leaving);
+    setting_expect(&p, &c, "ok");
+    assert_true(world_oracle_read(w, "oracle2")->serving_until_slot >= end);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +314,7 @@ int main(void)
         cmocka_unit_test(the_requestor_may_complain_after_a_dispute),
         cmocka_unit_test(a_draw_on_nobody_passes_in_time),
         cmocka_unit_test(nobody_innocent_is_slashed),
+        cmocka_unit_test(a_bond_outlasts_every_execution_it_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
