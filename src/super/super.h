@@ -67,8 +67,9 @@ struct su_super_spec { /* copied */
 };
 
 /* Starts a child: when this returns SU_OK its program runs. *id counts from 0. SU_EINVAL: no
-   argv[0], or '=' missing in env; SU_ELIMIT: too many children, or SU_SUPER_ARGS_MAX_BYTES;
-   SU_ENOENT, SU_EACCES and the like: not executable, or log or directory; SU_EIO: keeper lost. */
+   argv[0], or '=' missing in env; SU_ELIMIT: SU_SUPER_CHILDREN_MAX, failed starts counted, or
+   SU_SUPER_ARGS_MAX_BYTES; SU_ENOENT, SU_EACCES and the like: not executable, or log or directory;
+   SU_EIO: keeper lost. */
 SU_CHECK enum su_code su_super_spawn(struct su_super *s, const struct su_super_spec *spec,
                                      unsigned *id, struct su_err *e);
 /* Waits until the child has written its first line to stdout, which must look like a JSON object

@@ -419,6 +419,21 @@ static void ports(void **state)
     close_clean(s);
 }
 
+static void too_many(void **state)
+{
+    struct su_super *s = network();
+    const char *argv[] = {"/bin/sh", NULL};
+    const struct su_super_spec spec = {.name = "x", .argv = argv, .dir = "/nowhere"};
+    unsigned id;
+    struct su_err e;
+
+    (void)state;
+    for (unsigned i = 0; i < SU_SUPER_CHILDREN_MAX; i++)
+        assert_int_equal(su_super_spawn(s, &spec, &id, &e), SU_ENOENT);
+    assert_int_equal(su_super_spawn(s, &spec, &id, &e), SU_ELIMIT);
+    close_clean(s);
+}
+
 /* The other half of parent_killed: a parent of twenty that says what it made and then waits. */
 static int parent_main(int out)
 {
@@ -558,8 +573,9 @@ int main(void)
         cmocka_unit_test(crash_is_told), cmocka_unit_test(first_lines),
         cmocka_unit_test(refused),       cmocka_unit_test(twenty),
         cmocka_unit_test(stubborn),      cmocka_unit_test(grandchildren),
-        cmocka_unit_test(ports),         cmocka_unit_test(parent_killed),
-        cmocka_unit_test(keeper_killed), cmocka_unit_test(home_kept)};
+        cmocka_unit_test(ports),         cmocka_unit_test(too_many),
+        cmocka_unit_test(parent_killed), cmocka_unit_test(keeper_killed),
+        cmocka_unit_test(home_kept)};
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }
