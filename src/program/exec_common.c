@@ -209,6 +209,15 @@ uint64_t su_prog_verdict_fits(const struct su_acc_assignment *a, uint8_t verdict
     return 0;
 }
 
+/* What came from that producer needs no comparison; what came from others still does. */
+static void inputs_excused(struct su_acc_assignment *a, uint16_t producer)
+{
+    for (uint8_t i = 0; i < a->input_count; i++) {
+        if (!a->sources[i].external && a->sources[i].task == producer)
+            a->matched = (uint8_t)(a->matched | 1u << i);
+    }
+}
+
 uint64_t su_prog_verdict(struct su_acc_execution *exec, struct su_acc_assignment *a,
                          uint8_t verdict, uint16_t verdict_task)
 {
@@ -226,9 +235,10 @@ uint64_t su_prog_verdict(struct su_acc_execution *exec, struct su_acc_assignment
     case SU_VERDICT_BOTH:
         su_prog_task_fault(exec, a->task);
         break;
-    case SU_VERDICT_PRODUCER: /* the asserter worked on what it was given */
+    case SU_VERDICT_PRODUCER: /* the asserter worked on what that producer gave it */
         su_prog_task_fault(exec, verdict_task);
-        su_prog_task_done(exec, a->task, SU_TASK_VERIFIED);
+        inputs_excused(a, verdict_task);
+        su_prog_task_verify(exec, a);
         break;
     default:
         su_prog_task_verify(exec, a);

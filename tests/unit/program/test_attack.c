@@ -303,6 +303,53 @@ static void a_bond_outlasts_every_execution_it_serves(void **unused)
     world_free(w);
 }
 
+static void the_refund_goes_to_who_paid(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){0});
+    uint8_t victim[32], thief[32];
+    memcpy(victim, w->requestor, 32);
+    world_key("owner0", w->requestor); /* a requestor, too, once it has opened something */
+    call_request_open(&p, &c, 1);
+    call_must(w, &c);
+    at_key(w, "requestor", w->requestor, thief);
+    memcpy(w->requestor, victim, 32);
+    setting_requested(&p, 1);
+    call_request_cancel(&p, &c);
+    call_must(w, &c);
+    for (unsigned t = 0; t < 3; t++) {
+        call_pay_task(&p, &c, t, 0);
+        call_must(w, &c);
+    }
+    call_finish(&p, &c);
+    call_set(&c, "requestor", thief);
+    setting_expect(&p, &c, "WrongRelation");
+    call_finish(&p, &c);
+    setting_expect(&p, &c, "ok");
+    world_free(w);
+}
+
+/* Roots that are not open yet are zero, and would differ from everybody's. */
+static void nothing_is_compared_before_its_reveal(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){0});
+    setting_revealing(&p, 1, -1);
+    call_reveal(&p, &c, 0);
+    call_must(w, &c);
+    call_match(&p, &c, 1);
+    setting_expect(&p, &c, "NotRevealed");
+    call_reveal(&p, &c, 1);
+    call_must(w, &c);
+    call_match(&p, &c, 1);
+    setting_expect(&p, &c, "ok");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +362,8 @@ int main(void)
         cmocka_unit_test(a_draw_on_nobody_passes_in_time),
         cmocka_unit_test(nobody_innocent_is_slashed),
         cmocka_unit_test(a_bond_outlasts_every_execution_it_serves),
+        cmocka_unit_test(the_refund_goes_to_who_paid),
+        cmocka_unit_test(nothing_is_compared_before_its_reveal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,29 +183,37 @@ static void match_wide(struct play *p, struct call *c, unsigned mask)
     }
 }
 
+/* From nothing to everything revealed, everything with the committee. */
+static struct world *wide_revealed(struct play *p)
+{
+    struct call c;
+    struct world *w = world_with_oracles();
+    model_wide(w);
+    staff(w, 4, PRODUCERS + 1);
+    play_init(p, w, SU_ORACLES_MAX, 4, PRODUCERS + 1);
+    setting_running(p, 1);
+    for (unsigned t = 0; t < PRODUCERS; t++) {
+        call_commit(p, &c, t);
+        call_must(w, &c);
+    }
+    commit_wide(p);
+    play_draw_all(p);
+    for (unsigned t = 0; t <= PRODUCERS; t++)
+        setting_committee(p, t); /* nobody answers */
+    for (unsigned t = 0; t < PRODUCERS; t++) {
+        call_reveal(p, &c, t);
+        call_must(w, &c);
+    }
+    reveal_wide(p);
+    return w;
+}
+
 static void eight_producers_are_compared(void **unused)
 {
     (void)unused;
     static struct play p;
     struct call c;
-    struct world *w = world_with_oracles();
-    model_wide(w);
-    staff(w, 4, PRODUCERS + 1);
-    play_init(&p, w, SU_ORACLES_MAX, 4, PRODUCERS + 1);
-    setting_running(&p, 1);
-    for (unsigned t = 0; t < PRODUCERS; t++) {
-        call_commit(&p, &c, t);
-        call_must(w, &c);
-    }
-    commit_wide(&p);
-    play_draw_all(&p);
-    for (unsigned t = 0; t <= PRODUCERS; t++)
-        setting_committee(&p, t); /* nobody answers */
-    for (unsigned t = 0; t < PRODUCERS; t++) {
-        call_reveal(&p, &c, t);
-        call_must(w, &c);
-    }
-    reveal_wide(&p);
+    struct world *w = wide_revealed(&p);
     struct bank *kept = bank_copy(w->bank);
     match_wide(&p, &c, 0xff);
     setting_expect(&p, &c, "ok");
@@ -224,11 +232,40 @@ static void eight_producers_are_compared(void **unused)
     world_free(w);
 }
 
+/* One producer at fault does not excuse the task for what it says it had from another. */
+static void one_producer_excuses_one_input(void **unused)
+{
+    (void)unused;
+    static struct play p;
+    struct call c;
+    struct world *w = wide_revealed(&p);
+    setting_vote(&p, PRODUCERS, SU_QUESTION_VERDICT, SU_VERDICT_PRODUCER, 3);
+    assert_int_equal(play_exec(&p)->tasks[3].state, SU_TASK_VERIFICATION_FAILED);
+    assert_int_equal(play_assignment(&p, PRODUCERS)->matched, 1u << 3);
+    assert_int_equal(play_exec(&p)->tasks[PRODUCERS].flags & SU_TASKF_DONE, 0);
+    uint8_t key[32];
+    at_assignment(w, 6, key);
+    struct su_acc_assignment other = *play_assignment(&p, 6);
+    other.output_roots[0][0] ^= 1; /* not what the ninth task says it had from it */
+    world_write(w, key, &other, sizeof other);
+    match_wide(&p, &c, 0xf7);
+    setting_expect(&p, &c, "ok");
+    assert_int_equal(play_assignment(&p, PRODUCERS)->dispute, SU_DISPUTE_INPUTS);
+    setting_vote(&p, PRODUCERS, SU_QUESTION_VERDICT, SU_VERDICT_ASSERTER, 0);
+    assert_int_equal(play_exec(&p)->faults, 2);
+    for (unsigned t = 0; t < PRODUCERS; t++)
+        if (t != 3)
+            setting_vote(&p, t, SU_QUESTION_VERDICT, SU_VERDICT_RIGHT, 0);
+    setting_end(&p, SU_EXEC_VOID, SU_VOID_FAULT);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_largest_model_runs_to_its_end),
         cmocka_unit_test(eight_producers_are_compared),
+        cmocka_unit_test(one_producer_excuses_one_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
