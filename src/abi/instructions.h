@@ -176,9 +176,8 @@ struct su_ix_assign {
    identity. VERDICT: REVEALING, dispute open, the task revealed (or the dispute MISSING); verdict
    fits the dispute (BadVerdict): ROOTS: ASSERTER VALIDATOR BOTH PRODUCER; INPUTS: ASSERTER
    PRODUCER; COMMITTEE: ASSERTER PRODUCER RIGHT; MISSING: ASSERTER RIGHT. verdict_task: the producer
-   found wrong, one of the task's sources, else 0: inputs from it count as matched, others are compared
-   as ever. Rounds of VERDICT and others: (slot - execution's
-   phase_slot) / round_slots. */
+   found wrong, one of the task's sources, else 0: inputs from it count as matched, others are
+   compared as ever. Rounds of VERDICT and others: (slot - execution's phase_slot) / round_slots. */
 struct su_ix_vote_task {
     struct su_ix ix;
     uint32_t round;
