@@ -342,6 +342,47 @@ static void rules_of_oracles(void **state)
     REFUSED(CANCEL, m.kind = 10, "kind");
 }
 
+/* The edges of what the rules allow are sent and read. */
+static void edges(void **state)
+{
+    struct su_wire_message all[5];
+    static uint8_t leaves[SU_WIRE_STEPS_MAX][32], rows[SU_WIRE_STEPS_MAX][4];
+
+    (void)state;
+    all[0] = *sample_message(SU_WIRE_VOTE);
+    all[0].u.vote.question = SU_QUESTION_ASSIGN;
+    all[0].u.vote.task = SU_NO_TASK;
+    all[0].u.vote.attempt = 0;
+    all[1] = *sample_message(SU_WIRE_ACTIVATION);
+    all[1].u.activation =
+        (struct su_wire_activation){.ref = all[1].u.activation.ref,
+                                    .step_first = SU_STEPS_MAX - SU_WIRE_STEPS_MAX,
+                                    .step_count = SU_WIRE_STEPS_MAX,
+                                    .dtype = 3,
+                                    .leaves = leaves[0]};
+    all[1].data = rows[0];
+    all[1].data_bytes = sizeof rows;
+    all[2] = *sample_message(SU_WIRE_HEARTBEAT);
+    all[2].u.heartbeat.task_count = 0;
+    all[2].u.heartbeat.tasks = NULL;
+    all[3] = *sample_message(SU_WIRE_REFUSAL);
+    all[3].u.refusal.text_bytes = 0;
+    all[4] = *sample_message(SU_WIRE_WANT);
+    all[4].u.want.step_first = 0;
+    all[4].u.want.step_count = SU_STEPS_MAX;
+    for (unsigned i = 0; i < SU_ARRAY_LEN(all); i++) {
+        struct su_wire_expect x = expectation();
+        struct su_wire_frame f;
+        struct su_buf b;
+
+        su_buf_init(&b, 0);
+        assert_int_equal(sample_frame(&all[i], sample_signer(), &b, NULL), SU_OK);
+        assert_int_equal(su_wire_parse(b.data, b.len, &f, NULL), SU_OK);
+        assert_int_equal(su_wire_verify(&f, &x, NULL), SU_OK);
+        su_buf_fini(&b);
+    }
+}
+
 static enum su_code refuse(void *ctx, const void *message, size_t n,
                            uint8_t sig[SU_ED25519_SIG_BYTES], struct su_err *e)
 {
@@ -448,6 +489,7 @@ int main(void)
                                        cmocka_unit_test(rules_of_steps),
                                        cmocka_unit_test(rules_of_oracles),
                                        cmocka_unit_test(senders),
+                                       cmocka_unit_test(edges),
                                        cmocka_unit_test(stamps),
                                        cmocka_unit_test(tables)};
 
