@@ -343,6 +343,9 @@ static void step_dispute(struct generator *g, struct slot *s, struct call *c, un
     const struct su_acc_assignment *a = play_assignment(&s->p, t);
     uint8_t verdict = verdict_of(s, t, a->dispute);
     if (chance(g, 10)) {
+        const uint64_t slot = bank_slot(s->w.bank);
+        if (chance(g, 30) && a->deadline_slot >= slot)
+            jump(g, a->deadline_slot - slot + 1); /* the committee sleeps */
         call_dispute_expire(&s->p, c, t);
         return;
     }
