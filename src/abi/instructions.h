@@ -17,7 +17,8 @@ struct su_ix { /* begins every instruction; alone the data of those without fiel
 /* Once, signed by the program's own key, so that nobody who merely sees the deployment can take it.
    The mint: a plain SPL mint of 6 decimals (owner = token program: no Token-2022). The vault: a
    token account of that mint whose authority is the address of ["vault"], without delegate or close
-   authority. Creates state, pool, and config epoch 0 without oracles, in force at once. */
+   authority. Creates state, pool, and config epoch 0 without oracles, in force at once.
+   BadParameter: ranges of su_params_check, or a config_delay_slots that no execution fits into. */
 struct su_ix_init {
     struct su_ix ix;
     uint8_t genesis[32];
@@ -27,8 +28,8 @@ struct su_ix_init {
    params.oracle_bond and a VRF key, then each member of the latest epoch that leaves. Starts after
    config_delay_slots of the latest epoch, at once when that has no oracles. EpochPending while the
    latest has not started. A leaving oracle serves until start + the latest epoch's
-   config_delay_slots. BadParameter: ranges of su_params_check, or less than half of the latest
-   config_delay_slots: whoever leaves next must still be bound by this epoch's executions. */
+   config_delay_slots. BadParameter: as for init, or less than half of the latest config_delay_slots:
+   whoever leaves next must still be bound by this epoch's executions. */
 struct su_ix_config_next {
     struct su_ix ix;
     uint64_t oracle_count;

@@ -48,12 +48,21 @@ static uint64_t config_create(struct su_sys *s, uint64_t payer, uint64_t at, uin
     return 0;
 }
 
+/* In range, and with room for the shortest execution there is. */
+static uint64_t params_check(const struct su_params *p)
+{
+    SU_DEMAND(su_params_check(p), BadParameter);
+    uint64_t judge = su_econ_judge_slots(p, 0, 0, 1);
+    SU_DEMAND(su_econ_longest_slots(p, 1, 1, 0, judge) <= p->config_delay_slots, BadParameter);
+    return 0;
+}
+
 uint64_t su_prog_init(struct su_sys *s)
 {
     enum { PROGRAM, ADMIN, PAYER, STATE, CONFIG, POOL, MINT, VAULT, VAULT_AUTHORITY };
     const struct su_ix_init *ix = SU_PROG_ARGS(s, init);
     SU_DEMAND(su_free_key_equal(su_prog_key(s, PROGRAM), s->program_id), NotAuthorised);
-    SU_DEMAND(su_params_check(&ix->params), BadParameter);
+    SU_TRY(params_check(&ix->params));
     SU_DEMAND(!su_free_is_zero(ix->genesis, 32), BadArgument);
     SU_TRY(mint_check(&s->accounts[MINT]));
 
@@ -148,7 +157,7 @@ uint64_t su_prog_config_next(struct su_sys *s)
     SU_DEMAND(slot >= latest->start_slot, EpochPending);
     SU_DEMAND(ix->oracle_count >= 1 && ix->oracle_count <= SU_ORACLES_MAX, TooManyOracles);
     SU_DEMAND(s->count - NEXT_ORACLES >= ix->oracle_count, NotEnoughAccounts);
-    SU_DEMAND(su_params_check(&ix->params), BadParameter);
+    SU_TRY(params_check(&ix->params));
     uint64_t start = slot, until, delay = latest->params.config_delay_slots;
     if (latest->oracle_count != 0) {
         SU_TRY(su_prog_add(&start, delay));

@@ -68,6 +68,30 @@ static void the_longest_wait_is_known_before_any_escrow(void **unused)
     world_free(w);
 }
 
+/* With a shorter notice every request would be refused. */
+static void a_config_leaves_room_for_executions(void **unused)
+{
+    (void)unused;
+    struct world *w = world_bare();
+    struct call c;
+    const uint64_t judge = su_econ_judge_slots(&w->params, 0, 0, 1);
+    const uint64_t least = su_econ_longest_slots(&w->params, 1, 1, 0, judge);
+    w->params.config_delay_slots = least - 1;
+    call_init(w, &c);
+    assert_string_equal(call_try(w, &c), "BadParameter");
+    w->params.config_delay_slots = least;
+    call_init(w, &c);
+    assert_string_equal(call_try(w, &c), "ok");
+    world_oracles(w, 3);
+    w->params.silence_slots++;
+    call_config_next(w, &c, 3, NULL);
+    assert_string_equal(call_try(w, &c), "BadParameter");
+    w->params.config_delay_slots++;
+    call_config_next(w, &c, 3, NULL);
+    assert_string_equal(call_try(w, &c), "ok");
+    world_free(w);
+}
+
 /* A creator claims weights that nobody could ever load: their dispute would never end. */
 static void weights_cannot_make_a_dispute_endless(void **unused)
 {
@@ -354,6 +378,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_wait_is_known_before_any_escrow),
+        cmocka_unit_test(a_config_leaves_room_for_executions),
         cmocka_unit_test(weights_cannot_make_a_dispute_endless),
         cmocka_unit_test(a_late_sampler_makes_nobody_else_late),
         cmocka_unit_test(failures_in_turn_do_not_prolong_the_run),

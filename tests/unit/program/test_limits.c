@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* 128 tasks, and 8 inputs of 8 producers: every instruction must fit a transaction beside a limit of
-   compute units, and (run as svm_program_limits) those units. */
+/* 128 tasks, and 8 inputs of 8 producers: every instruction must fit a transaction beside a limit
+   of compute units, and (run as svm_program_limits) those units. */
 #include "abi/abi.h"
 #include "support/bank.h"
 #include "support/setting.h"
