@@ -112,8 +112,7 @@ bool su_econ_base_stake(const struct su_params *p, uint64_t vram_bytes, uint64_t
 /* ms -> slots, rounded up, at least 1. */
 uint64_t su_econ_slots(const struct su_params *p, uint64_t ms);
 /* Slots an execution may take to commit: commit_base + steps x sum over tasks (step + unit x
-   compute units per step), times 2^attempt, saturating. For a check or a reassigned task: tasks = 1
-   and its own macs. */
+   compute units per step), times 2^attempt, saturating. For a check: tasks = 1 and its own macs. */
 uint64_t su_econ_commit_slots(const struct su_params *p, uint32_t steps, uint32_t tasks,
                               uint64_t macs_per_step, uint8_t attempt);
 /* Slots of a dispute about a task: base + weights / bytes_per_s + units / units_per_s. */

@@ -169,8 +169,8 @@ struct su_ix_assign {
     uint8_t group, count, node_count, path_len, node_of[SU_ASSIGN_GROUP];
     uint8_t path[SU_ASSIGN_PATH_MAX][32];
 };
-/* release: anyone, ASSIGNING, more than round_slots after the vote, or VOID: takes one task back;
-   a reserve whose last task goes is freed and closed. With no task left: REQUESTED again. */
+/* release: anyone, ASSIGNING, more than round_slots after the vote: takes one task back; a reserve
+   whose last task goes is freed and closed. With no task left: REQUESTED again. */
 
 /* Questions on one task, voted by oracles of the execution's epoch; attempt must be the task's.
    FAILED: RUNNING, task ASSIGNED. REASSIGN: RUNNING, task UNASSIGNED; subject = the node's
