@@ -18,7 +18,7 @@ struct su_ix { /* begins every instruction; alone the data of those without fiel
    The mint: a plain SPL mint of 6 decimals (owner = token program: no Token-2022). The vault: a
    token account of that mint whose authority is the address of ["vault"], without delegate or close
    authority. Creates state, pool, and config epoch 0 without oracles, in force at once.
-   BadParameter: ranges of su_params_check, or a config_delay_slots that no execution fits into. */
+   BadParameter: ranges of su_params_check, or a config_delay_slots too short for any execution. */
 struct su_ix_init {
     struct su_ix ix;
     uint8_t genesis[32];
