@@ -2,6 +2,13 @@
 # The prefix is self-contained: the program finds share/splitup relative to its own place first.
 if(TARGET splitup)
     install(TARGETS splitup RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+    # Other names of the program: splitup-node is splitup node.
+    foreach(verb node)
+        add_custom_command(TARGET splitup POST_BUILD
+            COMMAND ${CMAKE_COMMAND} -E create_symlink splitup splitup-${verb}
+            BYPRODUCTS "${CMAKE_BINARY_DIR}/splitup-${verb}" VERBATIM)
+        install(FILES "${CMAKE_BINARY_DIR}/splitup-${verb}" TYPE BIN)
+    endforeach()
 endif()
 file(GLOB files CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}"
     "${CMAKE_SOURCE_DIR}/models/*/*.graph" "${CMAKE_SOURCE_DIR}/models/*/*.safetensors"

@@ -279,7 +279,9 @@ struct su_chain_result {
     struct su_chain_outcome outcome; /* logs: of the simulation when it failed there */
 };
 void su_chain_result_fini(struct su_chain_result *r); /* a zeroed one is allowed */
-/* Simulates, asks for 1.1 times the units used and offers the recent price, signs once per signer
+/* Simulates, asks for 1.1 times the units used (and up to 65 535 more, at random: of two equal
+   transactions under one blockhash the second would count as the first, and never be carried out),
+   offers the recent price, signs once per signer
    (the payer is one of them), sends, sends again every rebroadcast_ms, and watches the signature
    until it reached the commitment or the last valid block height has passed. SU_OK: it landed and
    succeeded. Errors: of su_chain_failure_explain (found in the simulation: nothing was sent and

@@ -96,7 +96,9 @@ static enum su_code price_of(struct job *j, uint64_t *price, struct su_err *e)
 static enum su_code simulate(struct job *j, uint32_t *units, struct su_err *e)
 {
     struct su_chain_outcome *o = &j->result->outcome;
+    uint16_t odd;
 
+    su_random(&odd, sizeof odd);
     tell(j, SU_CHAIN_SIMULATING);
     enum su_code rc = su_chain_simulate(j->c, &j->tx, o, e);
     if (rc)
@@ -105,7 +107,7 @@ static enum su_code simulate(struct job *j, uint32_t *units, struct su_err *e)
     rc = su_chain_failure_explain(&o->failure, j->c->program, j->list, j->n_list, e);
     if (rc)
         return rc;
-    *units = (uint32_t)SU_MIN(o->units + o->units / 10 + UNITS_SPARE, (uint64_t)*units);
+    *units = (uint32_t)SU_MIN(o->units + o->units / 10 + UNITS_SPARE + odd, (uint64_t)*units);
     su_chain_outcome_fini(o);
     return SU_OK;
 }

@@ -135,7 +135,40 @@ static enum su_code dispatch(struct cli *c, const struct cli_verb *verb, int arg
     return rc == SU_OK ? verb->run(c, e) : rc;
 }
 
+/* "splitup-node ..." is "splitup node ...": the words with the verb put in, or NULL when the program
+   was called by its own name. */
+static char **as_verb(int argc, char **argv)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "";
+    const char *dash = strchr(name, '-');
+    const struct cli_verb *verb = dash ? cli_verb_find(dash + 1) : NULL;
+
+    if (!verb || !su_str_starts(name, "splitup-") ||
+        (argc > 1 && strcmp(argv[1], "--version") == 0))
+        return NULL;
+    char **words = su_alloc(((size_t)argc + 3) * sizeof *words);
+    words[0] = argv[0];
+    words[1] = (char *)(uintptr_t)verb->name;
+    for (int i = 1; i < argc; i++)
+        words[i + 1] = argv[i];
+    if (argc == 1)
+        words[2] = (char *)(uintptr_t) "--help";
+    return words;
+}
+
+static int run_words(int argc, char **argv);
+
 int su_cli_main(int argc, char **argv)
+{
+    char **words = as_verb(argc, argv);
+    int status = words ? run_words(argc + 1 + (argc == 1), words) : run_words(argc, argv);
+
+    free(words);
+    return status;
+}
+
+static int run_words(int argc, char **argv)
 {
     struct cli c = {0};
     struct su_err e = {0};

@@ -41,9 +41,11 @@ void cli_print_wrapped(FILE *to, const char *text, unsigned width, int indent, i
 void cli_print_verb_help(const struct cli_verb *v, FILE *to)
 {
     bool options = v->option[0].name != NULL;
-    fprintf(to, "usage: splitup %s%s%s%s\n\n", v->name, *v->args ? " " : "", v->args,
-            options ? " [--OPTION ...]" : "");
-    fprintf(to, "%s.\n\n", v->summary);
+    char usage[256];
+    snprintf(usage, sizeof usage, "usage: splitup %s%s%s%s", v->name, *v->args ? " " : "", v->args,
+             options ? " [--OPTION ...]" : "");
+    cli_print_wrapped(to, usage, HELP_WIDTH, 15, 0);
+    fprintf(to, "\n%s.\n\n", v->summary);
     cli_print_wrapped(to, v->detail, HELP_WIDTH, 0, 0);
     if (options)
         fprintf(to, "\noptions:\n");

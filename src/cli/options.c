@@ -40,6 +40,18 @@ static enum su_code unknown_option(const struct cli_verb *v, const char *word, s
     return su_fail(e, SU_EUSAGE, word, "no such option; `splitup %s --help` lists them", v->name);
 }
 
+/* Options that Solana's own tools also know by a letter, where the verb has them. */
+static const char *long_name(const struct cli_verb *v, const char *word)
+{
+    static const char *const pair[][2] = {{"-u", "--url"}, {"-k", "--keypair"}, {"-y", "--yes"}};
+
+    for (size_t i = 0; i < SU_ARRAY_LEN(pair); i++)
+        for (const struct cli_option *o = v->option; o->name; o++)
+            if (strcmp(word, pair[i][0]) == 0 && strcmp(o->name, pair[i][1]) == 0)
+                return o->name;
+    return NULL;
+}
+
 /* Takes one word that begins with "--"; *used is how many words it was. */
 static enum su_code take_option(struct cli *c, int argc, char **argv, int *used, struct su_err *e)
 {
@@ -80,6 +92,12 @@ enum su_code cli_parse(struct cli *c, const struct cli_verb *verb, int argc, cha
             options = false;
         } else if (options && su_str_starts(argv[i], "--")) {
             enum su_code rc = take_option(c, argc - i, argv + i, &used, e);
+            if (rc != SU_OK)
+                return rc;
+        } else if (options && long_name(verb, argv[i])) {
+            char *words[2] = {(char *)(uintptr_t)long_name(verb, argv[i]),
+                              i + 1 < argc ? argv[i + 1] : NULL};
+            enum su_code rc = take_option(c, SU_MIN(argc - i, 2), words, &used, e);
             if (rc != SU_OK)
                 return rc;
         } else if (options && argv[i][0] == '-' && argv[i][1]) {

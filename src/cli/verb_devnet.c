@@ -125,7 +125,8 @@ static enum su_code print_ready(const struct cli *c, const struct ready *r, stru
 /* ---- the command ----------------------------------------------------------------------------- */
 
 /* The program's accounts on a new ledger, and the administrator's key file beside it. */
-static enum su_code set_up(struct su_ledger *l, const char *dir, uint32_t slot_ms, struct su_err *e)
+static enum su_code set_up(struct su_ledger *l, const char *dir, uint32_t slot_ms,
+                           uint64_t cooldown_ms, struct su_err *e)
 {
     struct su_params params;
     char path[4200];
@@ -133,6 +134,7 @@ static enum su_code set_up(struct su_ledger *l, const char *dir, uint32_t slot_m
     struct su_buf b;
 
     su_params_private(&params, slot_ms);
+    params.cooldown_slots = su_econ_slots(&params, cooldown_ms);
     enum su_code rc = su_ledger_setup(l, &params, e);
     if (rc == SU_OK)
         rc = su_path_join(path, sizeof path, dir, "admin.json", e);
@@ -154,7 +156,7 @@ static enum su_code set_up(struct su_ledger *l, const char *dir, uint32_t slot_m
 }
 
 static enum su_code serve(const struct cli *c, const char *dir, uint16_t port, uint32_t slot_ms,
-                          struct su_err *e)
+                          uint64_t cooldown_ms, struct su_err *e)
 {
     const char *bind = cli_get(c, "--bind") ? cli_get(c, "--bind") : "127.0.0.1";
     const struct su_ledger_options o = {.dir = dir, .ms_per_slot = slot_ms};
@@ -168,7 +170,7 @@ static enum su_code serve(const struct cli *c, const char *dir, uint16_t port, u
         return su_fail(e, SU_EIO, "devnet", "no file descriptors left to wait with");
     enum su_code rc = su_ledger_open(&o, &l, e);
     if (rc == SU_OK)
-        rc = set_up(l, dir, slot_ms, e);
+        rc = set_up(l, dir, slot_ms, cooldown_ms, e);
     if (rc == SU_OK)
         rc = su_ledger_rpc_start(l, &ro, &rpc, e);
     if (rc == SU_OK) {
@@ -184,7 +186,7 @@ static enum su_code serve(const struct cli *c, const char *dir, uint16_t port, u
 
 static enum su_code run_devnet(struct cli *c, struct su_err *e)
 {
-    uint64_t port = 8899, slot_ms = 400;
+    uint64_t port = 8899, slot_ms = 400, cooldown_ms = 60000;
     char dir[4096];
     struct sigaction act = {.sa_handler = on_terminate}, old;
     enum su_code rc = SU_OK;
@@ -193,6 +195,9 @@ static enum su_code run_devnet(struct cli *c, struct su_err *e)
         rc = su_parse_u64(cli_get(c, "--port"), "--port", 0, 65534, &port, e);
     if (rc == SU_OK && cli_get(c, "--slot-ms"))
         rc = su_parse_u64(cli_get(c, "--slot-ms"), "--slot-ms", 5, 60000, &slot_ms, e);
+    if (rc == SU_OK && cli_get(c, "--cooldown-ms"))
+        rc = su_parse_u64(cli_get(c, "--cooldown-ms"), "--cooldown-ms", 1, 1000ull * 86400 * 365,
+                          &cooldown_ms, e);
     if (rc == SU_OK)
         rc = ledger_dir(c, dir, sizeof dir, e);
     if (rc == SU_OK && cli_has(c, "--reset"))
@@ -200,7 +205,7 @@ static enum su_code run_devnet(struct cli *c, struct su_err *e)
     if (rc != SU_OK)
         return rc;
     sigaction(SIGTERM, &act, &old);
-    rc = serve(c, dir, (uint16_t)port, (uint32_t)slot_ms, e);
+    rc = serve(c, dir, (uint16_t)port, (uint32_t)slot_ms, cooldown_ms, e);
     sigaction(SIGTERM, &old, NULL);
     return rc;
 }
@@ -218,6 +223,8 @@ const struct cli_verb cli_verb_devnet = {
     .option = {{"--port", "PORT", "port of HTTP (default 8899; 0: any two free ones)"},
                {"--bind", "ADDRESS", "numeric address to listen on (default 127.0.0.1)"},
                {"--slot-ms", "MS", "milliseconds of a slot, 5 to 60000 (default 400)"},
+               {"--cooldown-ms", "MS",
+                "new ledger: how long stake unlocks before it can be taken out (default 60000)"},
                {"--home", "DIR", "keep the ledger in DIR/devnet (default: $SPLITUP_HOME)"},
                {"--ledger", "DIR", "keep the ledger in DIR itself"},
                {"--reset", NULL, "forget what the ledger holds and begin anew"},

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#ifndef SU_OPS_PRIV_H
+#define SU_OPS_PRIV_H
+
+#include "ops.h"
+
+struct su_ops {
+    struct su_ops_options options;
+    struct su_chain *chain;
+    char url[1024], wallet_path[4096], identity_path[4096];
+    struct su_wallet *wallet, *identity;
+    struct su_chain_env env;
+    struct su_params params;
+    bool env_known;
+};
+
+/* Instructions in order, and how many of them each transaction takes. The batches hold what the
+   instructions point to. */
+struct su_ops_steps {
+    uint8_t payer[32];
+    bool committed, identity_signs;
+    struct su_chain_batch **batch;
+    size_t n_batch;
+    struct su_instr *instr;
+    size_t n_instr;
+    uint8_t *tx_instrs; /* per transaction */
+};
+
+/* Begins a proposal that the wallet pays for: opens it and reads the chain's parameters. Whatever it
+   returns, fini p. */
+SU_CHECK enum su_code ops_begin(struct su_ops *o, struct su_ops_proposal *p, const char *title,
+                                enum su_ops_tier tier, struct su_err *e);
+void ops_line(struct su_ops_proposal *p, const char *label, const char *fmt, ...) SU_PRINTF(3, 4);
+/* A batch for the next few instructions. */
+struct su_chain_batch *ops_batch(struct su_ops *o, struct su_ops_proposal *p);
+/* Adds the rent of an account that is created. */
+SU_CHECK enum su_code ops_rent(struct su_ops *o, struct su_ops_proposal *p, uint64_t data_bytes,
+                               struct su_err *e);
+/* Cuts the instructions into transactions, tries the first one out, adds the lines about what it
+   costs and refuses what the wallet cannot pay. */
+SU_CHECK enum su_code ops_finish(struct su_ops *o, struct su_ops_proposal *p, struct su_err *e);
+/* USDC in the wallet's associated account, 0 when there is none. */
+SU_CHECK enum su_code ops_usdc(struct su_ops *o, uint64_t *amount, bool *exists, struct su_err *e);
+
+#endif

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+/* A proposal: made, cut into transactions, tried out, committed. */
+#include "ops_priv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    UNITS_MAX = 1400000, /* Solana's limit of a transaction */
+    TX_INSTRS_MAX = 6, /* so that their compute units stay within it */
+    SIGNATURE_LAMPORTS = 5000,
+};
+
+void su_ops_proposal_fini(struct su_ops_proposal *p)
+{
+    struct su_ops_steps *s = p->steps;
+
+    if (s) {
+        for (size_t i = 0; i < s->n_batch; i++) {
+            su_chain_batch_fini(s->batch[i]);
+            free(s->batch[i]);
+        }
+        free(s->batch);
+        free(s->instr);
+        free(s->tx_instrs);
+        free(s);
+    }
+    memset(p, 0, sizeof *p);
+}
+
+enum su_code ops_begin(struct su_ops *o, struct su_ops_proposal *p, const char *title,
+                       enum su_ops_tier tier, struct su_err *e)
+{
+    struct su_wallet *w;
+    const struct su_chain_env *env;
+    const struct su_params *params;
+
+    memset(p, 0, sizeof *p);
+    p->title = title;
+    p->tier = tier;
+    enum su_code rc = su_ops_wallet(o, &w, e);
+    if (!rc)
+        rc = su_ops_env(o, &env, &params, e);
+    if (rc)
+        return rc;
+    p->steps = su_alloc(sizeof *p->steps);
+    memcpy(p->steps->payer, su_wallet_public_key(w), 32);
+    ops_line(p, "cluster", "%s", o->url);
+    return SU_OK;
+}
+
+void ops_line(struct su_ops_proposal *p, const char *label, const char *fmt, ...)
+{
+    va_list args;
+
+    SU_ASSERT(p->n_line < SU_OPS_LINES_MAX);
+    struct su_ops_line *l = &p->line[p->n_line++];
+    (void)su_str_copy(l->label, sizeof l->label, label);
+    va_start(args, fmt);
+    (void)vsnprintf(l->text, sizeof l->text, fmt, args);
+    va_end(args);
+}
+
+struct su_chain_batch *ops_batch(struct su_ops *o, struct su_ops_proposal *p)
+{
+    struct su_ops_steps *s = p->steps;
+
+    s->batch = su_realloc(s->batch, (s->n_batch + 1) * sizeof(struct su_chain_batch *));
+    struct su_chain_batch *b = s->batch[s->n_batch++] = su_alloc(sizeof *b);
+    su_chain_batch_init(b, &o->env, s->payer);
+    return b;
+}
+
+enum su_code ops_rent(struct su_ops *o, struct su_ops_proposal *p, uint64_t data_bytes,
+                      struct su_err *e)
+{
+    uint64_t lamports = 0;
+    enum su_code rc = su_chain_rent_minimum(o->chain, data_bytes, &lamports, e);
+
+    if (!rc && !su_add_u64(p->rent_lamports, lamports, &p->rent_lamports))
+        rc = su_fail(e, SU_EOVERFLOW, "rent", "the endpoint asks for more than there is");
+    return rc;
+}
+
+enum su_code ops_usdc(struct su_ops *o, uint64_t *amount, bool *exists, struct su_err *e)
+{
+    struct su_chain_token t;
+    uint8_t ata[32];
+
+    su_chain_ata(su_wallet_public_key(o->wallet), o->env.mint, ata);
+    enum su_code rc = su_chain_token_get(o->chain, ata, &t, e);
+    *exists = rc == SU_OK;
+    *amount = *exists ? t.amount : 0;
+    return rc == SU_ENOENT ? SU_OK : rc;
+}
+
+/* ---- transactions ------------------------------------------------------------------------------ */
+
+static enum su_code collect(struct su_ops_steps *s, struct su_err *e)
+{
+    for (size_t i = 0; i < s->n_batch; i++) {
+        const struct su_chain_batch *b = s->batch[i];
+        enum su_code rc = su_chain_batch_check(b, e);
+        if (rc)
+            return rc;
+        s->instr = su_realloc(s->instr, (s->n_instr + b->n + 1) * sizeof *s->instr);
+        memcpy(s->instr + s->n_instr, b->instrs, b->n * sizeof *s->instr);
+        s->n_instr += b->n;
+    }
+    return SU_OK;
+}
+
+/* Compiles instrs with room for a compute budget and a price. */
+static enum su_tx_status compile(const uint8_t payer[32], const struct su_instr *instrs, size_t n,
+                                 struct su_tx *t)
+{
+    static const uint8_t no_hash[32];
+    struct su_instr list[TX_INSTRS_MAX + 2];
+    struct su_small_instr limit, price;
+
+    su_instr_unit_limit(&limit, UNITS_MAX);
+    su_instr_unit_price(&price, 1);
+    list[0] = limit.instr;
+    list[1] = price.instr;
+    memcpy(list + 2, instrs, n * sizeof *instrs);
+    return su_tx_compile(payer, no_hash, list, n + 2, t);
+}
+
+/* As many instructions per transaction as fit, in order. */
+static enum su_code cut(struct su_ops_proposal *p, struct su_err *e)
+{
+    struct su_ops_steps *s = p->steps;
+    struct su_tx t;
+
+    s->tx_instrs = su_alloc(s->n_instr + 1);
+    for (size_t at = 0; at < s->n_instr; at += s->tx_instrs[p->n_tx++]) {
+        size_t n = 0;
+        enum su_tx_status status = SU_TX_OK;
+        while (n < TX_INSTRS_MAX && at + n < s->n_instr && status == SU_TX_OK) {
+            status = compile(s->payer, s->instr + at, n + 1, &t);
+            n += status == SU_TX_OK;
+        }
+        if (n == 0)
+            return su_fail(e, SU_EINVAL, p->title, "%s", su_tx_status_text(status));
+        SU_ASSERT(compile(s->payer, s->instr + at, n, &t) == SU_TX_OK);
+        p->fee_lamports += (uint64_t)t.signers * SIGNATURE_LAMPORTS;
+        s->tx_instrs[p->n_tx] = (uint8_t)n;
+    }
+    return SU_OK;
+}
+
+/* Tries the first transaction out; the others build on it. What the wallet lacks to pay for it is told
+   by check_lamports in better words. */
+static enum su_code try_out(struct su_ops *o, const struct su_ops_proposal *p, struct su_err *e)
+{
+    const struct su_ops_steps *s = p->steps;
+    struct su_chain_outcome out;
+    struct su_small_instr limit;
+    struct su_instr list[TX_INSTRS_MAX + 1];
+    struct su_tx t;
+    static const uint8_t no_hash[32];
+    size_t n = s->tx_instrs[0];
+
+    su_instr_unit_limit(&limit, UNITS_MAX);
+    list[0] = limit.instr;
+    memcpy(list + 1, s->instr, n * sizeof *list);
+    SU_ASSERT(su_tx_compile(s->payer, no_hash, list, n + 1, &t) == SU_TX_OK);
+    enum su_code rc = su_chain_simulate(o->chain, &t, &out, e);
+    if (!rc)
+        rc = su_chain_failure_explain(&out.failure, o->env.program, list, n + 1, e);
+    su_chain_outcome_fini(&out);
+    return rc;
+}
+
+static enum su_code check_lamports(struct su_ops *o, const struct su_ops_proposal *p,
+                                   struct su_err *e)
+{
+    char need[SU_OPS_AMOUNT_TEXT], have[SU_OPS_AMOUNT_TEXT];
+    uint64_t held = 0, cost = p->fee_lamports + p->rent_lamports;
+    enum su_code rc = su_chain_balance(o->chain, p->steps->payer, &held, e);
+
+    if (rc || held >= cost)
+        return rc;
+    return su_fail(e, SU_ELIMIT, su_wallet_address(o->wallet),
+                   "holds %s, and fees and rent come to %s; send SOL to it (on a test network: "
+                   "`splitup wallet airdrop 1`)",
+                   su_ops_amount_text(held, SU_OPS_SOL, have),
+                   su_ops_amount_text(cost, SU_OPS_SOL, need));
+}
+
+enum su_code ops_finish(struct su_ops *o, struct su_ops_proposal *p, struct su_err *e)
+{
+    char fee[SU_OPS_AMOUNT_TEXT], rent[SU_OPS_AMOUNT_TEXT];
+    enum su_code rc = collect(p->steps, e);
+
+    if (!rc)
+        rc = cut(p, e);
+    if (rc || p->n_tx == 0)
+        return rc;
+    rc = check_lamports(o, p, e);
+    if (!rc)
+        rc = try_out(o, p, e);
+    if (rc)
+        return rc;
+    (void)su_ops_amount_text(p->fee_lamports, SU_OPS_SOL, fee);
+    (void)su_ops_amount_text(p->rent_lamports, SU_OPS_SOL, rent);
+    ops_line(p, "signed by", "%s", su_wallet_address(o->wallet));
+    if (p->steps->identity_signs)
+        ops_line(p, "and", "%s (this machine's node)", su_wallet_address(o->identity));
+    if (p->rent_lamports > 0)
+        ops_line(p, "rent", "%s, paid back when the account is closed", rent);
+    if (p->n_tx > 1)
+        ops_line(p, "fee", "%s for %zu transactions", fee, p->n_tx);
+    else
+        ops_line(p, "fee", "%s", fee);
+    return SU_OK;
+}
+
+/* ---- committing -------------------------------------------------------------------------------- */
+
+struct teller {
+    void (*progress)(void *ctx, const struct su_ops_progress *p);
+    void *ctx;
+    struct su_ops_progress at;
+};
+
+static void tell(void *ctx, const struct su_chain_progress *p)
+{
+    struct teller *t = ctx;
+
+    t->at.chain = p;
+    if (t->progress)
+        t->progress(t->ctx, &t->at);
+}
+
+static enum su_code commit_one(struct su_ops *o, const struct su_ops_steps *s,
+                               const struct su_instr *instrs, size_t n, struct teller *t,
+                               struct su_ops_receipt *r, struct su_err *e)
+{
+    const struct su_signer *signers[2];
+    struct su_intent intent = {.instrs = instrs, .n_instrs = n, .units_max = UNITS_MAX};
+    const struct su_chain_send_opts opts = {.progress = tell, .ctx = t};
+    struct su_chain_result result;
+    size_t n_signers = 0;
+
+    memcpy(intent.payer, s->payer, 32);
+    enum su_code rc = su_wallet_intend(o->wallet, &intent, e);
+    signers[n_signers++] = su_wallet_signer(o->wallet);
+    if (!rc && s->identity_signs) {
+        rc = su_wallet_intend(o->identity, &intent, e);
+        signers[n_signers++] = su_wallet_signer(o->identity);
+    }
+    if (rc)
+        return rc;
+    rc = su_chain_send(o->chain, s->payer, instrs, n, signers, n_signers, &opts, &result, e);
+    su_wallet_forget(o->wallet);
+    if (s->identity_signs)
+        su_wallet_forget(o->identity);
+    if (result.sent) {
+        memcpy(r->sig, result.sig, 64);
+        r->sent = true;
+        r->slot = result.slot;
+        r->units += result.units;
+        r->fee_lamports += result.fee_lamports;
+    }
+    su_chain_result_fini(&result);
+    return rc;
+}
+
+enum su_code su_ops_commit(struct su_ops *o, struct su_ops_proposal *p,
+                           void (*progress)(void *ctx, const struct su_ops_progress *p), void *ctx,
+                           struct su_ops_receipt *r, struct su_err *e)
+{
+    struct su_ops_steps *s = p->steps;
+    struct teller t = {.progress = progress, .ctx = ctx, .at = {.n_tx = p->n_tx}};
+    const struct su_instr *at = s->instr;
+    enum su_code rc = SU_OK;
+
+    memset(r, 0, sizeof *r);
+    if (s->committed || memcmp(s->payer, su_wallet_public_key(o->wallet), 32) != 0)
+        return su_fail(e, SU_EACCES, p->title, "was signed already, or is another wallet's");
+    s->committed = true;
+    for (; r->landed < p->n_tx && !rc; at += s->tx_instrs[r->landed - 1]) {
+        t.at.tx = r->landed;
+        rc = commit_one(o, s, at, s->tx_instrs[r->landed], &t, r, e);
+        if (rc)
+            return rc;
+        r->landed++;
+    }
+    return rc;
+}
