@@ -10,6 +10,7 @@
 
 #define VOCABULARY_MAX (1u << 24)
 #define PHILOX_ROUNDS 10
+#define PIECE 256u /* logits compared at once */
 
 #define DIGIT_BITS 11 /* of a key, sorted by three digits */
 #define DIGITS (1u << DIGIT_BITS)
@@ -66,6 +67,47 @@ static void penalise(const struct su_sampling *o, float *x, uint32_t n, const ui
         bool negative = su_f32_bits(*v) >> 31;
         *v = su_num_fix(*v * (negative ? o->repeat_penalty : su_num_recip(o->repeat_penalty)));
     }
+}
+
+/* Whether su_num_fix would change any of PIECE logits. */
+static bool unfixed(const float *x)
+{
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < PIECE; i++) {
+        uint32_t u = su_f32_bits(x[i]), a = u & 0x7fffffffu;
+        out |= (uint32_t)(u != 0) & (uint32_t)(a - 0x27800000u > 0x58800000u - 0x27800000u);
+    }
+    return out != 0;
+}
+
+/* Most pieces of logits, if not all, come as an op's result, which was fixed. */
+static void fix(const float *logits, uint32_t n, float *x)
+{
+    memcpy(x, logits, n * sizeof *x);
+    for (uint32_t i = 0; i < n; i += PIECE)
+        if (n - i < PIECE || unfixed(x + i))
+            for (uint32_t k = i; k < SU_MIN(n, i + PIECE); k++)
+                x[k] = su_num_fix(x[k]);
+}
+
+static bool any_greater(const float *x, float best)
+{
+    uint32_t greater = 0;
+    for (uint32_t i = 0; i < PIECE; i++)
+        greater |= x[i] > best;
+    return greater != 0;
+}
+
+/* The first of the greatest of n >= 1 fixed logits. Neither NaN nor -0, they compare as their order
+   keys do. Most pieces hold nothing greater than what came before them. */
+static uint32_t greatest(const float *x, uint32_t n)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < n; i += PIECE)
+        if (n - i < PIECE || any_greater(x + i, x[best]))
+            for (uint32_t k = i; k < SU_MIN(n, i + PIECE); k++)
+                best = x[k] > x[best] ? k : best;
+    return best;
 }
 
 /* Those of n logits whose weight is not 0 (rule N7): the others change no sum and are never drawn. */
@@ -158,12 +200,9 @@ enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_
         free(c);
         return su_fail(e, SU_ENOMEM, "logits", "no memory to sample %u of them", n);
     }
-    for (uint32_t i = 0; i < n; i++)
-        x[i] = su_num_fix(logits[i]);
+    fix(logits, n, x);
     penalise(o, x, n, history, n_history);
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < n; i++)
-        best = su_num_key(x[i]) > su_num_key(x[best]) ? i : best;
+    uint32_t best = greatest(x, n);
     *token = best;
     if (draws) {
         float r = su_num_recip(o->temperature);
