@@ -28,8 +28,8 @@ struct su_ix_init {
    params.oracle_bond and a VRF key, then each member of the latest epoch that leaves. Starts after
    config_delay_slots of the latest epoch, at once when that has no oracles. EpochPending while the
    latest has not started. A leaving oracle serves until start + the latest epoch's
-   config_delay_slots. BadParameter: as for init, or less than half of the latest config_delay_slots:
-   whoever leaves next must still be bound by this epoch's executions. */
+   config_delay_slots. BadParameter: as for init, or less than half of the latest
+   config_delay_slots: whoever leaves next must still be bound by this epoch's executions. */
 struct su_ix_config_next {
     struct su_ix ix;
     uint64_t oracle_count;

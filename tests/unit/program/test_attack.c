@@ -355,6 +355,45 @@ static void the_refund_goes_to_who_paid(void **unused)
     world_free(w);
 }
 
+/* Else anybody could use up another's numbers. */
+static void nobody_counts_on_anothers_account(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){0});
+    uint8_t victim[32], key[32];
+    call_request_open(&p, &c, 1);
+    call_must(w, &c);
+    memcpy(victim, w->requestor, 32);
+    at_key(w, "requestor", victim, key);
+    world_key("owner0", w->requestor);
+    call_request_open(&p, &c, 2);
+    call_set(&c, "requestor", key);
+    setting_expect(&p, &c, "WrongRelation");
+    world_free(w);
+}
+
+/* A leaf that is the root already takes no path. */
+static void one_group_takes_no_path(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){0});
+    setting_requested(&p, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        call_vote_assign(&p, &c, i);
+        call_must(w, &c);
+    }
+    call_assign(&p, &c, 0);
+    CALL_ARGS(&c, assign)->path_len = 1;
+    setting_expect(&p, &c, "BadProof");
+    CALL_ARGS(&c, assign)->path_len = 0;
+    setting_expect(&p, &c, "ok");
+    world_free(w);
+}
+
 /* Roots that are not open yet are zero, and would differ from everybody's. */
 static void nothing_is_compared_before_its_reveal(void **unused)
 {
@@ -388,6 +427,8 @@ int main(void)
         cmocka_unit_test(nobody_innocent_is_slashed),
         cmocka_unit_test(a_bond_outlasts_every_execution_it_serves),
         cmocka_unit_test(the_refund_goes_to_who_paid),
+        cmocka_unit_test(nobody_counts_on_anothers_account),
+        cmocka_unit_test(one_group_takes_no_path),
         cmocka_unit_test(nothing_is_compared_before_its_reveal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
