@@ -140,7 +140,7 @@ if(SU_cmocka_FOUND AND COMMAND su_bpf_image AND NOT SU_BPF_MISSING)
             list(APPEND reached ${target})
         endif()
     endforeach()
-    su_test_register(svm_reached svm python3 "${dir}/reached.py" "${CMAKE_SOURCE_DIR}"
+    su_test_register(svm_reached svm python3 "${dir}/reached.py" --errors "${CMAKE_SOURCE_DIR}"
         "${CMAKE_BINARY_DIR}" ${reached})
     set_tests_properties(svm_reached PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED svm_reached)
 endif()
