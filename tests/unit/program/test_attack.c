@@ -374,6 +374,25 @@ static void nobody_counts_on_anothers_account(void **unused)
     world_free(w);
 }
 
+/* Not even for one's own money. */
+static void nobody_submits_for_another(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &(struct setting){0});
+    uint8_t key[32];
+    opened(&p, &c);
+    call_request_submit(&p, &c);
+    call_set_name(&c, "key", "owner0");
+    world_key_of("owner0", "usdc", key);
+    call_set(&c, "from", key);
+    setting_expect(&p, &c, "NotAuthorised");
+    call_request_submit(&p, &c);
+    setting_expect(&p, &c, "ok");
+    world_free(w);
+}
+
 /* A leaf that is the root already takes no path. */
 static void one_group_takes_no_path(void **unused)
 {
@@ -428,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_bond_outlasts_every_execution_it_serves),
         cmocka_unit_test(the_refund_goes_to_who_paid),
         cmocka_unit_test(nobody_counts_on_anothers_account),
+        cmocka_unit_test(nobody_submits_for_another),
         cmocka_unit_test(one_group_takes_no_path),
         cmocka_unit_test(nothing_is_compared_before_its_reveal),
     };
