@@ -237,6 +237,8 @@ static void cpu_unload(struct su_stage *s)
         free(cs->node[n].packed);
         free(cs->node[n].k_off);
     }
+    for (uint32_t v = 0; cs->matrix && v < g->n_value; v++)
+        free(cs->matrix[v].own);
     for (uint32_t v = 0; cs->fixed && v < g->n_value; v++)
         if (!su_dtype_is_block(g->value[v].dtype))
             free(cs->fixed[v]);
@@ -246,6 +248,8 @@ static void cpu_unload(struct su_stage *s)
     free(cs->node);
     free(cs->fixed);
     free(cs->blocks);
+    free(cs->matrix);
+    free(cs->panels);
     free(cs->flight);
     free(cs->arena);
     free(cs->scratch);
@@ -345,21 +349,31 @@ static enum su_code load_weight(const struct su_stage *s, const struct su_weight
     return SU_OK;
 }
 
-/* Whether every reader of a weight takes it as the packed operand of a matmul or conv2d. */
-static bool only_packed(const struct su_graph *g, uint32_t id)
+/* Whether the one reader of a weight is a conv2d that takes it packed. */
+static bool is_kernel(const struct su_graph *g, uint32_t id)
 {
     for (uint32_t n = 0; n < g->n_node; n++)
-        for (uint32_t a = 0; a < g->node[n].n_arg; a++) {
-            if (g->node[n].arg[a] != id)
-                continue;
-            bool matrix = g->node[n].op == SU_OP_MATMUL && g->value[id].shape.rank == 2;
-            if (a != 1 || (!matrix && g->node[n].op != SU_OP_CONV2D))
+        for (uint32_t a = 0; a < g->node[n].n_arg; a++)
+            if (g->node[n].arg[a] == id && (a != 1 || g->node[n].op != SU_OP_CONV2D))
                 return false;
-        }
     for (uint32_t o = 0; o < g->n_output; o++)
         if (g->output[o].value == id)
             return false;
     return g->value[id].uses == 1;
+}
+
+/* What the nodes that multiply by weight `id` need; data: its elements, for conv2d. */
+static enum su_code prepare_readers(struct su_stage *s, uint32_t id, const float *data,
+                                    struct su_err *e)
+{
+    struct cpu_stage *cs = s->impl;
+    const struct cpu_exec *cx = s->exec->impl;
+    const struct su_graph *g = s->graph;
+    enum su_code rc = SU_OK;
+    for (uint32_t n = 0; n < g->n_node && rc == SU_OK; n++)
+        if (g->node[n].n_arg > 1 && g->node[n].arg[1] == id)
+            rc = cpu_gemm_prepare(s, n, data, cx->kernels, &cs->fixed_bytes, e);
+    return rc;
 }
 
 static enum su_code load_weights(struct su_stage *s, const struct su_weight_source *src,
@@ -369,30 +383,27 @@ static enum su_code load_weights(struct su_stage *s, const struct su_weight_sour
     const struct cpu_exec *cx = s->exec->impl;
     const struct su_graph *g = s->graph;
     enum su_code rc = cpu_qweights_load(s, src, cx->jobs, e);
-    if (rc != SU_OK)
-        return rc;
-    for (uint32_t i = 0; i < g->n_weight; i++) {
+    if (rc == SU_OK)
+        rc = cpu_matrices_load(s, src, cx->kernels->panel, cx->jobs, e);
+    for (uint32_t i = 0; i < g->n_weight && rc == SU_OK; i++) {
         uint32_t id = g->weight[i];
         void *data = NULL;
         if (su_dtype_is_block(g->value[id].dtype))
             continue;
-        rc = load_weight(s, src, i, &data, e);
-        if (rc != SU_OK)
-            return rc;
-        cs->fixed[id] = data;
-        if (!only_packed(g, id)) {
-            cs->fixed_bytes += su_shape_elements(&g->value[id].shape) * 4;
+        if (cs->matrix[id].w) {
+            rc = prepare_readers(s, id, NULL, e);
             continue;
         }
-        for (uint32_t n = 0; n < g->n_node && rc == SU_OK; n++)
-            if (g->node[n].n_arg > 1 && g->node[n].arg[1] == id)
-                rc = cpu_gemm_prepare(s, n, data, cx->kernels, &cs->fixed_bytes, e);
-        free(data);
-        cs->fixed[id] = NULL;
-        if (rc != SU_OK)
-            return rc;
+        rc = load_weight(s, src, i, &data, e);
+        if (rc == SU_OK && is_kernel(g, id)) {
+            rc = prepare_readers(s, id, data, e);
+            free(data);
+        } else if (rc == SU_OK) {
+            cs->fixed[id] = data;
+            cs->fixed_bytes += su_shape_elements(&g->value[id].shape) * 4;
+        }
     }
-    return SU_OK;
+    return rc;
 }
 
 static enum su_code load_constants(struct su_stage *s, struct su_err *e)
@@ -458,6 +469,7 @@ static enum su_code cpu_load(struct su_stage *s, const struct su_weight_source *
     struct cpu_stage *cs = su_alloc(sizeof *cs);
     s->impl = cs;
     cs->node = su_alloc((size_t)g->n_node * sizeof *cs->node);
+    cs->matrix = su_alloc((size_t)g->n_value * sizeof *cs->matrix);
     cs->fixed = su_alloc((size_t)g->n_value * sizeof *cs->fixed);
     enum su_code rc = choose_chunk(s, e);
     if (rc == SU_OK)

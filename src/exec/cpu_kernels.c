@@ -10,6 +10,13 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+/* By CPUID itself: not every compiler's __builtin_cpu_supports knows the name. */
+static bool has_f16c(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+
 static struct cpu_kernels kernels_amx; /* as cpu_kernels_avx512, but for its name */
 
 static void name_amx(void)
@@ -39,20 +46,11 @@ const struct cpu_kernels *cpu_kernels_pick(void)
         return amx && __builtin_cpu_supports("avx512vnni") && cpu_llm_amx.usable()
                    ? with_amx()
                    : &cpu_kernels_avx512;
-    if ((!only || strcmp(only, "plain") != 0) && __builtin_cpu_supports("avx2"))
+    if ((!only || strcmp(only, "plain") != 0) && __builtin_cpu_supports("avx2") && has_f16c())
         return &cpu_kernels_avx2;
 #endif
     return &cpu_kernels_plain;
 }
-
-#if defined(__x86_64__)
-/* By CPUID itself: not every compiler's __builtin_cpu_supports knows the name. */
-static bool has_f16c(void)
-{
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
-}
-#endif
 
 const struct cpu_llm_kernels *cpu_llm_pick(const char *kernels_name)
 {

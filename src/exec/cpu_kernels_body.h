@@ -14,9 +14,22 @@
 #define CPU_STR2(a) #a
 #define CPU_STR(a) CPU_STR2(a)
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#if CPU_VEC_BYTES == 32
+#define CPU_TARGET __attribute__((target("f16c")))
+#else
+#define CPU_TARGET
+#endif
+#define ALWAYS static inline __attribute__((always_inline)) CPU_TARGET
+
 #define SEGMENT 256u /* of N5 */
-/* A single row leaves the memory too idle without being asked early: the processor's own prefetching stops at every page. */
-#define GEMV_AHEAD_BYTES 4096
+/* Few rows leave the memory too idle without being asked early: the processor's own prefetching stops at every page. */
+#define AHEAD_BYTES 2048
+#define FEW_ROWS 4u
+#define FEW_PASSES 2u
+#define NARROW_STEPS 64u
 
 #define VECTOR(NAME, BYTES)                                                                        \
     typedef float NAME __attribute__((vector_size(BYTES)));                                        \
@@ -43,9 +56,6 @@ typedef void tile_function(TILE_ARGS);
 #define TILE_LOOP(MR, NV, V, AT)                                                                   \
     for (uint32_t i = 0; i < k; i++) {                                                             \
         const float *p = v + (AT);                                                                 \
-        if (MR == 1 && NV == 2)                                                                    \
-            for (size_t ahead = 0; ahead < 2 * sizeof(V); ahead += 64)                             \
-                __builtin_prefetch((const char *)p + GEMV_AHEAD_BYTES + ahead);                    \
         V wv[NV];                                                                                  \
         _Pragma("GCC unroll 2") for (int j = 0; j < NV; j++) wv[j] =                               \
             *(const V##_unaligned *)(const void *)(p + (size_t)j * (sizeof(V) / 4));               \
@@ -164,20 +174,160 @@ static void cpu_fix_block(float *x, size_t n, uint64_t *sat)
     *sat += count;
 }
 
-/* One row: the row itself is the broadcast operand, and every panel is walked through once. */
-static void gemv(struct cpu_gemm *g)
+/* ---- stored weights ---------------------------------------------------------------------------------------- */
+
+#define ELEMENT_BYTES(type) ((type) == SU_F32 ? 4u : 2u)
+
+#if CPU_VEC_BYTES == 64
+#define HALVES(p) ((vec)_mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p))))
+#define WORDS(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(p)))
+#define BRAINS(p) ((vec)_mm512_slli_epi32(WORDS(p), 16))
+#elif CPU_VEC_BYTES == 32
+#define HALVES(p) ((vec)_mm256_cvtph_ps(_mm_loadu_si128((const void *)(p))))
+#define WORDS(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(p)))
+#define BRAINS(p) ((vec)_mm256_slli_epi32(WORDS(p), 16))
+#else
+typedef uint16_t words16 __attribute__((vector_size(CPU_VEC_BYTES / 2)));
+typedef uint32_t words __attribute__((vector_size(CPU_VEC_BYTES)));
+typedef int32_t ints __attribute__((vector_size(CPU_VEC_BYTES)));
+
+ALWAYS words words_of(const void *p)
 {
-    float *y = g->y;
-    uint32_t p = PANEL;
-    for (uint32_t n = g->n_begin; n < g->n_end; n += p) {
+    words16 h;
+    memcpy(&h, p, sizeof h);
+    return __builtin_convertvector(h, words);
+}
+
+/* Any half but infinities and NaN, without meeting a denormal. */
+ALWAYS vec halves_of(const void *p)
+{
+    words h = words_of(p), a = h & 0x7fffu, below = (words)((ints)a < 0x400);
+    vec low = __builtin_convertvector((ints)(a & 0x3ffu), vec) * 0x1p-24f;
+    words high = (a << 13) + (112u << 23);
+    return (vec)((h & 0x8000u) << 16 | ((words)low & below) | (high & ~below));
+}
+#define HALVES(p) halves_of(p)
+#define BRAINS(p) ((vec)(words_of(p) << 16))
+#endif
+
+/* A vector of weights as they count. */
+ALWAYS vec stored(enum su_dtype type, const uint8_t *p)
+{
+    if (type == SU_F16)
+        return HALVES(p);
+    if (type == SU_BF16)
+        return BRAINS(p);
+    return *(const vec_unaligned *)(const void *)p;
+}
+
+/* n of them to floats. */
+ALWAYS void widen_type(enum su_dtype type, const uint8_t *from, size_t n, float *to)
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        *(vec_unaligned *)(void *)(to + i) = stored(type, from + i * ELEMENT_BYTES(type));
+    if (i < n) {
+        uint8_t last[CPU_VEC_BYTES] = {0};
+        memcpy(last, from + i * ELEMENT_BYTES(type), (n - i) * ELEMENT_BYTES(type));
+        vec v = stored(type, last);
+        memcpy(to + i, &v, (n - i) * sizeof *to);
+    }
+}
+
+static CPU_TARGET void widen(enum su_dtype type, const uint8_t *from, size_t n, float *to)
+{
+    if (type == SU_F32)
+        memcpy(to, from, n * sizeof *to);
+    else if (type == SU_F16)
+        widen_type(SU_F16, from, n, to);
+    else
+        widen_type(SU_BF16, from, n, to);
+}
+
+/* Few rows of A, from row m on, by panels full wide: elements of A are the broadcast operands, and a panel is walked through once
+   for up to FEW_ROWS of them. `ahead`: its next bytes are asked for, being on their way from memory. */
+ALWAYS void few_panels(enum su_dtype type, uint32_t rows, uint32_t panels, const struct cpu_gemm *g,
+                       uint32_t m, uint32_t n, bool ahead)
+{
+    const size_t step = PANEL * ELEMENT_BYTES(type), panel_bytes = g->k * step;
+    const uint8_t *w = (const uint8_t *)g->w + (size_t)n * g->k * ELEMENT_BYTES(type);
+    const float *a = g->a + m * g->a_m;
+    vec total[FEW_ROWS][2] = {0}; /* of rows, or of panels when rows is 1 */
+    for (uint32_t k0 = 0; k0 < g->k; k0 += SEGMENT) {
+        uint32_t k1 = SU_MIN(g->k - k0, SEGMENT) + k0;
+        vec acc[FEW_ROWS][2] = {0};
+        for (uint32_t i = k0; i < k1; i++, w += step)
+            _Pragma("GCC unroll 2") for (uint32_t p = 0; p < panels; p++)
+            {
+                const uint8_t *at = w + p * panel_bytes;
+                vec v[2] = {stored(type, at), stored(type, at + step / 2)};
+                if (ahead)
+                    _Pragma("GCC unroll 2") for (size_t b = 0; b < step; b += 64)
+                        __builtin_prefetch(at + AHEAD_BYTES + b);
+                _Pragma("GCC unroll 4") for (uint32_t r = 0; r < rows; r++)
+                {
+                    acc[p + r][0] += v[0] * a[r * g->a_m + i];
+                    acc[p + r][1] += v[1] * a[r * g->a_m + i];
+                }
+            }
+        _Pragma("GCC unroll 4") for (uint32_t r = 0; r < rows * panels; r++)
+        {
+            total[r][0] += acc[r][0];
+            total[r][1] += acc[r][1];
+        }
+    }
+    _Pragma("GCC unroll 4") for (uint32_t r = 0; r < rows; r++)
+        memcpy(g->y + (m + r) * g->y_m + n, total[r], panels * sizeof total[0]);
+}
+
+/* By a panel that is narrower. */
+static CPU_TARGET void few_narrow(const struct cpu_gemm *g, uint32_t m, uint32_t n, uint32_t p)
+{
+    const float *a = g->a + m * g->a_m;
+    const uint8_t *w = (const uint8_t *)g->w + (size_t)n * g->k * ELEMENT_BYTES(g->type);
+    float wide[NARROW_STEPS * PANEL / 2], acc[PANEL / 2] = {0}, total[PANEL / 2] = {0};
+    for (uint32_t i = 0; i < g->k; i++) {
+        uint32_t at = i % NARROW_STEPS;
+        if (at == 0)
+            widen(g->type, w + (size_t)i * p * ELEMENT_BYTES(g->type),
+                  (size_t)SU_MIN(g->k - i, NARROW_STEPS) * p, wide);
+        for (uint32_t j = 0; j < p; j++)
+            acc[j] += wide[at * p + j] * a[i];
+        if ((i + 1) % SEGMENT == 0 || i + 1 == g->k)
+            for (uint32_t j = 0; j < p; j++) {
+                total[j] += acc[j];
+                acc[j] = 0.0f;
+            }
+    }
+    memcpy(g->y + m * g->y_m + n, total, p * sizeof *total);
+}
+
+/* Up to FEW_PASSES times FEW_ROWS rows. */
+ALWAYS void few(enum su_dtype type, struct cpu_gemm *g)
+{
+    uint32_t n = g->n_begin, p = PANEL, passes = (g->m + FEW_ROWS - 1) / FEW_ROWS;
+    for (; g->m == 1 && n + 2 * p <= g->n_end; n += 2 * p)
+        few_panels(type, 1, 2, g, 0, n, true);
+    for (; n + p <= g->n_end; n += p)
+        for (uint32_t i = 0; i < passes; i++) {
+            uint32_t m = g->m * i / passes, rows = g->m * (i + 1) / passes - m;
+            if (rows == 1)
+                few_panels(type, 1, 1, g, m, n, i == 0);
+            else if (rows == 2)
+                few_panels(type, 2, 1, g, m, n, i == 0);
+            else if (rows == 3)
+                few_panels(type, 3, 1, g, m, n, i == 0);
+            else
+                few_panels(type, 4, 1, g, m, n, i == 0);
+        }
+    for (; n < g->n_end; n += p) {
         while (p > g->n - n)
             p /= 2;
-        const float *w = g->w + (size_t)n * g->k;
-        for (uint32_t k0 = 0; k0 < g->k; k0 += SEGMENT)
-            tile_run(1, p, g->a + k0, 1, w + (size_t)k0 * p, NULL, SU_MIN(g->k - k0, SEGMENT),
-                     y + n, p, k0 > 0);
-        cpu_fix_block(y + n, p, &g->saturations);
+        for (uint32_t m = 0; m < g->m; m++)
+            few_narrow(g, m, n, p);
     }
+    for (uint32_t m = 0; m < g->m; m++)
+        cpu_fix_block(g->y + m * g->y_m + g->n_begin, g->n_end - g->n_begin, &g->saturations);
 }
 
 /* Rows [m0, m0 + m) and columns [k0, k0 + k) of A as tiles of [k][rows of the tile]. Tile t begins at row m·t / tiles. */
@@ -196,6 +346,17 @@ static void gemm_pack(const struct cpu_gemm *g, uint32_t m0, uint32_t m, uint32_
     }
 }
 
+/* `count` weights of the panel of width p at output n, from step k0 on, as floats. */
+static const float *gemm_part(const struct cpu_gemm *g, uint32_t n, uint32_t k0, size_t count,
+                              uint32_t p)
+{
+    size_t at = (size_t)n * g->k + (size_t)k0 * p;
+    if (g->type == SU_F32)
+        return (const float *)g->w + at;
+    widen(g->type, (const uint8_t *)g->w + at * ELEMENT_BYTES(g->type), count, g->wide);
+    return g->wide;
+}
+
 /* One block of rows: a part of A's columns is packed, then that part of each panel, small enough for the second cache, meets all
    tiles of A. The totals of N5 are kept in y. */
 static void gemm_block(struct cpu_gemm *g, uint32_t m0, uint32_t m)
@@ -207,7 +368,7 @@ static void gemm_block(struct cpu_gemm *g, uint32_t m0, uint32_t m)
         for (uint32_t n = g->n_begin; n < g->n_end; n += p) {
             while (p > g->n - n)
                 p /= 2;
-            const float *w = g->w + (size_t)n * g->k + (size_t)k0 * p, *b = g->work;
+            const float *w = gemm_part(g, n, k0, (size_t)p * depth, p), *b = g->work;
             for (uint32_t t = 0; t < tiles; t++) {
                 uint32_t first = m * t / tiles, mr = m * (t + 1) / tiles - first;
                 float *y = g->y + (size_t)(m0 + first) * g->y_m + n;
@@ -223,10 +384,15 @@ static void gemm_block(struct cpu_gemm *g, uint32_t m0, uint32_t m)
                       &g->saturations);
 }
 
-static void CPU_FN(gemm)(struct cpu_gemm *g)
+static CPU_TARGET void CPU_FN(gemm)(struct cpu_gemm *g)
 {
-    if (g->m == 1) {
-        gemv(g);
+    if (g->m <= FEW_ROWS * FEW_PASSES) {
+        if (g->type == SU_F32)
+            few(SU_F32, g);
+        else if (g->type == SU_F16)
+            few(SU_F16, g);
+        else
+            few(SU_BF16, g);
         return;
     }
     uint32_t blocks = (g->m + CPU_GEMM_ROWS - 1) / CPU_GEMM_ROWS;

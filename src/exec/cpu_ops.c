@@ -36,8 +36,7 @@ void cpu_op_run(struct cpu_run *r, uint32_t node)
         cpu_op_gather(r, node);
         break;
     case SU_OP_EMBEDDING:
-        if (su_dtype_is_block(
-                r->stage->graph->value[r->stage->graph->node[node].arg[0]].dtype))
+        if (su_dtype_is_block(r->stage->graph->value[r->stage->graph->node[node].arg[0]].dtype))
             cpu_op_embed_blocks(r, node);
         else
             cpu_op_gather(r, node);
@@ -274,10 +273,32 @@ void cpu_op_reduce(struct cpu_run *r, uint32_t node)
 
 /* ---- indexing --------------------------------------------------------------------------------------------- */
 
+/* Rows of a matrix that is kept for products. */
+static void embed_matrix(struct cpu_run *r, const struct su_node *nd)
+{
+    const struct su_graph *g = r->stage->graph;
+    const struct su_shape *s = &g->value[nd->arg[0]].shape;
+    const struct su_value *iv = &g->value[nd->arg[1]];
+    const uint32_t *index = cpu_value(r, nd->arg[1]);
+    float *y = cpu_value(r, nd->first_out);
+    size_t count = (size_t)su_shape_elements(&iv->shape) *
+                   (iv->domain == SU_FIXED ? 1 : cpu_value_rows(r, nd->first_out));
+    for (size_t i = 0; i < count; i++, y += s->dim[1])
+        if (index[i] < s->dim[0])
+            cpu_matrix_row(&r->cs->matrix[nd->arg[0]], s->dim[0], s->dim[1], r->k->panel, index[i],
+                           y);
+        else
+            memset(y, 0, s->dim[1] * sizeof *y);
+}
+
 void cpu_op_gather(struct cpu_run *r, uint32_t node)
 {
     const struct su_graph *g = r->stage->graph;
     const struct su_node *nd = &g->node[node];
+    if (r->cs->matrix[nd->arg[0]].w) {
+        embed_matrix(r, nd);
+        return;
+    }
     const struct su_value *xv = &g->value[nd->arg[0]], *iv = &g->value[nd->arg[1]];
     uint32_t axis = nd->op == SU_OP_GATHER ? (uint32_t)nd->attr[0] : 0;
     size_t before = 1, after = 1, n = xv->shape.dim[axis],

@@ -8,18 +8,6 @@
 
 #define SPLIT_MACS 200000u /* below this, waking another thread costs more than it saves */
 
-void cpu_pack(const float *w, uint32_t n, uint32_t k, uint32_t panel, float *out)
-{
-    uint32_t p = panel;
-    for (uint32_t at = 0; at < n; at += p) {
-        while (p > n - at)
-            p /= 2;
-        for (uint32_t i = 0; i < k; i++)
-            for (uint32_t j = 0; j < p; j++)
-                *out++ = w[(size_t)(at + j) * k + i];
-    }
-}
-
 void cpu_pack_tiles(const float *w, uint32_t n, uint32_t k, uint32_t tile, float *out)
 {
     uint32_t tiles = (n + tile - 1) / tile;
@@ -125,25 +113,21 @@ enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
         uint32_t k_dim = as->dim[as->rank - 1];
         uint64_t m = su_shape_elements(as) / k_dim * cs->chunk_rows;
         if (m > 1)
-            cs->work_floats = SU_MAX(cs->work_floats, (size_t)(SU_MIN(m, CPU_GEMM_ROWS) *
-                                                               SU_MIN(k_dim, CPU_GEMM_DEPTH)));
+            cs->work_floats =
+                SU_MAX(cs->work_floats, (size_t)(SU_MIN(m, CPU_GEMM_ROWS) + k->panel) *
+                                            SU_MIN(k_dim, CPU_GEMM_DEPTH));
     }
     if (!w)
         return SU_OK;
-    uint32_t groups = conv ? (uint32_t)nd->attr[8] : 1;
+    uint32_t groups = (uint32_t)nd->attr[8];
     uint32_t n = ws->dim[0] / groups;
     size_t total = (size_t)su_shape_elements(ws), each = total / ws->dim[0];
     float *packed = su_try_alloc_aligned(total, sizeof *packed);
     if (!packed)
         return su_fail(e, SU_ENOMEM, su_op_name(nd->op), "%zu packed weights", total);
-    for (uint32_t i = 0; i < groups; i++) {
-        const float *from = w + (size_t)i * n * each;
-        float *to = packed + (size_t)i * n * each;
-        if (conv)
-            cpu_pack_tiles(from, n, (uint32_t)each, k->tile, to);
-        else
-            cpu_pack(from, n, (uint32_t)each, k->panel, to);
-    }
+    for (uint32_t i = 0; i < groups; i++)
+        cpu_pack_tiles(w + (size_t)i * n * each, n, (uint32_t)each, k->tile,
+                       packed + (size_t)i * n * each);
     cs->node[node].packed = packed;
     *bytes += total * 4;
     return SU_OK;
@@ -174,6 +158,8 @@ static void split_part(void *ctx, size_t i)
         g.n_begin = begin * k->panel;
         g.n_end = SU_MIN(end * k->panel, g.n);
         g.work = work;
+        g.wide = one_row ? NULL
+                         : work + (size_t)SU_MIN(g.m, CPU_GEMM_ROWS) * SU_MIN(g.k, CPU_GEMM_DEPTH);
         k->gemm(&g);
         saturations = g.saturations;
     } else {
@@ -241,9 +227,14 @@ static void run_matmul(struct cpu_run *r, uint32_t node)
            m = a_row / k;
     const float *a = cpu_value(r, nd->arg[0]);
     float *y = cpu_value(r, nd->first_out);
-    if (r->cs->node[node].packed) {
-        struct cpu_gemm gm = {
-            .w = r->cs->node[node].packed, .n = n, .k = k, .m = (uint32_t)(m * rows), .a = a};
+    const struct cpu_matrix *matrix = &r->cs->matrix[nd->arg[1]];
+    if (matrix->w) {
+        struct cpu_gemm gm = {.w = matrix->w,
+                              .type = matrix->type,
+                              .n = n,
+                              .k = k,
+                              .m = (uint32_t)(m * rows),
+                              .a = a};
         gm.a_m = k;
         gm.y = y;
         gm.y_m = n;

@@ -15,17 +15,19 @@
 /* Elements that conv may read beyond the padded image. */
 #define CPU_CONV_SLACK 32u
 
-/* y[m·y_m + n] = N5 dot of row m of A (a[m·a_m ..]) with row n of W, for n in [n_begin, n_end). w is packed by cpu_pack;
-   n_begin is a multiple of the panel's width. work: min(m, CPU_GEMM_ROWS) · min(k, CPU_GEMM_DEPTH), none for m = 1. */
+/* y[m·y_m + n] = N5 dot of row m of A (a[m·a_m ..]) with row n of W, for n in [n_begin, n_end). w is a
+   cpu_matrix; n_begin is a multiple of the panel's width. For m > 1, work: min(m, CPU_GEMM_ROWS) · min(k, CPU_GEMM_DEPTH),
+   and wide, where w holds halves: min(k, CPU_GEMM_DEPTH) · panel. */
 struct cpu_gemm {
-    const float *w;
+    const void *w;
+    enum su_dtype type;
     uint32_t n, k, m;
     uint32_t n_begin, n_end;
     const float *a;
     size_t a_m;
     float *y;
     size_t y_m;
-    float *work;
+    float *work, *wide;
     uint64_t saturations;
 };
 /* y[n][oh][ow] = N5 dots of the windows of one padded image with the rows of W in tiles [tile_begin, tile_end) of `tiles`. The window
@@ -65,23 +67,36 @@ struct cpu_kernels {
 extern const struct cpu_kernels cpu_kernels_plain, cpu_kernels_avx2, cpu_kernels_avx512;
 const struct cpu_kernels *cpu_kernels_pick(void);
 
-/* Packs W [n][k] (row-major) into panels: as many of `panel` rows as fit, then halves of it, down to 1; a panel of width p holds
-   k groups of p values. Same number of elements as W. */
-void cpu_pack(const float *w, uint32_t n, uint32_t k, uint32_t panel, float *out);
+/* W [n][k] of float products in panels: as many of `panel` rows as fit, then halves of it, down to 1; a panel of width p holds k
+   groups of p values. Same number of elements as W, fz and sat done. F16 and BF16 stay so, unless an F16 holds infinities. */
+struct cpu_matrix {
+    void *w; /* in cs->panels, or own; NULL: not a matrix of this kind */
+    void *own; /* or NULL */
+    enum su_dtype type; /* SU_F32, SU_F16, SU_BF16 */
+};
+/* Fills cs->panels, and cs->matrix of every weight that only products and look-ups of rows read; cs->fixed_bytes with them. On
+   failure what was allocated stays for cpu_unload. */
+enum su_code cpu_matrices_load(struct su_stage *s, const struct su_weight_source *src,
+                               uint32_t panel, struct su_jobs *jobs, struct su_err *e);
+/* y = row `row` of W, k elements. */
+void cpu_matrix_row(const struct cpu_matrix *m, uint32_t n, uint32_t k, uint32_t panel,
+                    uint32_t row, float *y);
 
-/* The same for conv2d: tiles of at most `tile` rows, as even as can be, each [k][rows of the tile]. */
+/* Packs W [n][k] of a conv2d into tiles of at most `tile` rows, as even as can be, each [k][rows of the tile]. */
 void cpu_pack_tiles(const float *w, uint32_t n, uint32_t k, uint32_t tile, float *out);
 
 /* What one node needs at run time, made once at load. */
 struct cpu_node {
-    float *packed; /* matmul, conv2d with a weight operand; one block per group */
+    float *packed; /* conv2d with a weight operand; one block per group */
     uint32_t *k_off; /* conv2d: offsets of k in the padded image */
 };
 struct cpu_stage {
     struct cpu_node *node;
+    struct cpu_matrix *matrix; /* per value */
     void **
         fixed; /* per value: elements of a weight or const in canonical order, NULL when only packed */
     uint8_t *blocks; /* block-quantised weights, which `fixed` points into */
+    uint8_t *panels; /* what `matrix` points into */
     uint64_t fixed_bytes;
     uint32_t chunk_rows; /* rows of one chunk */
     struct su_layout *layout; /* for chunk_rows */
@@ -144,8 +159,8 @@ void cpu_session_free(struct su_stage *s, uint32_t session);
    On failure cs->blocks stays for cpu_unload. */
 enum su_code cpu_qweights_load(struct su_stage *s, const struct su_weight_source *src,
                                struct su_jobs *jobs, struct su_err *e);
-/* Makes the tables of a matmul or conv2d node and packs its weights (w NULL: they are computed); *bytes grows by what was
-   allocated for weights. */
+/* Makes the tables of a conv2d node and packs its weights (w NULL: they are computed), or the work memory of a matmul by a
+   cpu_matrix; *bytes grows by what was allocated for weights. */
 enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
                               const struct cpu_kernels *k, uint64_t *bytes, struct su_err *e);
 
