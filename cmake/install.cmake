@@ -3,7 +3,7 @@
 if(TARGET splitup)
     install(TARGETS splitup RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
     # Other names of the program: splitup-node is splitup node.
-    foreach(verb node)
+    foreach(verb node deploy)
         add_custom_command(TARGET splitup POST_BUILD
             COMMAND ${CMAKE_COMMAND} -E create_symlink splitup splitup-${verb}
             BYPRODUCTS "${CMAKE_BINARY_DIR}/splitup-${verb}" VERBATIM)

@@ -240,10 +240,25 @@ static enum su_code choose(struct su_ops *o, struct su_ops_proposal *p, struct d
     return SU_OK;
 }
 
+static enum su_code check_stake(const struct su_ops *o, const struct su_acc_node *n,
+                                struct su_err *e)
+{
+    char need[SU_OPS_AMOUNT_TEXT], have[SU_OPS_AMOUNT_TEXT], more[SU_OPS_AMOUNT_TEXT];
+    uint64_t least, held = n->stake_free + n->stake_reserved;
+
+    if (!su_econ_base_stake(&o->params, n->vram_bytes, &least) || held >= least)
+        return SU_OK;
+    return su_fail(
+        e, SU_ELIMIT, su_wallet_address(o->identity),
+        "has %s staked and needs %s for the memory it offers: `splitup stake deposit %s`",
+        su_ops_amount_text(held, SU_OPS_USDC, have), su_ops_amount_text(least, SU_OPS_USDC, need),
+        su_ops_amount_number(least - held, SU_OPS_USDC, more));
+}
+
 static enum su_code declare(struct su_ops *o, struct su_ops_proposal *p, const struct declaring *d,
                             struct su_err *e)
 {
-    enum su_code rc = SU_OK;
+    enum su_code rc = check_stake(o, d->node, e);
 
     for (uint16_t i = 0; i < d->model.model->tasks_added && !rc; i++)
         if (d->want[i]) {

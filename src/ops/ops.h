@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "chain/chain.h"
+#include "plan/plan.h"
 #include "wallet/wallet.h"
 
 /* ---- amounts ---------------------------------------------------------------------------------- */
@@ -149,6 +150,27 @@ SU_CHECK enum su_code su_ops_declare_prepare(struct su_ops *o, const struct su_o
 /* Takes declarations back; those not declared are left out. */
 SU_CHECK enum su_code su_ops_undeclare_prepare(struct su_ops *o, const struct su_ops_declare *f,
                                                struct su_ops_proposal *out, struct su_err *e);
+
+/* ---- models ----------------------------------------------------------------------------------- */
+
+/* A model for anybody's nodes, as planned for one target. */
+struct su_ops_model {
+    const char *name; /* 1 to SU_NAME_MAX bytes */
+    const char
+        *uri; /* where the definition and weights are; at most SU_URI_MAX bytes, NULL = none */
+    const struct su_plan *plan;
+    const uint8_t (*weights_digest)[32]; /* per task: of its manifest */
+    uint64_t fee_unit; /* millionths of a USDC per compute unit; 0 or too little: the least */
+    uint32_t sampling_ppm; /* 0 or too little: the least */
+};
+/* SU_EINVAL: the name; SU_ELIMIT: the URI, or what of the plan the chain cannot hold. */
+SU_CHECK enum su_code su_ops_model_check(const struct su_ops_model *f, struct su_err *e);
+/* Everything that is not on chain yet: the model, its tasks, their connections, the feedback of a
+   generator, and the end of the draft. After an interruption prepare it anew: it goes on. key: the
+   model's address, which follows from the wallet and the definition. n_tx 0: it is there. */
+SU_CHECK enum su_code su_ops_model_prepare(struct su_ops *o, const struct su_ops_model *f,
+                                           struct su_ops_proposal *out, uint8_t key[32],
+                                           struct su_err *e);
 
 /* ---- stake ------------------------------------------------------------------------------------ */
 

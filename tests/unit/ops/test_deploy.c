@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/* Models: registered in several transactions, taken up again after an interruption, declared. */
+#include "network.h"
+
+#include "graph/graph.h"
+#include "model/model.h"
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t weights[SU_PLAN_TASK_MAX][32] = {{1}, {2}, {3}};
+
+static struct su_plan *plan_of(const struct su_graph *g, uint64_t target)
+{
+    const struct su_plan_opts o = {.target = &target, .n_target = 1};
+    struct su_plan *p;
+    struct su_err e = {0};
+
+    ok(su_plan_build(g, &o, &p, &e), &e);
+    return p;
+}
+
+struct stopper {
+    bool stop;
+    size_t after;
+};
+
+static bool is_cancelled(void *ctx)
+{
+    return ((const struct stopper *)ctx)->stop;
+}
+
+static void stop_later(void *ctx, const struct su_ops_progress *p)
+{
+    struct stopper *s = ctx;
+
+    s->stop = p->tx == s->after;
+}
+
+static void test_interrupted(void **state)
+{
+    struct network *n = *state;
+    struct stopper s = {.after = 2};
+    const struct su_ops_options oo = {.url = n->url, .cancelled = is_cancelled, .ctx = &s};
+    struct su_graph *g;
+    struct su_ops_proposal p;
+    struct su_ops_receipt r;
+    struct su_chain_model m;
+    const struct su_chain_env *env;
+    const struct su_params *params;
+    struct su_ops *o;
+    uint8_t key[32], again[32];
+    struct su_err e = {0};
+
+    ok(su_model_mnist_graph(&g, &e), &e);
+    struct su_plan *plan = plan_of(g, 300 << 10);
+    struct su_ops_model f = {.name = "digits", .plan = plan, .weights_digest = weights};
+    assert_int_equal(plan->n_task, 3);
+    ok(su_ops_open(&oo, &o, &e), &e);
+    ok(su_ops_model_prepare(o, &f, &p, key, &e), &e);
+    assert_int_equal(p.n_tx, 4);
+    refused(su_ops_commit(o, &p, stop_later, &s, &r, &e), SU_ECANCELLED, &e, "");
+    assert_true(r.landed >= 1 && r.landed < 4);
+    su_ops_proposal_fini(&p);
+    su_ops_close(o);
+
+    ok(su_ops_model_prepare(n->ops, &f, &p, again, &e), &e);
+    assert_memory_equal(key, again, 32);
+    assert_non_null(strstr(line_of(&p, "there already"), "goes on from there"));
+    assert_true(p.n_tx < 4);
+    (void)commit(n->ops, &p);
+    ok(su_ops_model_prepare(n->ops, &f, &p, again, &e), &e);
+    assert_int_equal(p.n_tx, 0);
+    ok(su_ops_commit(n->ops, &p, NULL, NULL, &r, &e), &e);
+    assert_false(r.sent);
+    su_ops_proposal_fini(&p);
+
+    ok(su_ops_env(n->ops, &env, &params, &e), &e);
+    ok(su_chain_model_load(su_ops_chain(n->ops), env, key, &m, &e), &e);
+    assert_int_equal(m.model->state, SU_MODEL_FINAL);
+    assert_int_equal(m.model->sample_task, SU_NO_TASK);
+    for (uint16_t i = 0; i < 3; i++) {
+        uint8_t digest[32];
+        ok(su_graph_digest(plan->task[i].graph, digest, &e), &e);
+        assert_memory_equal(m.tasks[i]->graph_digest, digest, 32);
+        assert_memory_equal(m.tasks[i]->weights_digest, weights[i], 32);
+        assert_int_equal(m.tasks[i]->sampling_ppm, 80000);
+        assert_int_equal(m.tasks[i]->macs_per_step, plan->task[i].macs);
+    }
+    su_chain_model_fini(&m);
+
+    f.name = "";
+    refused(su_ops_model_check(&f, &e), SU_EINVAL, &e, "--name");
+    f.name = "digits";
+    f.uri = "0123456789012345678901234567890123456789012345678901234567890123456789"
+            "0123456789012345678901234567890123456789012345678901234567890123456789";
+    refused(su_ops_model_check(&f, &e), SU_ELIMIT, &e, "--uri");
+    su_plan_free(plan);
+    su_graph_free(g);
+}
+
+/* A model that is a table of logits by token: its sample op makes it a generator. */
+static void test_generator(void **state)
+{
+    struct network *n = *state;
+    const struct su_shape scalar = {.rank = 0}, table = {.rank = 2, .dim = {32, 32}};
+    struct su_ops_proposal p;
+    struct su_chain_model m;
+    struct su_graph *g = su_graph_new();
+    uint32_t token, w, logits, emitted, chosen;
+    uint8_t key[32];
+    struct su_err e = {0};
+
+    ok(su_graph_add_input(g, "token", SU_ROWS, SU_I32, &scalar, &token, &e), &e);
+    ok(su_graph_add_weight(g, "table", SU_F32, &table, 0, &w, &e), &e);
+    ok(su_graph_add_node(g, SU_OP_EMBEDDING, (uint32_t[]){w, token}, 2, NULL, 0, NULL, 0, &logits,
+                         &e),
+       &e);
+    ok(su_graph_add_node(g, SU_OP_SELECT_EMITTED, &logits, 1, NULL, 0, NULL, 0, &emitted, &e), &e);
+    ok(su_graph_add_node(g, SU_OP_SAMPLE, &emitted, 1, NULL, 0, NULL, 0, &chosen, &e), &e);
+    ok(su_graph_add_output(g, "chosen", chosen, &e), &e);
+    ok(su_graph_check(g, &e), &e);
+    struct su_plan *plan = plan_of(g, 1 << 20);
+    const struct su_ops_model f = {
+        .name = "table", .uri = "file:table", .plan = plan, .weights_digest = weights};
+    ok(su_ops_model_prepare(n->ops, &f, &p, key, &e), &e);
+    (void)commit(n->ops, &p);
+    const struct su_chain_env *env;
+    const struct su_params *params;
+    ok(su_ops_env(n->ops, &env, &params, &e), &e);
+    ok(su_chain_model_load(su_ops_chain(n->ops), env, key, &m, &e), &e);
+    assert_int_equal(m.model->state, SU_MODEL_FINAL);
+    assert_int_equal(m.model->sample_task, 0);
+    assert_int_equal(m.model->feedback_set, 1);
+    assert_int_equal(m.model->feedback_task, 0);
+    su_chain_model_fini(&m);
+    su_plan_free(plan);
+    su_graph_free(g);
+}
+
+static void test_declare(void **state)
+{
+    struct network *n = *state;
+    const struct su_ops_node node = {
+        .vram_bytes = 1 << 30, .numerics_version = 1, .conformance_root = {9}};
+    const struct su_ops_stake stake = {.amount = "1100"};
+    struct su_chain_accounts list;
+    const struct su_chain_env *env;
+    const struct su_params *params;
+    const struct su_acc_node *now;
+    struct su_ops_declare d = {.tasks = "1-2"};
+    struct su_ops_proposal p;
+    struct su_graph *g;
+    uint8_t key[32], identity[32];
+    char text[SU_CHAIN_TEXT];
+    struct su_err e = {0};
+
+    ok(su_model_mnist_graph(&g, &e), &e);
+    struct su_plan *plan = plan_of(g, 300 << 10);
+    const struct su_ops_model f = {.name = "digits", .plan = plan, .weights_digest = weights};
+    ok(su_ops_model_prepare(n->ops, &f, &p, key, &e), &e);
+    assert_int_equal(p.n_tx, 0); /* registered by the test above */
+    su_ops_proposal_fini(&p);
+    d.model = su_chain_key_text(key, text);
+    refused(su_ops_declare_prepare(n->ops, &d, &p, &e), SU_ENOENT, &e, "splitup-node register");
+    su_ops_proposal_fini(&p);
+    ok(su_ops_node_prepare(n->ops, &node, &p, &e), &e);
+    (void)commit(n->ops, &p);
+    refused(su_ops_declare_prepare(n->ops, &d, &p, &e), SU_ELIMIT, &e, "stake deposit 1100");
+    su_ops_proposal_fini(&p);
+    ok(su_ops_deposit_prepare(n->ops, &stake, &p, &e), &e);
+    (void)commit(n->ops, &p);
+    ok(su_ops_declare_prepare(n->ops, &d, &p, &e), &e);
+    assert_string_equal(line_of(&p, "tasks"), "1,2");
+    (void)commit(n->ops, &p);
+    d.tasks = NULL;
+    ok(su_ops_declare_prepare(n->ops, &d, &p, &e), &e);
+    assert_string_equal(line_of(&p, "tasks"), "0");
+    su_ops_proposal_fini(&p);
+    ok(su_ops_env(n->ops, &env, &params, &e), &e);
+    ok(su_ops_stake_node(n->ops, &stake, identity, &e), &e);
+    ok(su_chain_node_of(su_ops_chain(n->ops), env, identity, &list, &now, &e), &e);
+    assert_int_equal(now->declared_count, 2);
+    su_chain_accounts_fini(&list);
+    d.tasks = "3";
+    refused(su_ops_declare_prepare(n->ops, &d, &p, &e), SU_ENOENT, &e, "no task 3");
+    su_ops_proposal_fini(&p);
+    d.tasks = NULL;
+    ok(su_ops_undeclare_prepare(n->ops, &d, &p, &e), &e);
+    assert_string_equal(line_of(&p, "tasks"), "1,2");
+    (void)commit(n->ops, &p);
+    ok(su_ops_undeclare_prepare(n->ops, &d, &p, &e), &e);
+    assert_int_equal(p.n_tx, 0);
+    su_ops_proposal_fini(&p);
+    d.model = su_chain_key_text(identity, text);
+    refused(su_ops_declare_prepare(n->ops, &d, &p, &e), SU_ENOENT, &e, "");
+    su_ops_proposal_fini(&p);
+    su_plan_free(plan);
+    su_graph_free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_generator),
+        cmocka_unit_test(test_declare),
+    };
+    return cmocka_run_group_tests(tests, network_setup, network_teardown);
+}
