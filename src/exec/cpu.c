@@ -119,12 +119,8 @@ static void chunk_run(struct cpu_dispatch *d, uint32_t chunk, uint32_t arena, st
     if (cs->llm)
         cpu_llm_begin(&r);
     uint64_t t = su_clock_mono_ns();
-    for (uint32_t n = 0; n < f->stage->graph->n_node; n++) {
-        cpu_op_split(&r, n);
-        uint64_t now = su_clock_mono_ns();
-        __atomic_fetch_add(&f->op_ns[n], now - t, __ATOMIC_RELAXED);
-        t = now;
-    }
+    for (uint32_t n = 0; n < f->stage->graph->n_node;)
+        n += cpu_op_split(&r, n, f->op_ns, &t);
     chunk_outputs(&r, f, first, first_emit);
     __atomic_fetch_add(&d->saturations, r.saturations, __ATOMIC_RELAXED);
 }
@@ -245,6 +241,7 @@ static void cpu_unload(struct su_stage *s)
     for (uint32_t i = 0; cs->flight && i < SU_STAGE_IN_FLIGHT; i++)
         flight_free(&cs->flight[i], g);
     cpu_llm_unload(s);
+    free(cs->section);
     free(cs->node);
     free(cs->fixed);
     free(cs->blocks);
@@ -481,6 +478,8 @@ static enum su_code cpu_load(struct su_stage *s, const struct su_weight_source *
     if (rc == SU_OK && cpu_llm_wanted(g)) {
         const struct cpu_exec *cx = s->exec->impl;
         rc = cpu_llm_load(s, cx->kernels, su_jobs_threads(cx->jobs), e);
+        cs->section = su_alloc((size_t)g->n_node * sizeof *cs->section);
+        cpu_sections_find(s, cs->section);
     }
     if (rc == SU_OK) {
         cs->arena = su_try_alloc_aligned(cs->n_arena, (size_t)cs->layout->arena_bytes);

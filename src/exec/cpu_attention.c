@@ -92,9 +92,9 @@ static void walk_segment(struct walk *w, uint32_t base, uint32_t from, uint32_t 
         sees[j] = first < last;
         if (sees[j])
             sum[j] = m->k->weigh(w->score + (size_t)j * CPU_SEGMENT, first - base, last - base,
-                                 &best[j], e);
+                                 to - base, &best[j], e);
         else
-            memset(e, 0, CPU_SEGMENT * sizeof *e);
+            memset(e, 0, (to - base) * sizeof *e);
     }
     m->k->values(w->e + (from - base), w->n,
                  m->session[w->session].state[a->value_state] + from * row +

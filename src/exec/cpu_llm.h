@@ -69,8 +69,9 @@ struct cpu_llm_kernels {
     void (*dot)(enum su_dtype type, struct cpu_qtile *t);
     void (*scores)(const struct cpu_scores *s);
     /* e[i] = exp(score[i] - *m) rounded to 13 bits, *m the greatest, for i in [from, to), which is
-       not empty; +0 for the others of 256. Returns the N6 sum of e. */
-    float (*weigh)(const float *score, uint32_t from, uint32_t to, float *m, float *e);
+       not empty; +0 for the others below end. Returns the N6 sum of e. */
+    float (*weigh)(const float *score, uint32_t from, uint32_t to, uint32_t end, float *m,
+                   float *e);
     /* o[i] = o[i] * a + part[i] * b */
     void (*merge)(float *o, float a, const float *part, float b, uint32_t n);
     void (*scaled)(const float *o, float r, uint32_t n, float *y,

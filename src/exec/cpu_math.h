@@ -57,16 +57,21 @@ static inline uint32_t cm_clamped(uint32_t u)
     return (u & ~CM_SIGN) > 0x58800000u;
 }
 
+/* cm_recip of a >= 2^-50. */
+static inline float cm_recip_positive(float a)
+{
+    float r = cm_float(0x7ef311c3u - cm_bits(a));
+    r = r * (2.0f - a * r);
+    r = r * (2.0f - a * r);
+    r = r * (2.0f - a * r);
+    return r + r * (1.0f - a * r);
+}
+
 static inline float cm_recip(float y)
 {
     uint32_t u = cm_bits(y), sign = u & CM_SIGN, ab = u & ~CM_SIGN;
     uint32_t tiny = ab < 0x26800000u;
-    ab = cm_pick(tiny, 0x3f800000u, ab);
-    float a = cm_float(ab), r = cm_float(0x7ef311c3u - ab);
-    r = r * (2.0f - a * r);
-    r = r * (2.0f - a * r);
-    r = r * (2.0f - a * r);
-    r = r + r * (1.0f - a * r);
+    float r = cm_recip_positive(cm_float(cm_pick(tiny, 0x3f800000u, ab)));
     return cm_float(sign | cm_pick(tiny, 0x58800000u, cm_bits(r)));
 }
 
@@ -113,6 +118,18 @@ static inline float cm_exp(float x)
     uint32_t low = key < 0x3dffffffu;
     float c = cm_pick_float(low, -32.0f, x);
     c = cm_pick_float(key > 0xc2800000u, 64.0f, c);
+    float t = c * cm_float(0x3fb8aa3bu) + CM_MAGIC;
+    float k = t - CM_MAGIC;
+    float r = (c - k * cm_float(0x3f318000u)) - k * cm_float(0xb95e8083u);
+    float y = cm_exp_tail(r, cm_bits(t) - CM_MAGIC_BITS);
+    return cm_pick_float(low, 0.0f, y);
+}
+
+/* cm_exp of what is not above 0. */
+static inline float cm_exp_falling(float x)
+{
+    uint32_t u = cm_bits(x), low = u > 0xc2000000u;
+    float c = cm_pick_float(low, -32.0f, x);
     float t = c * cm_float(0x3fb8aa3bu) + CM_MAGIC;
     float k = t - CM_MAGIC;
     float r = (c - k * cm_float(0x3f318000u)) - k * cm_float(0xb95e8083u);
@@ -183,8 +200,8 @@ static inline float cm_sin(float x)
 static inline float cm_sigmoid(float x)
 {
     uint32_t u = cm_bits(x);
-    float e = cm_exp(cm_float(u | CM_SIGN));
-    float r = cm_recip(1.0f + e);
+    float e = cm_exp_falling(cm_float(u | CM_SIGN));
+    float r = cm_recip_positive(1.0f + e);
     float er = e * r;
     return cm_pick_float(u >> 31, er, r);
 }

@@ -108,6 +108,7 @@ struct cpu_stage {
     size_t work_floats;
     struct cpu_flight *flight; /* SU_STAGE_IN_FLIGHT */
     struct cpu_llm *llm; /* of a sequence model, else NULL; then chunk_rows is t_max */
+    uint32_t *section; /* of a sequence model: see cpu_sections_find */
 };
 /* One chunk on its way through the graph. */
 struct cpu_run {
@@ -129,8 +130,11 @@ uint32_t cpu_value_rows(const struct cpu_run *r,
 size_t cpu_row_step(const struct cpu_run *r, uint32_t id);
 
 void cpu_op_run(struct cpu_run *r, uint32_t node); /* any op the backend has */
-/* The same, rows dealt out to the threads of r->jobs where the op looks at each row on its own and there is enough to do. */
-void cpu_op_split(struct cpu_run *r, uint32_t node);
+/* The same, rows dealt out to the threads of r->jobs where the op looks at each row on its own and there is enough to do; with it the
+   rest of its section. Returns how many nodes were run. op_ns[node] gains the time since *clock_ns, which moves on. */
+uint32_t cpu_op_split(struct cpu_run *r, uint32_t node, uint64_t *op_ns, uint64_t *clock_ns);
+/* Per node, how many from it on can take some rows through all of them before the next rows. */
+void cpu_sections_find(const struct su_stage *s, uint32_t *section);
 void cpu_op_map(struct cpu_run *r, uint32_t node);
 void cpu_op_move(struct cpu_run *r, uint32_t node);
 void cpu_op_reduce(struct cpu_run *r, uint32_t node);

@@ -32,10 +32,13 @@ static FMA_TARGET INLINE void score_tile(const struct cpu_scores *s, uint32_t j,
 
 static FMA_TARGET INLINE void score_rows(const struct cpu_scores *s, uint32_t j, uint32_t nq)
 {
-    const uint32_t wide = (nq > 2 ? 2 : 4) / PARTS;
+    /* sums enough to cover the way through the adder, few enough for the registers */
+    const uint32_t wide = (nq > 2 && VEC_LANES < 16 ? 2 : 4) / PARTS;
     uint32_t at = s->first;
     for (; wide > 1 && at + wide * CPU_GROUP <= s->last; at += wide * CPU_GROUP)
         score_tile(s, j, nq, at, wide);
+    for (; wide > 2 && at + wide / 2 * CPU_GROUP <= s->last; at += wide / 2 * CPU_GROUP)
+        score_tile(s, j, nq, at, wide / 2);
     for (; at < s->last; at += CPU_GROUP)
         score_tile(s, j, nq, at, 1);
 }
@@ -75,7 +78,7 @@ static FMA_TARGET void scores(const struct cpu_scores *s)
                      (s->last - s->first + CPU_GROUP - 1) / CPU_GROUP * CPU_GROUP);
 }
 
-static float weigh(const float *score, uint32_t from, uint32_t to, float *m, float *e)
+static float weigh(const float *score, uint32_t from, uint32_t to, uint32_t end, float *m, float *e)
 {
     uint32_t first = from & ~31u, last = (to + 31u) & ~31u, best = 0;
     float lane[32] = {0}, most;
@@ -84,10 +87,12 @@ static float weigh(const float *score, uint32_t from, uint32_t to, float *m, flo
         best = key > best ? key : best;
     }
     most = cm_float(best & CM_SIGN ? best ^ CM_SIGN : ~best);
-    memset(e, 0, CPU_SEGMENT * sizeof *e);
+    memset(e, 0, first * sizeof *e);
+    if (end > last)
+        memset(e + last, 0, (end - last) * sizeof *e);
     for (uint32_t i = first; i < last; i++) {
         uint32_t in = i - from < to - from; /* unsigned: not below from either */
-        uint32_t u = cm_bits(cm_exp(score[i] - most));
+        uint32_t u = cm_bits(cm_exp_falling(score[i] - most)); /* if in */
         u = (u + 0x3ffu + (u >> 11 & 1u)) & ~0x7ffu;
         e[i] = cm_float(u & (0u - in));
     }
