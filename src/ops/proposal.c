@@ -177,9 +177,11 @@ static enum su_code check_lamports(struct su_ops *o, const struct su_ops_proposa
                                    struct su_err *e)
 {
     char need[SU_OPS_AMOUNT_TEXT], have[SU_OPS_AMOUNT_TEXT];
-    uint64_t held = 0, cost = p->fee_lamports + p->rent_lamports;
+    uint64_t held = 0, cost;
     enum su_code rc = su_chain_balance(o->chain, p->steps->payer, &held, e);
 
+    if (!su_add_u64(p->fee_lamports, p->rent_lamports, &cost))
+        cost = UINT64_MAX;
     if (rc || held >= cost)
         return rc;
     return su_fail(e, SU_ELIMIT, su_wallet_address(o->wallet),
@@ -278,7 +280,7 @@ enum su_code su_ops_commit(struct su_ops *o, struct su_ops_proposal *p,
     enum su_code rc = SU_OK;
 
     memset(r, 0, sizeof *r);
-    if (s->committed || memcmp(s->payer, su_wallet_public_key(o->wallet), 32) != 0)
+    if (s->committed || !o->wallet || memcmp(s->payer, su_wallet_public_key(o->wallet), 32) != 0)
         return su_fail(e, SU_EACCES, p->title, "was signed already, or is another wallet's");
     s->committed = true;
     for (; r->landed < p->n_tx && !rc; at += s->tx_instrs[r->landed - 1]) {

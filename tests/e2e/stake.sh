@@ -94,6 +94,41 @@ check "is told whose node it is" grep -q "NOT this wallet" "$tmp/out"
 deny 4 "$address --keypair" "$SPLITUP" stake withdraw 10 "${u[@]}" -k "$tmp/other.json" -y
 deny 4 "$address" "$node" register "${u[@]}" --vram 8GB --backend cpu -k "$tmp/other.json" -y
 
+# At a terminal it shows what it will sign, and asks: only y goes on.
+at_terminal() { # ANSWER COMMAND...: exit status of the command; what it drew is in $tmp/out
+    python3 - "$@" >"$tmp/out" <<'PYTHON'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+seen, answered = b"", False
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    seen += data
+    if not answered and b"[y/N] " in seen:
+        os.write(fd, sys.argv[1].encode() + b"\n")
+        answered = True
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PYTHON
+}
+for answer in n "" yeah; do
+    at_terminal "$answer" "$SPLITUP" stake deposit 2 "${u[@]}"
+    check "'$answer' is no" [ $? -eq 130 ]
+    check "and says so" grep -q "nothing was done" "$tmp/out"
+done
+check "shown before it asked" grep -q "stake *1510.5 USDC -> 1512.5 USDC" "$tmp/out"
+tell "nothing happened" "$SPLITUP" stake show "${u[@]}" --json
+check "free as before" [ "$(json 'd["free"]' <"$tmp/out")" = 1510.5 ]
+at_terminal y "$SPLITUP" stake deposit 0.000001 "${u[@]}" || fail "y: $(cat "$tmp/out")"
+check "y signs" grep -q "done in slot" "$tmp/out"
+cat "$tmp/out" >>"$outputs"
+
 # Out again.
 tell "unlock" "$SPLITUP" stake withdraw 100.25 "${u[@]}" --yes
 deny 16 "100.25 slot" "$SPLITUP" stake withdraw "${u[@]}" --yes
@@ -102,9 +137,9 @@ check "unlocking" grep -qE '^unlocking +100.25 USDC at slot [0-9]+, in [0-9] s$'
 tell "the rest" "$SPLITUP" stake withdraw all "${u[@]}" --yes
 sleep 4.5
 tell "show" "$SPLITUP" stake show "${u[@]}" --json
-check "due" [ "$(json '[(t["amount"], t["due"]) for t in d["unlocking"]], d["free"]' <"$tmp/out")" = "([('100.25', True), ('1410.25', True)], '0')" ]
+check "due" [ "$(json '[(t["amount"], t["due"]) for t in d["unlocking"]], d["free"]' <"$tmp/out")" = "([('100.25', True), ('1410.250001', True)], '0')" ]
 tell "out" "$SPLITUP" stake withdraw "${u[@]}" --yes --json
-check "both tickets" [ "$(json 'd["usdc_in"], d["transactions"]' <"$tmp/out")" = "('1510.5', 1)" ]
+check "both tickets" [ "$(json 'd["usdc_in"], d["transactions"]' <"$tmp/out")" = "('1510.500001', 1)" ]
 tell "the wallet" "$SPLITUP" wallet balance "$address" "${u[@]}" --json
 check "has it back" [ "$(json 'd["usdc"]' <"$tmp/out")" = 2010.000001 ]
 tell "update" "$node" register "${u[@]}" --vram 8GB --backend cpu --yes
