@@ -49,6 +49,13 @@ def public_functions(root):
             for name in dict.fromkeys(functions_declared(h.read_text()))]
 
 
+def always_inline(root):
+    """Functions that vanish into their callers before gcc counts calls: a test must name them."""
+    headers = (root / "src").glob("*/*.h")
+    return {name for h in headers
+            for name in re.findall(r"^SU_FREE_(?:FN|INLINE)\s[^;{(]*?(\w+)\(", h.read_text(), re.M)}
+
+
 def error_codes(root):
     table = root / "src/base/err_codes.def"
     return re.findall(r"^X\((\w+),", table.read_text(), re.M) if table.exists() else []
@@ -124,6 +131,7 @@ def main():
     functions = public_functions(options.root)
     codes = error_codes(options.root)
     words = words_of_tests(options.root)
+    inline = always_inline(options.root)
     missing = 0
     if options.build:
         calls, lines = executed(options.root, options.build)
@@ -132,11 +140,12 @@ def main():
             return 1
         missing += check_lines(lines, options.lines)
     for header, name in functions:
-        if options.build and name not in calls:
+        counted = options.build and not (name in inline and name not in calls)
+        if counted and name not in calls:
             print(f"{header}: {name} is declared, and no object file holds it")
-        elif options.build and not calls[name]:
+        elif counted and not calls[name]:
             print(f"{header}: no test calls {name}")
-        elif not options.build and name not in words:
+        elif not counted and name not in words:
             print(f"{header}: no test names {name}")
         else:
             continue
