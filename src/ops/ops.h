@@ -91,7 +91,8 @@ struct su_ops_proposal {
     size_t n_tx; /* transactions; 0: nothing is left to be done */
     struct su_ops_steps *steps; /* private */
 };
-void su_ops_proposal_fini(struct su_ops_proposal *p); /* a zeroed one is allowed */
+/* Of every proposal, whatever prepare returned; a zeroed one is allowed. */
+void su_ops_proposal_fini(struct su_ops_proposal *p);
 
 struct su_ops_progress {
     size_t tx, n_tx; /* the transaction under way, from 0 */

@@ -43,8 +43,6 @@ static void test_register(void **state)
     assert_true(p.rent_lamports > 0);
     assert_string_equal(line_of(&p, "memory"), "2 GB");
     assert_string_equal(line_of(&p, "stake needed"), "1200 USDC before it can declare tasks");
-    refused(su_ops_deposit_prepare(n->ops, &own, &(struct su_ops_proposal){0}, &e), SU_ENOENT, &e,
-            "register");
     (void)commit(n->ops, &p);
     const struct su_acc_node *node = node_now(n, &list);
     assert_int_equal(node->vram_bytes, f.vram_bytes);
