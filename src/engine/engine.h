@@ -200,4 +200,7 @@ SU_CHECK enum su_code su_digits_get(const struct su_digits *d, uint64_t i, float
                                     struct su_err *e);
 int su_digits_label(const struct su_digits *d, uint64_t i); /* -1 when unknown */
 
+#include "package.h"
+#include "task.h"
+
 #endif

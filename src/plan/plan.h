@@ -138,4 +138,14 @@ SU_CHECK enum su_code su_plan_digest(const struct su_plan *p, uint8_t out[SU_SHA
 SU_CHECK enum su_code su_plan_draw(const struct su_plan *p, unsigned width, bool utf8,
                                    struct su_buf *out, struct su_err *e);
 
+/* The witness of a task's graph: the value that is hashed beside the outputs and never sent, so that
+   who has the outputs alone has not what a check compares. Of the values that rows have, that are
+   results of nodes, and no graph input, state, weight, const or output: the one whose node comes
+   last; UINT32_MAX when there is none. Depends on the graph's canonical bytes alone. */
+uint32_t su_plan_witness(const struct su_graph *g);
+/* A checked copy of g whose last output is that value (an equal copy when there is none); owned by
+   the caller (su_graph_free). SU_ENOMEM. */
+SU_CHECK enum su_code su_plan_with_witness(const struct su_graph *g, struct su_graph **out,
+                                           struct su_err *e);
+
 #endif

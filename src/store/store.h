@@ -159,6 +159,26 @@ SU_CHECK enum su_code su_store_fetch(struct su_store *s, const char *uri,
                                      const struct su_store_fetch *f, uint8_t id[SU_STORE_ID_BYTES],
                                      struct su_err *e);
 
+/* Parts of a blob: the chunks that cover n ranges, from the peers given and then the store's own, in
+   order. Chunks already here, whole blob or earlier part, are not asked for again; each is verified
+   against the leaf list, which is fetched first and must hash to the id. The rest of the blob stays
+   absent: su_store_has is false, su_store_read works within the ranges, su_store_serve answers
+   ranges that are wholly here. Parts count against the budget and are collected like blobs. SU_ENOENT:
+   no peer has it; else as su_store_fetch. */
+struct su_store_range {
+    uint64_t offset, bytes;
+};
+struct su_store_parts {
+    const uint8_t *id;
+    const struct su_store_range *range;
+    size_t n_range;
+    const char *const *peers; /* "http://HOST:PORT" */
+    size_t n_peers;
+    struct su_store_hooks hooks;
+};
+SU_CHECK enum su_code su_store_fetch_parts(struct su_store *s, const struct su_store_parts *p,
+                                           struct su_err *e);
+
 /* Answers GET and HEAD of /blob/<hex> (with Range) and /blob/<hex>.leaves from this store; returns
    false, leaving the answer alone, for any other path. For use inside a su_http server's
    handler. */

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/* Packages: the definition of a model as deployers publish it and nodes fetch it. Included through
+   engine.h.
+
+   A package is one blob: what the planner decided, and for each task its canonical graph, where its
+   inputs come from, and the manifest of its weights. Layout at the top of package.c; one definition
+   has one encoding. Nothing in a package is believed: whoever has the digests that the chain holds
+   compares them (su_package_check). Immutable once made, so any number of threads may read one. */
+#ifndef SU_ENGINE_PACKAGE_H
+#define SU_ENGINE_PACKAGE_H
+
+#include "base/base.h"
+#include "graph/graph.h"
+#include "plan/plan.h"
+#include "store/store.h"
+#include "weights/weights.h"
+
+#define SU_PACKAGE_BYTES_MAX (256u << 20)
+
+struct su_package_task {
+    struct su_graph *graph; /* checked; without the witness */
+    uint8_t graph_digest[32], weights_digest[32];
+    struct su_manifest manifest;
+    struct su_plan_input *input; /* graph->n_input: from_task, from_output; SU_PLAN_EXTERNAL */
+    bool *external_output; /* graph->n_output: an output of the whole graph */
+    uint64_t macs, vram_fixed_bytes, vram_session_bytes;
+};
+struct su_package {
+    char name[SU_GRAPH_NAME_MAX + 1];
+    struct su_package_task *task;
+    uint32_t n_task;
+    uint32_t t_max, e_max, sessions, ctx; /* as in struct su_plan */
+    uint8_t digest[32]; /* the model's: as su_ops_model_prepare computes it */
+};
+
+/* Appends the package of a plan whose weights lie in files with these blob ids (su_manifest_build).
+   SU_EINVAL: the name; errors of su_manifest_build and su_buf_check. */
+SU_CHECK enum su_code su_package_encode(const char *name, const struct su_plan *plan,
+                                        const struct su_weights *weights, const uint8_t *blob,
+                                        struct su_buf *out, struct su_err *e);
+/* Reads hostile bytes: every graph is checked, every connection goes forward and fits, every manifest
+   names exactly its graph's weights, VRAM and macs are recomputed, nothing is left over. On failure
+   *out is NULL: SU_EFORMAT, SU_ETRUNC, SU_ELIMIT, SU_ETYPE, and errors of the parts with the task's
+   number. The caller owns *out. */
+SU_CHECK enum su_code su_package_decode(const void *data, size_t n, struct su_package **out,
+                                        struct su_err *e);
+void su_package_free(struct su_package *p); /* NULL allowed */
+/* What the chain says of the task is what the package says of it. SU_EDIGEST names the task and the
+   digest. */
+SU_CHECK enum su_code su_package_check_task(const struct su_package *p, uint32_t task,
+                                            const uint8_t graph_digest[32],
+                                            const uint8_t weights_digest[32], struct su_err *e);
+
+/* Makes the bytes that task's weights need visible in the store: of each blob only the chunks that
+   cover them, each verified, resumed where an earlier call broke off, from the peers in their order
+   ("http://HOST:PORT"; those of the store come after them). Errors of su_store_fetch_parts. */
+SU_CHECK enum su_code su_package_fetch(const struct su_package *p, uint32_t task,
+                                       struct su_store *store, const char *const *peers,
+                                       size_t n_peers, const struct su_store_hooks *hooks,
+                                       struct su_err *e);
+
+#endif

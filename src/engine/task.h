@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/* Tasks of a registered model as a network runs them: loaded one by one, run step by step, hashed
+   port by port. Whoever computes a task with these functions - asserter, validator, committee,
+   auditor - gets the same roots. Included through engine.h.
+
+   A port is an input, an output, or the witness: one interior value (su_plan_witness) that is hashed
+   like an output and never sent. A step's leaf is su_leaf_digest(step, one part: the port's row), of
+   a step that emits nothing su_leaf_digest(step, NULL, 0). A port's root: su_merkle_root over chunk
+   roots, one per SU_TASK_CHUNK steps; a chunk's root: su_merkle_root over its leaves. */
+#ifndef SU_ENGINE_TASK_H
+#define SU_ENGINE_TASK_H
+
+#include "package.h"
+
+#include "exec/exec.h"
+
+#define SU_TASK_CHUNK 32u
+#define SU_TASK_PORTS_MAX SU_PLAN_PORT_MAX
+
+/* ---- traces: the digests of one task in one execution ----------------------------------------- */
+
+enum su_port { SU_PORT_INPUT, SU_PORT_OUTPUT, SU_PORT_WITNESS };
+struct su_trace;
+/* SU_ENOMEM. inputs, outputs <= SU_TASK_PORTS_MAX. */
+SU_CHECK enum su_code su_trace_new(uint32_t inputs, uint32_t outputs, struct su_trace **out,
+                                   struct su_err *e);
+void su_trace_free(struct su_trace *t); /* NULL allowed */
+/* The leaf of the next step of a port. SU_ELIMIT: more than 2^24 steps; SU_ENOMEM. number: 0 for the
+   witness. */
+SU_CHECK enum su_code su_trace_add(struct su_trace *t, enum su_port port, uint32_t number,
+                                   const uint8_t leaf[32], struct su_err *e);
+uint32_t su_trace_steps(const struct su_trace *t, enum su_port port, uint32_t number);
+const uint8_t *su_trace_leaf(const struct su_trace *t, enum su_port port, uint32_t number,
+                             uint32_t step); /* 32 bytes; assumes step < steps */
+void su_trace_truncate(struct su_trace *t, uint32_t steps); /* of every port */
+/* Root of one port over its first `steps` leaves; of the witness of a task without one, zeroes.
+   Assumes that it has them. */
+void su_trace_root(const struct su_trace *t, enum su_port port, uint32_t number, uint32_t steps,
+                   uint8_t root[32]);
+/* Every root over `steps` steps, as struct su_ix_reveal wants them, and what commits to them
+   (su_msg_input_root, su_msg_output_root). */
+struct su_trace_roots {
+    uint8_t input[SU_TASK_PORTS_MAX][32], output[SU_TASK_PORTS_MAX][32], witness[32];
+    uint8_t inputs[32], outputs[32];
+};
+void su_trace_roots(const struct su_trace *t, uint32_t steps, struct su_trace_roots *out);
+/* First step whose leaves of that port differ, UINT32_MAX when none among the steps both have. */
+uint32_t su_trace_differs(const struct su_trace *a, const struct su_trace *b, enum su_port port,
+                          uint32_t number);
+/* Bytes for a journal; decode reads hostile ones (SU_EFORMAT, SU_ETRUNC, SU_ELIMIT, SU_ENOMEM). */
+SU_CHECK enum su_code su_trace_encode(const struct su_trace *t, struct su_buf *out,
+                                      struct su_err *e);
+SU_CHECK enum su_code su_trace_decode(const void *data, size_t n, struct su_trace **out,
+                                      struct su_err *e);
+
+/* ---- a task on a device ------------------------------------------------------------------------ */
+
+struct su_task;
+/* Loads task `index` for dispatches of up to package->t_max rows, its weights read from the store
+   chunk by chunk, verified. Keeps x and p until su_task_close, the store for the call. Errors of
+   su_store_read and su_stage_load with the task's number in the message. Blocks. */
+SU_CHECK enum su_code su_task_open(struct su_exec *x, const struct su_package *p, uint32_t index,
+                                   struct su_store *store, struct su_task **out, struct su_err *e);
+void su_task_close(struct su_task *t); /* NULL allowed */
+uint64_t su_task_bound_bytes(const struct su_task *t); /* on the device */
+uint32_t su_task_inputs(const struct su_task *t);
+uint32_t su_task_outputs(const struct su_task *t);
+/* Bytes of one step's row of a port, by the graph's shapes (0: no witness). */
+uint64_t su_task_row_bytes(const struct su_task *t, enum su_port port, uint32_t number);
+const struct su_value *su_task_value(const struct su_task *t, enum su_port port, uint32_t number);
+
+/* Sessions, one per execution; as su_stage_session_*. */
+SU_CHECK enum su_code su_task_session_new(struct su_task *t, uint32_t ctx, uint32_t *session,
+                                          struct su_err *e);
+void su_task_session_free(struct su_task *t, uint32_t session);
+SU_CHECK enum su_code su_task_session_truncate(struct su_task *t, uint32_t session, uint32_t length,
+                                               struct su_err *e);
+
+/* What a dispatch gave: rows of each output and their leaves, in the order of the dispatch. */
+struct su_task_result {
+    const void *output[SU_TASK_PORTS_MAX]; /* rows of steps that emit come without gaps */
+    uint64_t row_bytes[SU_TASK_PORTS_MAX];
+    uint32_t rows[SU_TASK_PORTS_MAX]; /* n_row, or how many emit */
+    double ms;
+    struct su_step_result held; /* private */
+};
+/* Runs n_row rows (row[i].position is the step); input[k]: rows of input k without gaps. Adds the
+   leaves of all inputs, outputs and the witness to `trace` (may be NULL); rows must then be of one
+   session and follow on what the trace has (SU_EINVAL). On failure *r is empty and trace as it was:
+   errors of su_stage_submit and su_stage_wait. One thread at a time per task. Blocks. */
+SU_CHECK enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n_row,
+                                  const void *const *input, struct su_trace *trace,
+                                  struct su_task_result *r, struct su_err *e);
+void su_task_result_fini(struct su_task_result *r); /* an empty one is allowed */
+
+/* ---- doing it again ---------------------------------------------------------------------------- */
+
+/* All inputs of one execution of a task: input[k] holds the rows of `steps` steps; emits[s] (NULL:
+   all do) tells whether step s emits. */
+struct su_replay {
+    const void *input[SU_TASK_PORTS_MAX];
+    uint32_t steps;
+    const bool *emits;
+    bool (*cancelled)(void *ctx); /* asked between dispatches; may be NULL */
+    void (*progress)(void *ctx, uint32_t done, uint32_t total);
+    void *ctx;
+};
+/* Runs all steps in dispatches as large as the task takes, in a session of its own, and fills a new
+   trace. output, when not NULL: receives the rows of each output, malloc'ed, owned by the caller.
+   SU_ECANCELLED; else as su_task_run. */
+SU_CHECK enum su_code su_task_replay(struct su_task *t, const struct su_replay *r,
+                                     struct su_trace **trace, void **output, struct su_err *e);
+/* Runs steps 0 .. step of the replay (all states are rebuilt) op by op on two backends and finds the
+   first op of step `step` whose result differs, for the evidence of a dispute: `a` is the task on
+   the backend under suspicion, the other one is the reference interpreter. */
+struct su_task_difference {
+    bool found;
+    uint32_t node; /* of the task's graph */
+    char op[32], value[SU_GRAPH_NAME_MAX + 1];
+    uint64_t element; /* of the first element that differs */
+    uint32_t got_bits, want_bits;
+};
+SU_CHECK enum su_code su_task_locate(struct su_task *a, const struct su_replay *r, uint32_t step,
+                                     struct su_store *store, struct su_task_difference *out,
+                                     struct su_err *e);
+
+/* ---- inputs of an execution -------------------------------------------------------------------- */
+
+#define SU_INPUT_BYTES_MAX (64u << 20)
+#define SU_INPUT_PARAMS_MAX 256u
+/* What a requestor gives: the rows of every external input of the model in order of (task, input),
+   and parameters whose meaning belongs to the model's kind. Layout at the top of input.c. Its sha256
+   is su_acc_execution.input_digest. */
+struct su_input_tensor {
+    uint8_t dtype, rank; /* as in struct su_wire_activation */
+    uint32_t dims[SU_GRAPH_RANK_MAX]; /* of one step */
+    uint32_t steps;
+    const uint8_t *rows; /* borrowed */
+};
+struct su_input {
+    struct su_input_tensor tensor[16];
+    uint32_t n_tensor;
+    const uint8_t *params;
+    uint32_t params_bytes;
+};
+/* SU_EINVAL, SU_ELIMIT: beyond the limits, out unchanged; su_buf_check. */
+SU_CHECK enum su_code su_input_encode(const struct su_input *in, struct su_buf *out,
+                                      struct su_err *e);
+/* Hostile bytes; pointers into data. SU_EFORMAT, SU_ETRUNC, SU_ELIMIT. */
+SU_CHECK enum su_code su_input_decode(const void *data, size_t n, struct su_input *out,
+                                      struct su_err *e);
+/* The tensor that belongs to input `input` of task `task`, after its type was compared with the
+   graph's. SU_ETYPE; SU_ENOENT: not an external input, or the container has fewer. */
+SU_CHECK enum su_code su_input_find(const struct su_input *in, const struct su_package *p,
+                                    uint32_t task, uint32_t input,
+                                    const struct su_input_tensor **out, struct su_err *e);
+
+#endif
