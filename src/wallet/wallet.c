@@ -13,7 +13,7 @@
 enum { TRIES = 3 };
 
 struct su_wallet {
-    struct su_signer signer;
+    struct su_signer signer, wire_signer;
     struct su_wallet_options options;
     char *path;
     char address[SU_WALLET_TEXT];
@@ -208,6 +208,30 @@ static enum su_code wallet_sign(void *ctx, const void *message, size_t n,
     return c;
 }
 
+static enum su_code wire_sign(void *ctx, const void *message, size_t n,
+                              uint8_t sig[SU_ED25519_SIG_BYTES], struct su_err *e)
+{
+    struct su_wallet *w = ctx;
+
+    if (n != SU_WALLET_WIRE_BYTES ||
+        memcmp(message, SU_WALLET_WIRE_DOMAIN, sizeof SU_WALLET_WIRE_DOMAIN - 1) != 0)
+        return su_fail(e, SU_EACCES, w->address,
+                       "only heads of wire frames are signed without being agreed to");
+    (void)pthread_mutex_lock(&w->signing);
+    enum su_code c = SU_EBUSY;
+    for (unsigned i = 0; i < TRIES && c == SU_EBUSY; i++) {
+        c = unlock(w, e);
+        (void)pthread_mutex_lock(&w->lock);
+        if (!c && !w->key)
+            c = su_fail(e, SU_EBUSY, w->address, "the wallet was locked before it could sign");
+        if (!c)
+            su_ed25519_sign(su_secret_data(w->key), message, n, sig);
+        (void)pthread_mutex_unlock(&w->lock);
+    }
+    (void)pthread_mutex_unlock(&w->signing);
+    return c;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void init_locks(struct su_wallet *w)
@@ -230,6 +254,7 @@ static enum su_code first_read(struct su_wallet *w, struct su_err *e)
     if (c)
         return c;
     memcpy(w->signer.public_key, su_secret_data(key) + SU_ED25519_SEED_BYTES, 32);
+    memcpy(w->wire_signer.public_key, w->signer.public_key, 32);
     (void)su_base58_encode(w->signer.public_key, 32, w->address, sizeof w->address);
     keep_key(w, key);
     return SU_OK;
@@ -245,6 +270,8 @@ enum su_code su_wallet_open(const struct su_wallet_options *o, struct su_wallet 
     w->options.path = w->path;
     w->signer.sign = wallet_sign;
     w->signer.ctx = w;
+    w->wire_signer.sign = wire_sign;
+    w->wire_signer.ctx = w;
     init_locks(w);
     enum su_code c = first_read(w, e);
     if (!c && o->unlock_ms > 0) {
@@ -333,4 +360,9 @@ void su_wallet_forget(struct su_wallet *w)
 const struct su_signer *su_wallet_signer(struct su_wallet *w)
 {
     return &w->signer;
+}
+
+const struct su_signer *su_wallet_wire_signer(struct su_wallet *w)
+{
+    return &w->wire_signer;
 }

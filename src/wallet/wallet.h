@@ -116,5 +116,12 @@ void su_wallet_forget(struct su_wallet *w);
    a refusal leaves the intent as it is, a signature uses it up. May block for the passphrase.
    Thread-safe, like all functions on a wallet. */
 const struct su_signer *su_wallet_signer(struct su_wallet *w);
+/* A signer of what its owner says off the chain, without an intent: heads of wire frames, which begin
+   with SU_WALLET_WIRE_DOMAIN and are SU_WALLET_WIRE_BYTES long (module wire); as a transaction such a
+   message would need 115 signers, so none can be passed off as one. Anything else: SU_EACCES. Life,
+   threads and the passphrase as above. */
+const struct su_signer *su_wallet_wire_signer(struct su_wallet *w);
+#define SU_WALLET_WIRE_DOMAIN "splitup/wire/1"
+#define SU_WALLET_WIRE_BYTES 206u
 
 #endif

@@ -92,6 +92,35 @@ static void one_signature_per_intent(void **state)
 }
 
 /* The wallet's copy is what counts, not what the caller does with his afterwards. */
+static void frames_need_no_intent(void **state)
+{
+    struct su_wallet *w = open_known(*state, 0);
+    const struct su_signer *signer = su_wallet_wire_signer(w);
+    uint8_t head[SU_WALLET_WIRE_BYTES + 1] = SU_WALLET_WIRE_DOMAIN, sig[64];
+    struct transfer t;
+    struct su_err e;
+
+    assert_memory_equal(signer->public_key, su_wallet_public_key(w), 32);
+    assert_int_equal(su_signer_sign(signer, head, SU_WALLET_WIRE_BYTES, sig, &e), SU_OK);
+    assert_true(su_ed25519_verify(signer->public_key, head, SU_WALLET_WIRE_BYTES, sig));
+    su_wallet_lock(w); /* the key is read again */
+    assert_int_equal(su_signer_sign(signer, head, SU_WALLET_WIRE_BYTES, sig, &e), SU_OK);
+    assert_int_equal(su_signer_sign(signer, head, sizeof head, sig, &e), SU_EACCES);
+    assert_int_equal(su_signer_sign(signer, head, sizeof SU_WALLET_WIRE_DOMAIN, sig, &e),
+                     SU_EACCES);
+    head[0]++;
+    assert_int_equal(su_signer_sign(signer, head, SU_WALLET_WIRE_BYTES, sig, &e), SU_EACCES);
+    transfer_init(&t, su_wallet_public_key(w), su_wallet_public_key(w));
+    assert_int_equal(
+        su_signer_sign(signer, su_tx_message(&t.tx), su_tx_message_bytes(&t.tx), sig, &e),
+        SU_EACCES);
+    /* Nor does it help a transaction that was not agreed to, of the same length or not. */
+    struct su_tx_parsed parsed;
+    memcpy(head, SU_WALLET_WIRE_DOMAIN, sizeof SU_WALLET_WIRE_DOMAIN - 1);
+    assert_int_not_equal(su_tx_parse_message(head, SU_WALLET_WIRE_BYTES, &parsed), SU_TX_OK);
+    su_wallet_close(w);
+}
+
 static void the_intent_is_copied(void **state)
 {
     struct su_wallet *w = open_known(*state, 0);
@@ -321,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_signature_per_intent, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(frames_need_no_intent, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(the_intent_is_copied, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(impossible_intents, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(the_window_closes, folder_setup, folder_teardown),
