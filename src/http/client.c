@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <time.h>
 
-enum { POLL_MS = 50, BACKOFF_MAX_MS = 8000 };
+enum { POLL_MS = 50, BACKOFF_MAX_MS = 8000, KEEP_MAX = 16 };
 
 static pthread_once_t g_once = PTHREAD_ONCE_INIT;
 static CURLcode g_init;
@@ -15,6 +15,36 @@ static CURLcode g_init;
 static void global_init(void)
 {
     g_init = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+struct su_http_keep {
+    CURLM *multi; /* holds the connections */
+};
+
+enum su_code su_http_keep_new(struct su_http_keep **out, struct su_err *e)
+{
+    struct su_http_keep *k = su_try_alloc(1, sizeof *k);
+
+    *out = NULL;
+    pthread_once(&g_once, global_init);
+    if (k != NULL) {
+        k->multi = curl_multi_init();
+    }
+    if (k == NULL || k->multi == NULL) {
+        free(k);
+        return su_fail(e, SU_ENOMEM, "libcurl", "no memory for connections");
+    }
+    curl_multi_setopt(k->multi, CURLMOPT_MAXCONNECTS, (long)KEEP_MAX);
+    *out = k;
+    return SU_OK;
+}
+
+void su_http_keep_free(struct su_http_keep *k)
+{
+    if (k != NULL) {
+        curl_multi_cleanup(k->multi);
+        free(k);
+    }
 }
 
 static bool is_loopback(const char *host)
@@ -304,7 +334,7 @@ enum su_code su_http_attempt_run(struct su_http_job *j, bool *transient, struct 
     enum su_code c;
 
     *transient = false;
-    CURLM *m = curl_multi_init();
+    CURLM *m = j->opts->keep != NULL ? j->opts->keep->multi : curl_multi_init();
     if (m == NULL) {
         return su_fail(e, SU_ENOMEM, j->url, "no memory for a transfer");
     }
@@ -315,7 +345,9 @@ enum su_code su_http_attempt_run(struct su_http_job *j, bool *transient, struct 
         c = drive(j, m, transient, e);
         curl_multi_remove_handle(m, j->easy);
     }
-    curl_multi_cleanup(m);
+    if (j->opts->keep == NULL) {
+        curl_multi_cleanup(m);
+    }
     return c;
 }
 

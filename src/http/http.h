@@ -18,6 +18,12 @@
 
 /* ---- client ---------------------------------------------------------------------------------- */
 
+/* Connections that outlive a request, so that the next one to the same server saves setting one up.
+   One request at a time. */
+struct su_http_keep;
+SU_CHECK enum su_code su_http_keep_new(struct su_http_keep **out, struct su_err *e); /* SU_ENOMEM */
+void su_http_keep_free(struct su_http_keep *k); /* closes them; NULL allowed */
+
 /* All-zero means the defaults in brackets. Callbacks run on the calling thread, at least every 100
    ms. */
 struct su_http_opts {
@@ -27,6 +33,7 @@ struct su_http_opts {
     uint32_t retries; /* further attempts after a transient failure, 0xffffffff = none [4] */
     uint32_t backoff_ms; /* before the first retry, doubling up to 8 s [250] */
     uint64_t max_bytes; /* of the body [request: SU_HTTP_BODY_MAX; file: none] */
+    struct su_http_keep *keep; /* borrowed [none] */
     bool (*cancelled)(void *ctx);
     void (*progress)(void *ctx, const struct su_progress *p);
     void *ctx;
@@ -136,10 +143,11 @@ struct su_http_server_opts {
     uint16_t port; /* [0 = any free one] */
     uint32_t idle_ms; /* a connection silent for so long is closed, whole seconds [10 000] */
     uint32_t threads; /* [2] */
+    bool blocking; /* a thread for each connection instead, so that handlers may block */
     uint32_t connections; /* at once [256] */
     uint64_t body_max_bytes; /* a longer request gets 413 [SU_HTTP_BODY_MAX] */
-    /* Runs on a server thread for each complete request, several at once; must not block for
-       long. */
+    /* Runs on a server thread for each complete request, several at once; unless `blocking`, it must
+       not block for long. */
     void (*handler)(void *ctx, const struct su_http_call *c, struct su_http_answer *a);
     void *ctx;
 };

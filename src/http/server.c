@@ -369,12 +369,15 @@ static struct MHD_Daemon *start_daemon(struct su_http_server *s, const union any
     if (addr->sa.sa_family == AF_INET6) {
         flags |= MHD_USE_IPv6;
     }
-    return MHD_start_daemon(flags, o->port, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR,
-                            &addr->sa, MHD_OPTION_CONNECTION_TIMEOUT, (o->idle_ms + 999) / 1000,
-                            MHD_OPTION_CONNECTION_LIMIT, o->connections,
-                            MHD_OPTION_THREAD_POOL_SIZE, o->threads, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
+    if (o->blocking) {
+        flags |= MHD_USE_THREAD_PER_CONNECTION;
+    }
+    return MHD_start_daemon(
+        flags, o->port, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR, &addr->sa,
+        MHD_OPTION_CONNECTION_TIMEOUT, (o->idle_ms + 999) / 1000, MHD_OPTION_CONNECTION_LIMIT,
+        o->connections, MHD_OPTION_THREAD_POOL_SIZE, o->blocking ? 0 : o->threads,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 }
 
 enum su_code su_http_server_start(const struct su_http_server_opts *o, struct su_http_server **out,
