@@ -295,6 +295,7 @@ SU_CHECK enum su_code su_chain_send(struct su_chain *c, const uint8_t payer[32],
                                     const struct su_chain_send_opts *opts,
                                     struct su_chain_result *result, struct su_err *e);
 
+#include "crank.h"
 #include "make.h"
 #include "read.h"
 
