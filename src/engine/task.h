@@ -37,6 +37,8 @@ void su_trace_truncate(struct su_trace *t, uint32_t steps); /* of every port */
    Assumes that it has them. */
 void su_trace_root(const struct su_trace *t, enum su_port port, uint32_t number, uint32_t steps,
                    uint8_t root[32]);
+/* The same over leaves that lie one after the other (32 bytes each), as a frame carries them. */
+void su_trace_leaves_root(const uint8_t *leaves, uint32_t steps, uint8_t root[32]);
 /* Every root over `steps` steps, as struct su_ix_reveal wants them, and what commits to them
    (su_msg_input_root, su_msg_output_root). */
 struct su_trace_roots {
@@ -47,7 +49,9 @@ void su_trace_roots(const struct su_trace *t, uint32_t steps, struct su_trace_ro
 /* First step whose leaves of that port differ, UINT32_MAX when none among the steps both have. */
 uint32_t su_trace_differs(const struct su_trace *a, const struct su_trace *b, enum su_port port,
                           uint32_t number);
-/* Bytes for a journal; decode reads hostile ones (SU_EFORMAT, SU_ETRUNC, SU_ELIMIT, SU_ENOMEM). */
+/* Bytes for a journal (layout at the top of trace.c), appended to out: su_buf_check. decode reads
+   hostile ones, of which one trace has one form: SU_EFORMAT, SU_ETRUNC, SU_ELIMIT, SU_ENOMEM; *out
+   is then NULL. */
 SU_CHECK enum su_code su_trace_encode(const struct su_trace *t, struct su_buf *out,
                                       struct su_err *e);
 SU_CHECK enum su_code su_trace_decode(const void *data, size_t n, struct su_trace **out,
@@ -128,29 +132,33 @@ SU_CHECK enum su_code su_task_locate(struct su_task *a, const struct su_replay *
 
 #define SU_INPUT_BYTES_MAX (64u << 20)
 #define SU_INPUT_PARAMS_MAX 256u
+#define SU_INPUT_TENSORS_MAX 16u
 /* What a requestor gives: the rows of every external input of the model in order of (task, input),
    and parameters whose meaning belongs to the model's kind. Layout at the top of input.c. Its sha256
    is su_acc_execution.input_digest. */
 struct su_input_tensor {
     uint8_t dtype, rank; /* as in struct su_wire_activation */
-    uint32_t dims[SU_GRAPH_RANK_MAX]; /* of one step */
-    uint32_t steps;
-    const uint8_t *rows; /* borrowed */
+    uint32_t dims[SU_GRAPH_RANK_MAX]; /* of one step; unused ones 0 */
+    uint32_t steps; /* >= 1 */
+    const uint8_t *rows; /* of steps, 4 bytes an element; borrowed */
 };
 struct su_input {
-    struct su_input_tensor tensor[16];
+    struct su_input_tensor tensor[SU_INPUT_TENSORS_MAX];
     uint32_t n_tensor;
     const uint8_t *params;
     uint32_t params_bytes;
 };
-/* SU_EINVAL, SU_ELIMIT: beyond the limits, out unchanged; su_buf_check. */
+/* SU_EINVAL: no tensor, a type or shape that no input has, no step, what fills unused dims; SU_ELIMIT:
+   beyond the limits; out unchanged then; su_buf_check. */
 SU_CHECK enum su_code su_input_encode(const struct su_input *in, struct su_buf *out,
                                       struct su_err *e);
-/* Hostile bytes; pointers into data. SU_EFORMAT, SU_ETRUNC, SU_ELIMIT. */
+/* Hostile bytes; pointers into data, in which rows lie at multiples of 4. On failure *out is empty:
+   SU_EFORMAT, SU_ETRUNC, SU_ELIMIT. */
 SU_CHECK enum su_code su_input_decode(const void *data, size_t n, struct su_input *out,
                                       struct su_err *e);
 /* The tensor that belongs to input `input` of task `task`, after its type was compared with the
-   graph's. SU_ETYPE; SU_ENOENT: not an external input, or the container has fewer. */
+   graph's. SU_ETYPE, also when the container has more tensors than the model external inputs;
+   SU_ENOENT: no such input, not an external one, or the container has fewer. */
 SU_CHECK enum su_code su_input_find(const struct su_input *in, const struct su_package *p,
                                     uint32_t task, uint32_t input,
                                     const struct su_input_tensor **out, struct su_err *e);

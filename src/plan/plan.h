@@ -140,11 +140,12 @@ SU_CHECK enum su_code su_plan_draw(const struct su_plan *p, unsigned width, bool
 
 /* The witness of a task's graph: the value that is hashed beside the outputs and never sent, so that
    who has the outputs alone has not what a check compares. Of the values that rows have, that are
-   results of nodes, and no graph input, state, weight, const or output: the one whose node comes
-   last; UINT32_MAX when there is none. Depends on the graph's canonical bytes alone. */
+   results of nodes, and no graph input, state, weight, const or output, nor one of these in another
+   shape: the one whose node comes last, of one node's the first; UINT32_MAX when there is none.
+   Depends on the graph's canonical bytes alone. */
 uint32_t su_plan_witness(const struct su_graph *g);
 /* A checked copy of g whose last output is that value (an equal copy when there is none); owned by
-   the caller (su_graph_free). SU_ENOMEM. */
+   the caller (su_graph_free). On failure *out is NULL: SU_EINVAL: g was not checked; SU_ENOMEM. */
 SU_CHECK enum su_code su_plan_with_witness(const struct su_graph *g, struct su_graph **out,
                                            struct su_err *e);
 
