@@ -117,7 +117,8 @@ SU_CHECK enum su_code su_peer_inner(const struct su_wire_frame *input, struct su
 /* ---- things of oracles ------------------------------------------------------------------------- */
 
 /* Hands an oracle the input container of an execution. SU_EACCES: it refuses it, with its reason;
-   SU_EBUSY: later; else errors of su_http_request, SU_ENET (a status). */
+   SU_ENOENT: it knows no such execution (yet); SU_EBUSY: later; else errors of su_http_request,
+   SU_ENET (a status). */
 SU_CHECK enum su_code su_peer_input_post(const char *endpoint, const uint8_t execution[32],
                                          const void *container, size_t n,
                                          const struct su_peer_call *call, struct su_err *e);
