@@ -73,31 +73,31 @@ static enum su_code hash_files(const struct cli *c, const struct su_weights *w, 
                              : SU_OK;
 }
 
-static enum su_code hash_weights(const struct cli *c, const struct su_weights *w,
-                                 const struct su_plan *p, uint8_t (*digest)[32], struct su_err *e)
+static enum su_code package(const struct cli *c, const char *name, const struct su_weights *w,
+                            const struct su_plan *split, struct su_package **out, struct su_err *e)
 {
     uint8_t *ids = su_alloc((size_t)32 * su_weights_files(w));
+    struct su_buf b;
     enum su_code rc = hash_files(c, w, ids, e);
 
-    for (uint32_t i = 0; i < p->n_task && !rc; i++) {
-        struct su_manifest m;
-        rc = su_manifest_build(p->task[i].graph, w, ids, &m, e);
-        if (!rc)
-            rc = su_manifest_digest(&m, digest[i], e);
-        su_manifest_fini(&m);
-    }
+    su_buf_init(&b, SU_PACKAGE_BYTES_MAX);
+    if (!rc)
+        rc = su_package_encode(name, split, w, ids, &b, e);
+    if (!rc)
+        rc = su_package_decode(b.data, b.len, out, e);
+    su_buf_fini(&b);
     free(ids);
     return rc;
 }
 
 static enum su_code deploy_register(const struct cli *c, struct su_ops *o, struct su_err *e)
 {
-    uint8_t digest[SU_PLAN_TASK_MAX][32], key[32];
-    struct su_ops_model f = {.uri = cli_get(c, "--uri"),
-                             .weights_digest = (const uint8_t(*)[32])digest};
     struct su_ops_proposal p = {.n_tx = 0};
     struct cli_model m = {.model = NULL};
+    struct su_package *k = NULL;
     struct su_plan *split = NULL;
+    const char *name = cli_get(c, "--name");
+    uint8_t key[32];
     enum su_code rc = cli_may_sign(c, e);
 
     if (!rc && !cli_get(c, "--target-vram"))
@@ -110,14 +110,14 @@ static enum su_code deploy_register(const struct cli *c, struct su_ops *o, struc
     if (!rc)
         rc = plan(c, m.model, m.graph, &split, e);
     if (!rc)
-        rc = hash_weights(c, m.model->weights, split, digest, e);
-    f.name = cli_get(c, "--name") ? cli_get(c, "--name") : m.name;
-    f.plan = split;
+        rc = package(c, name ? name : m.name, m.model->weights, split, &k, e);
+    const struct su_ops_model f = {.package = k, .uri = cli_get(c, "--uri")};
     if (!rc)
         rc = su_ops_model_prepare(o, &f, &p, key, e);
     if (!rc)
         rc = cli_propose(c, o, &p, e);
     su_ops_proposal_fini(&p);
+    su_package_free(k);
     su_plan_free(split);
     cli_model_close(&m);
     return rc;

@@ -8,23 +8,7 @@
 
 enum { EDGES_AT_ONCE = 8 };
 
-/* Deployer's digest of the whole: the plan, and each task's weights. */
-static enum su_code definition(const struct su_ops_model *f, uint8_t out[32], struct su_err *e)
-{
-    static const char domain[] = "splitup/model";
-    uint8_t plan[32];
-    struct su_sha256 h;
-    enum su_code rc = su_plan_digest(f->plan, plan, e);
-
-    su_sha256_init(&h);
-    su_sha256_update(&h, domain, sizeof domain - 1);
-    su_sha256_update(&h, plan, sizeof plan);
-    su_sha256_update(&h, f->weights_digest, (size_t)32 * f->plan->n_task);
-    su_sha256_final(&h, out);
-    return rc;
-}
-
-static enum su_code check_task(const struct su_plan_task *t, uint32_t number, struct su_err *e)
+static enum su_code check_task(const struct su_package_task *t, uint32_t number, struct su_err *e)
 {
     char at[24];
 
@@ -42,18 +26,19 @@ static enum su_code check_task(const struct su_plan_task *t, uint32_t number, st
 
 enum su_code su_ops_model_check(const struct su_ops_model *f, struct su_err *e)
 {
+    const struct su_package *k = f->package;
     enum su_code rc = SU_OK;
 
-    if (f->plan->n_task == 0 || f->plan->n_task > SU_TASKS_MAX)
+    if (k->n_task == 0 || k->n_task > SU_TASKS_MAX)
         return su_fail(e, SU_ELIMIT, "model",
-                       "%u tasks: 1 to %u; a larger --target-vram makes fewer", f->plan->n_task,
+                       "%u tasks: 1 to %u; a larger --target-vram makes fewer", k->n_task,
                        SU_TASKS_MAX);
-    if (!f->name || !*f->name || strlen(f->name) > SU_NAME_MAX)
+    if (!k->name[0] || strlen(k->name) > SU_NAME_MAX)
         return su_fail(e, SU_EINVAL, "--name", "must be of 1 to %u bytes", SU_NAME_MAX);
     if (f->uri && strlen(f->uri) > SU_URI_MAX)
-        return su_fail(e, SU_ELIMIT, "--uri", "is longer than %u bytes", SU_URI_MAX);
-    for (uint32_t i = 0; i < f->plan->n_task && !rc; i++)
-        rc = check_task(&f->plan->task[i], i, e);
+        return su_fail(e, SU_ELIMIT, "URI", "is longer than %u bytes", SU_URI_MAX);
+    for (uint32_t i = 0; i < k->n_task && !rc; i++)
+        rc = check_task(&k->task[i], i, e);
     return rc;
 }
 
@@ -61,7 +46,7 @@ enum su_code su_ops_model_check(const struct su_ops_model *f, struct su_err *e)
 
 struct deploying {
     const struct su_ops_model *f;
-    uint8_t creator[32], digest[32], key[32];
+    uint8_t creator[32], key[32];
     struct su_chain_model there; /* zeroed when nothing is */
     uint16_t sample_task;
     bool has_feedback;
@@ -85,28 +70,25 @@ static void put_spec(struct su_ix_task_add *ix, size_t at, const struct su_value
 static enum su_code add_task(struct su_ops *o, struct su_ops_proposal *p, const struct deploying *d,
                              uint16_t number, struct su_err *e)
 {
-    const struct su_plan_task *t = &d->f->plan->task[number];
+    const struct su_package_task *t = &d->f->package->task[number];
     const struct su_graph *g = t->graph;
     struct su_ix_task_add ix = {.index = number,
                                 .input_count = (uint8_t)g->n_input,
                                 .output_count = (uint8_t)g->n_output,
-                                .vram_fixed_bytes = t->vram_fixed,
-                                .vram_session_bytes = t->vram_session,
+                                .vram_fixed_bytes = t->vram_fixed_bytes,
+                                .vram_session_bytes = t->vram_session_bytes,
                                 .macs_per_step = t->macs,
                                 .weight_bytes = t->weight_bytes,
                                 .fee_unit = SU_MAX(d->f->fee_unit, o->params.fee_unit),
                                 .sampling_ppm =
                                     SU_MAX(d->f->sampling_ppm, o->params.sampling_min_ppm)};
-    enum su_code rc = su_graph_digest(g, ix.graph_digest, e);
 
-    if (rc)
-        return rc;
-    memcpy(ix.weights_digest, d->f->weights_digest[number], 32);
+    memcpy(ix.graph_digest, t->graph_digest, 32);
+    memcpy(ix.weights_digest, t->weights_digest, 32);
     for (uint32_t i = 0; i < g->n_input; i++)
         put_spec(&ix, i, &g->value[g->input[i]], t->input[i].from_task == SU_PLAN_EXTERNAL);
     for (uint32_t i = 0; i < g->n_output; i++)
-        put_spec(&ix, g->n_input + i, &g->value[g->output[i].value],
-                 t->output[i].graph_output != UINT32_MAX);
+        put_spec(&ix, g->n_input + i, &g->value[g->output[i].value], t->external_output[i]);
     su_chain_make_task_add(ops_batch(o, p), d->creator, d->key, &ix, d->f->uri ? d->f->uri : "");
     return ops_rent(o, p, su_acc_bytes(SU_TAG_TASK), e);
 }
@@ -122,8 +104,8 @@ static void connect_all(struct su_ops *o, struct su_ops_proposal *p, const struc
     struct su_chain_edge edges[EDGES_AT_ONCE];
     size_t n = 0;
 
-    for (uint32_t t = 0; t < d->f->plan->n_task; t++) {
-        const struct su_plan_task *task = &d->f->plan->task[t];
+    for (uint32_t t = 0; t < d->f->package->n_task; t++) {
+        const struct su_package_task *task = &d->f->package->task[t];
         for (uint32_t i = 0; i < task->graph->n_input; i++) {
             const struct su_plan_input *in = &task->input[i];
             if (in->from_task == SU_PLAN_EXTERNAL)
@@ -152,12 +134,12 @@ static bool spec_equal(const struct su_value *a, const struct su_value *b)
    the same kind. */
 static void find_feedback(struct deploying *d)
 {
-    const struct su_plan *plan = d->f->plan;
+    const struct su_package *package = d->f->package;
     const struct su_value *token = NULL;
 
     d->sample_task = SU_NO_TASK;
-    for (uint32_t t = 0; t < plan->n_task; t++) {
-        const struct su_graph *g = plan->task[t].graph;
+    for (uint32_t t = 0; t < package->n_task; t++) {
+        const struct su_graph *g = package->task[t].graph;
         for (uint32_t i = 0; i < g->n_output; i++) {
             const struct su_value *v = &g->value[g->output[i].value];
             if (v->kind != SU_VALUE_NODE || g->node[v->node].op != SU_OP_SAMPLE)
@@ -167,8 +149,8 @@ static void find_feedback(struct deploying *d)
             token = v;
         }
     }
-    for (uint32_t t = 0; t < plan->n_task && token; t++) {
-        const struct su_plan_task *task = &plan->task[t];
+    for (uint32_t t = 0; t < package->n_task && token; t++) {
+        const struct su_package_task *task = &package->task[t];
         for (uint32_t i = 0; i < task->graph->n_input; i++)
             if (task->input[i].from_task == SU_PLAN_EXTERNAL && !d->has_feedback &&
                 spec_equal(&task->graph->value[task->graph->input[i]], token)) {
@@ -186,12 +168,9 @@ static enum su_code load(struct su_ops *o, struct deploying *d, struct su_err *e
     char text[SU_CHAIN_TEXT];
 
     memcpy(d->creator, su_wallet_public_key(o->wallet), 32);
-    enum su_code rc = definition(d->f, d->digest, e);
-    if (rc)
-        return rc;
     find_feedback(d);
-    su_chain_addr_model(&o->env, d->creator, d->digest, d->key);
-    rc = su_chain_model_load(o->chain, &o->env, d->key, &d->there, e);
+    su_chain_addr_model(&o->env, d->creator, d->f->package->digest, d->key);
+    enum su_code rc = su_chain_model_load(o->chain, &o->env, d->key, &d->there, e);
     if (rc == SU_ENOENT)
         return SU_OK;
     if (!rc && d->there.model->state == SU_MODEL_DISCARDING)
@@ -203,21 +182,21 @@ static enum su_code load(struct su_ops *o, struct deploying *d, struct su_err *e
 static enum su_code steps(struct su_ops *o, struct su_ops_proposal *p, const struct deploying *d,
                           struct su_err *e)
 {
-    const struct su_plan *plan = d->f->plan;
+    const struct su_package *package = d->f->package;
     enum su_code rc = SU_OK;
 
     if (d->there.model && d->there.model->state == SU_MODEL_FINAL)
         return SU_OK;
     if (!d->there.model) {
-        struct su_chain_model_args a = {.task_count = (uint16_t)plan->n_task,
+        struct su_chain_model_args a = {.task_count = (uint16_t)package->n_task,
                                         .sample_task = d->sample_task,
-                                        .name = d->f->name,
+                                        .name = package->name,
                                         .uri = d->f->uri ? d->f->uri : ""};
-        memcpy(a.digest, d->digest, 32);
+        memcpy(a.digest, package->digest, 32);
         su_chain_make_model_create(ops_batch(o, p), d->creator, &a);
         rc = ops_rent(o, p, su_acc_bytes(SU_TAG_MODEL), e);
     }
-    for (uint16_t i = tasks_there(d); i < plan->n_task && !rc; i++)
+    for (uint16_t i = tasks_there(d); i < package->n_task && !rc; i++)
         rc = add_task(o, p, d, i, e);
     if (rc)
         return rc;
@@ -243,11 +222,11 @@ enum su_code su_ops_model_prepare(struct su_ops *o, const struct su_ops_model *f
         rc = load(o, d, e);
     if (!rc) {
         memcpy(key, d->key, 32);
-        ops_line(p, "model", "%s, %u task%s", f->name, f->plan->n_task,
-                 f->plan->n_task == 1 ? "" : "s");
+        ops_line(p, "model", "%s, %u task%s", f->package->name, f->package->n_task,
+                 f->package->n_task == 1 ? "" : "s");
         ops_line(p, "address", "%s", su_chain_key_text(d->key, text));
         if (d->there.model)
-            ops_line(p, "there already", "%u of %u tasks%s", tasks_there(d), f->plan->n_task,
+            ops_line(p, "there already", "%u of %u tasks%s", tasks_there(d), f->package->n_task,
                      d->there.model->state == SU_MODEL_FINAL ? ", finished"
                                                              : "; goes on from there");
         rc = steps(o, p, d, e);

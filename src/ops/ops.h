@@ -14,7 +14,7 @@
 
 #include "base/base.h"
 #include "chain/chain.h"
-#include "plan/plan.h"
+#include "engine/engine.h"
 #include "wallet/wallet.h"
 
 /* ---- amounts ---------------------------------------------------------------------------------- */
@@ -156,15 +156,12 @@ SU_CHECK enum su_code su_ops_undeclare_prepare(struct su_ops *o, const struct su
 
 /* A model for anybody's nodes, as planned for one target. */
 struct su_ops_model {
-    const char *name; /* 1 to SU_NAME_MAX bytes */
-    const char
-        *uri; /* where the definition and weights are; at most SU_URI_MAX bytes, NULL = none */
-    const struct su_plan *plan;
-    const uint8_t (*weights_digest)[32]; /* per task: of its manifest */
+    const struct su_package *package; /* its name is of 1 to SU_NAME_MAX bytes */
+    const char *uri; /* where the package can be fetched; at most SU_URI_MAX bytes, NULL = none */
     uint64_t fee_unit; /* millionths of a USDC per compute unit; 0 or too little: the least */
     uint32_t sampling_ppm; /* 0 or too little: the least */
 };
-/* SU_EINVAL: the name; SU_ELIMIT: the URI, or what of the plan the chain cannot hold. */
+/* SU_EINVAL: the name; SU_ELIMIT: the URI, or what of the package the chain cannot hold. */
 SU_CHECK enum su_code su_ops_model_check(const struct su_ops_model *f, struct su_err *e);
 /* Everything that is not on chain yet: the model, its tasks, their connections, the feedback of a
    generator, and the end of the draft. After an interruption prepare it anew: it goes on. key: the

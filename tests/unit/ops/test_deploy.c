@@ -2,23 +2,46 @@
 /* Models: registered in several transactions, taken up again after an interruption, declared. */
 #include "network.h"
 
-#include "graph/graph.h"
+#include "engine/engine.h"
 #include "model/model.h"
-#include "plan/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t weights[SU_PLAN_TASK_MAX][32] = {{1}, {2}, {3}};
-
-static struct su_plan *plan_of(const struct su_graph *g, uint64_t target)
+/* The package of a plan whose weights all lie in one file. */
+static struct su_package *package_of(const char *name, const struct su_graph *g, uint64_t target,
+                                     const struct su_weights *weights)
 {
     const struct su_plan_opts o = {.target = &target, .n_target = 1};
-    struct su_plan *p;
+    const uint8_t blob[32] = {1};
+    struct su_package *k;
+    struct su_plan *plan;
+    struct su_buf b;
     struct su_err e = {0};
 
-    ok(su_plan_build(g, &o, &p, &e), &e);
-    return p;
+    ok(su_plan_build(g, &o, &plan, &e), &e);
+    su_buf_init(&b, 0);
+    ok(su_package_encode(name, plan, weights, blob, &b, &e), &e);
+    ok(su_package_decode(b.data, b.len, &k, &e), &e);
+    su_buf_fini(&b);
+    su_plan_free(plan);
+    return k;
+}
+
+/* mnist in three tasks. */
+static struct su_package *digits(const char *name)
+{
+    struct su_weights *weights;
+    struct su_graph *g;
+    struct su_err e = {0};
+
+    ok(su_model_mnist_graph(&g, &e), &e);
+    ok(su_weights_open(SU_SOURCE_DIR "/models/mnist/mnist.safetensors", &weights, &e), &e);
+    struct su_package *k = package_of(name, g, 300 << 10, weights);
+    assert_int_equal(k->n_task, 3);
+    su_weights_close(weights);
+    su_graph_free(g);
+    return k;
 }
 
 struct stopper {
@@ -43,7 +66,6 @@ static void test_interrupted(void **state)
     struct network *n = *state;
     struct stopper s = {.after = 2};
     const struct su_ops_options oo = {.url = n->url, .cancelled = is_cancelled, .ctx = &s};
-    struct su_graph *g;
     struct su_ops_proposal p;
     struct su_ops_receipt r;
     struct su_chain_model m;
@@ -53,10 +75,8 @@ static void test_interrupted(void **state)
     uint8_t key[32], again[32];
     struct su_err e = {0};
 
-    ok(su_model_mnist_graph(&g, &e), &e);
-    struct su_plan *plan = plan_of(g, 300 << 10);
-    struct su_ops_model f = {.name = "digits", .plan = plan, .weights_digest = weights};
-    assert_int_equal(plan->n_task, 3);
+    struct su_package *k = digits("digits");
+    struct su_ops_model f = {.package = k};
     ok(su_ops_open(&oo, &o, &e), &e);
     ok(su_ops_model_prepare(o, &f, &p, key, &e), &e);
     assert_int_equal(p.n_tx, 4);
@@ -81,23 +101,27 @@ static void test_interrupted(void **state)
     assert_int_equal(m.model->state, SU_MODEL_FINAL);
     assert_int_equal(m.model->sample_task, SU_NO_TASK);
     for (uint16_t i = 0; i < 3; i++) {
-        uint8_t digest[32];
-        ok(su_graph_digest(plan->task[i].graph, digest, &e), &e);
-        assert_memory_equal(m.tasks[i]->graph_digest, digest, 32);
-        assert_memory_equal(m.tasks[i]->weights_digest, weights[i], 32);
+        const struct su_package_task *t = &k->task[i];
+        ok(su_package_check_task(k, i, m.tasks[i]->graph_digest, m.tasks[i]->weights_digest, &e),
+           &e);
+        assert_int_equal(m.tasks[i]->weight_bytes, t->weight_bytes);
+        assert_int_equal(m.tasks[i]->vram_fixed_bytes, t->vram_fixed_bytes);
+        assert_int_equal(m.tasks[i]->vram_session_bytes, t->vram_session_bytes);
         assert_int_equal(m.tasks[i]->sampling_ppm, 80000);
-        assert_int_equal(m.tasks[i]->macs_per_step, plan->task[i].macs);
+        assert_int_equal(m.tasks[i]->macs_per_step, t->macs);
     }
+    assert_memory_equal(m.model->digest, k->digest, 32);
     su_chain_model_fini(&m);
 
-    f.name = "";
+    struct su_package *other = digits("a name that the chain has no room for");
+    f.package = other;
     refused(su_ops_model_check(&f, &e), SU_EINVAL, &e, "--name");
-    f.name = "digits";
+    f.package = k;
     f.uri = "0123456789012345678901234567890123456789012345678901234567890123456789"
             "0123456789012345678901234567890123456789012345678901234567890123456789";
-    refused(su_ops_model_check(&f, &e), SU_ELIMIT, &e, "--uri");
-    su_plan_free(plan);
-    su_graph_free(g);
+    refused(su_ops_model_check(&f, &e), SU_ELIMIT, &e, "URI");
+    su_package_free(other);
+    su_package_free(k);
 }
 
 /* A model that is a table of logits by token: its sample op makes it a generator. */
@@ -107,6 +131,11 @@ static void test_generator(void **state)
     const struct su_shape scalar = {.rank = 0}, table = {.rank = 2, .dim = {32, 32}};
     struct su_ops_proposal p;
     struct su_chain_model m;
+    static const char head[] =
+        "{\"table\":{\"dtype\":\"F32\",\"shape\":[32,32],\"data_offsets\":[0,4096]}}";
+    static const uint8_t zeros[4096];
+    struct su_weights *weights;
+    struct su_buf file;
     struct su_graph *g = su_graph_new();
     uint32_t token, w, logits, emitted, chosen;
     uint8_t key[32];
@@ -121,9 +150,13 @@ static void test_generator(void **state)
     ok(su_graph_add_node(g, SU_OP_SAMPLE, &emitted, 1, NULL, 0, NULL, 0, &chosen, &e), &e);
     ok(su_graph_add_output(g, "chosen", chosen, &e), &e);
     ok(su_graph_check(g, &e), &e);
-    struct su_plan *plan = plan_of(g, 1 << 20);
-    const struct su_ops_model f = {
-        .name = "table", .uri = "file:table", .plan = plan, .weights_digest = weights};
+    su_buf_init(&file, 0);
+    su_buf_u64(&file, sizeof head - 1);
+    su_buf_str(&file, head);
+    su_buf_put(&file, zeros, sizeof zeros);
+    ok(su_weights_open_bytes(file.data, file.len, "table", &weights, &e), &e);
+    struct su_package *k = package_of("table", g, 1 << 20, weights);
+    const struct su_ops_model f = {.package = k, .uri = "file:table"};
     ok(su_ops_model_prepare(n->ops, &f, &p, key, &e), &e);
     (void)commit(n->ops, &p);
     const struct su_chain_env *env;
@@ -135,7 +168,9 @@ static void test_generator(void **state)
     assert_int_equal(m.model->feedback_set, 1);
     assert_int_equal(m.model->feedback_task, 0);
     su_chain_model_fini(&m);
-    su_plan_free(plan);
+    su_package_free(k);
+    su_weights_close(weights);
+    su_buf_fini(&file);
     su_graph_free(g);
 }
 
@@ -151,14 +186,12 @@ static void test_declare(void **state)
     const struct su_acc_node *now;
     struct su_ops_declare d = {.tasks = "1-2"};
     struct su_ops_proposal p;
-    struct su_graph *g;
     uint8_t key[32], identity[32];
     char text[SU_CHAIN_TEXT];
     struct su_err e = {0};
 
-    ok(su_model_mnist_graph(&g, &e), &e);
-    struct su_plan *plan = plan_of(g, 300 << 10);
-    const struct su_ops_model f = {.name = "digits", .plan = plan, .weights_digest = weights};
+    struct su_package *k = digits("digits");
+    const struct su_ops_model f = {.package = k};
     ok(su_ops_model_prepare(n->ops, &f, &p, key, &e), &e);
     assert_int_equal(p.n_tx, 0); /* registered by the test above */
     su_ops_proposal_fini(&p);
@@ -196,8 +229,7 @@ static void test_declare(void **state)
     d.model = su_chain_key_text(identity, text);
     refused(su_ops_declare_prepare(n->ops, &d, &p, &e), SU_ENOENT, &e, "");
     su_ops_proposal_fini(&p);
-    su_plan_free(plan);
-    su_graph_free(g);
+    su_package_free(k);
 }
 
 int main(void)
