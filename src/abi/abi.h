@@ -180,6 +180,8 @@ void su_msg_draw_order(su_hash_fn *h, const uint8_t alpha[32], const struct su_c
 /* True when task i is sampled at that rate: u32le(sha256("splitup/sample" beta le16 i)) x 10^6 <
    ppm x 2^32. */
 bool su_msg_sampled(su_hash_fn *h, const uint8_t beta[64], uint16_t task, uint32_t ppm);
+/* That u32, for display. */
+uint32_t su_msg_sample_draw(su_hash_fn *h, const uint8_t beta[64], uint16_t task);
 /* The point of the weighted validator order: u64le(sha256("splitup/validator" beta task cursor))
    mod total. total > 0. */
 uint64_t su_msg_check_point(su_hash_fn *h, const uint8_t beta[64], uint16_t task, uint32_t cursor,

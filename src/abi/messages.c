@@ -80,12 +80,17 @@ __attribute__((noinline)) void su_msg_draw_order(su_hash_fn *h, const uint8_t al
     }
 }
 
-bool su_msg_sampled(su_hash_fn *h, const uint8_t beta[64], uint16_t task, uint32_t ppm)
+uint32_t su_msg_sample_draw(su_hash_fn *h, const uint8_t beta[64], uint16_t task)
 {
     uint8_t digest[32];
     const struct su_part parts[] = {TEXT("splitup/sample"), {beta, 64}, {&task, 2}};
     HASH(h, parts, digest);
-    return (uint64_t)su_free_load32(digest) * SU_PPM < (uint64_t)ppm << 32;
+    return su_free_load32(digest);
+}
+
+bool su_msg_sampled(su_hash_fn *h, const uint8_t beta[64], uint16_t task, uint32_t ppm)
+{
+    return (uint64_t)su_msg_sample_draw(h, beta, task) * SU_PPM < (uint64_t)ppm << 32;
 }
 
 uint64_t su_msg_check_point(su_hash_fn *h, const uint8_t beta[64], uint16_t task, uint32_t cursor,
