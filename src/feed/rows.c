@@ -530,12 +530,9 @@ static bool put_histories(const struct su_feed *f, struct su_arena *mem, struct 
 static void put_cluster(const struct su_feed *f, struct su_feed_snapshot *s)
 {
     const struct feed_world *w = &f->w;
-    const char *host = w->source[SU_FEED_CHAIN].url, *p = strstr(host, "://");
+    const char *p = strstr(f->url, "://"), *name = p ? p + 3 : f->url;
 
-    if (su_chain_cluster_url(f->url))
-        feed_text(s->cluster, sizeof s->cluster, f->url, strlen(f->url));
-    else
-        feed_text(s->cluster, sizeof s->cluster, p ? p + 3 : host, strlen(p ? p + 3 : host));
+    feed_text(s->cluster, sizeof s->cluster, name, strcspn(name, "/,"));
     s->slot = w->slot;
     s->epoch = w->has_env ? w->env.epoch : SU_FEED_UNKNOWN;
     s->set_up = w->has_params;
