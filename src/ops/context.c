@@ -86,6 +86,8 @@ void su_ops_close(struct su_ops *o)
 {
     if (!o)
         return;
+    su_peer_self_free(o->self);
+    su_http_keep_free(o->keep);
     su_wallet_close(o->wallet);
     su_wallet_close(o->identity);
     su_chain_close(o->chain);
@@ -163,5 +165,24 @@ enum su_code su_ops_env(struct su_ops *o, const struct su_chain_env **env,
     }
     *env = &o->env;
     *params = &o->params;
+    return rc;
+}
+
+enum su_code ops_self(struct su_ops *o, bool again, struct su_peer_self **out, struct su_err *e)
+{
+    const struct su_wire_scope scope = {.program_id = o->env.program, .genesis = o->env.genesis};
+    uint64_t after = 0;
+    enum su_code rc = SU_OK;
+
+    if (o->self && again) {
+        after = su_peer_self_sequence(o->self);
+        su_peer_self_free(o->self);
+        o->self = NULL;
+    }
+    if (!o->keep)
+        rc = su_http_keep_new(&o->keep, e);
+    if (!rc && !o->self)
+        rc = su_peer_self_new(su_wallet_wire_signer(o->wallet), &scope, after, &o->self, e);
+    *out = o->self;
     return rc;
 }

@@ -4,6 +4,8 @@
 
 #include "ops.h"
 
+#include "peer/peer.h"
+
 struct su_ops {
     struct su_ops_options options;
     struct su_chain *chain;
@@ -12,6 +14,8 @@ struct su_ops {
     struct su_chain_env env;
     struct su_params params;
     bool env_known;
+    struct su_peer_self *self; /* the wallet's voice off the chain, made when needed */
+    struct su_http_keep *keep;
 };
 
 /* Instructions in order, and how many of them each transaction takes. The batches hold what the
@@ -39,6 +43,13 @@ SU_CHECK enum su_code ops_rent(struct su_ops *o, struct su_ops_proposal *p, uint
 /* Cuts the instructions into transactions, tries the first one out, adds the lines about what it
    costs and refuses what the wallet cannot pay. */
 SU_CHECK enum su_code ops_finish(struct su_ops *o, struct su_ops_proposal *p, struct su_err *e);
+/* The wallet's voice, and connections that are kept. again: the numbers of the last one were refused,
+   since another process speaks with this key: begin above them. Assumes that the wallet is open. */
+SU_CHECK enum su_code ops_self(struct su_ops *o, bool again, struct su_peer_self **out,
+                               struct su_err *e);
+/* Signs and sends a batch that the person agreed to beforehand, as one transaction the wallet pays for.
+   Assumes that the wallet is open and the environment known. */
+SU_CHECK enum su_code ops_send(struct su_ops *o, const struct su_chain_batch *b, struct su_err *e);
 /* USDC in the wallet's associated account, 0 when there is none. */
 SU_CHECK enum su_code ops_usdc(struct su_ops *o, uint64_t *amount, bool *exists, struct su_err *e);
 

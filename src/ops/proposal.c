@@ -10,6 +10,8 @@ enum {
     UNITS_MAX = 1400000, /* Solana's limit of a transaction */
     TX_INSTRS_MAX = 6, /* so that their compute units stay within it */
     SIGNATURE_LAMPORTS = 5000,
+    POLL_LEAST_MS = 20, /* between two looks at a transaction that was sent */
+    POLL_MOST_MS = 400,
 };
 
 void su_ops_proposal_fini(struct su_ops_proposal *p)
@@ -236,28 +238,30 @@ static void tell(void *ctx, const struct su_chain_progress *p)
         t->progress(t->ctx, &t->at);
 }
 
-static enum su_code commit_one(struct su_ops *o, const struct su_ops_steps *s,
-                               const struct su_instr *instrs, size_t n, struct teller *t,
-                               struct su_ops_receipt *r, struct su_err *e)
+static enum su_code send_signed(struct su_ops *o, const struct su_instr *instrs, size_t n,
+                                bool identity_signs, struct teller *t, struct su_ops_receipt *r,
+                                struct su_err *e)
 {
     const struct su_signer *signers[2];
     struct su_intent intent = {.instrs = instrs, .n_instrs = n, .units_max = UNITS_MAX};
-    const struct su_chain_send_opts opts = {.progress = tell, .ctx = t};
+    /* Asked as often as the chain moves. */
+    const uint32_t poll_ms = SU_MAX(POLL_LEAST_MS, SU_MIN(POLL_MOST_MS, o->params.ms_per_slot));
+    const struct su_chain_send_opts opts = {.progress = tell, .ctx = t, .poll_ms = poll_ms};
     struct su_chain_result result;
     size_t n_signers = 0;
 
-    memcpy(intent.payer, s->payer, 32);
+    memcpy(intent.payer, su_wallet_public_key(o->wallet), 32);
     enum su_code rc = su_wallet_intend(o->wallet, &intent, e);
     signers[n_signers++] = su_wallet_signer(o->wallet);
-    if (!rc && s->identity_signs) {
+    if (!rc && identity_signs) {
         rc = su_wallet_intend(o->identity, &intent, e);
         signers[n_signers++] = su_wallet_signer(o->identity);
     }
     if (rc)
         return rc;
-    rc = su_chain_send(o->chain, s->payer, instrs, n, signers, n_signers, &opts, &result, e);
+    rc = su_chain_send(o->chain, intent.payer, instrs, n, signers, n_signers, &opts, &result, e);
     su_wallet_forget(o->wallet);
-    if (s->identity_signs)
+    if (identity_signs)
         su_wallet_forget(o->identity);
     if (result.sent) {
         memcpy(r->sig, result.sig, 64);
@@ -268,6 +272,15 @@ static enum su_code commit_one(struct su_ops *o, const struct su_ops_steps *s,
     }
     su_chain_result_fini(&result);
     return rc;
+}
+
+enum su_code ops_send(struct su_ops *o, const struct su_chain_batch *b, struct su_err *e)
+{
+    struct teller t = {.progress = NULL};
+    struct su_ops_receipt r = {.sent = false};
+    enum su_code rc = su_chain_batch_check(b, e);
+
+    return rc ? rc : send_signed(o, b->instrs, b->n, false, &t, &r, e);
 }
 
 enum su_code su_ops_commit(struct su_ops *o, struct su_ops_proposal *p,
@@ -285,7 +298,7 @@ enum su_code su_ops_commit(struct su_ops *o, struct su_ops_proposal *p,
     s->committed = true;
     for (; r->landed < p->n_tx && !rc; at += s->tx_instrs[r->landed - 1]) {
         t.at.tx = r->landed;
-        rc = commit_one(o, s, at, s->tx_instrs[r->landed], &t, r, e);
+        rc = send_signed(o, at, s->tx_instrs[r->landed], s->identity_signs, &t, r, e);
         if (rc)
             return rc;
         r->landed++;
