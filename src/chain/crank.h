@@ -46,7 +46,8 @@ struct su_chain_case {
     const struct su_acc_config *config; /* of execution->epoch */
     const struct su_acc_pool *pool;
     const struct su_acc_claim *claim; /* number pool->claims_head; NULL: not known */
-    const struct su_acc_node *claim_node; /* whom it pays; NULL: not known, or closed */
+    const struct su_acc_node *claim_node; /* whom it pays */
+    bool claim_node_read; /* asked for: claim_node NULL then means that it was closed */
     const struct su_acc_assignment *assignments[SU_TASKS_MAX]; /* NULL: none is open */
     const struct su_acc_check *checks[SU_TASKS_MAX][SU_VALIDATORS_MAX]; /* NULL: none */
     struct su_chain_part *parts;
@@ -69,6 +70,8 @@ struct su_chain_case_from {
     const uint8_t *execution; /* 32 bytes */
     const struct su_chain_account *accounts; /* missing ones too: exists = false */
     size_t n;
+    const uint8_t (*identities)[32]; /* whose node and reserve are among them if they exist */
+    size_t n_identities;
     uint64_t slot;
 };
 SU_CHECK enum su_code su_chain_case_of(const struct su_chain_case_from *f,

@@ -221,6 +221,7 @@ static enum su_code landed(struct job *j, const struct su_chain_status *s, struc
     j->result->slot = s->slot;
     j->blocks_left = 0;
     look_up(j);
+    j->result->outcome.failure = s->failure; /* known, whether the rest could be looked up or not */
     tell(j, SU_CHAIN_DONE);
     return su_chain_failure_explain(&s->failure, j->c->program, j->list, j->n_list, e);
 }
