@@ -104,6 +104,13 @@ SU_CHECK enum su_code su_llm_graph(const struct su_llm_config *c, const struct s
                                    enum su_llm_quant quant, struct su_graph **out,
                                    struct su_err *e);
 
+/* The same graph with the op sample behind its logits: output "token" I32 [] of emitted rows in their
+   place. What networks run: a token is 4 bytes where logits are a hundred thousand times as many, and
+   what chose it is checked like everything else. *out is checked and owned by the caller. SU_ETYPE: a
+   graph that does not give logits of emitted rows alone; SU_ENOMEM. */
+SU_CHECK enum su_code su_model_generator(const struct su_graph *g, struct su_graph **out,
+                                         struct su_err *e);
+
 /* ---- models ---------------------------------------------------------------------------------- */
 
 struct su_model {
