@@ -13,7 +13,7 @@
 #include "text/text.h"
 #include "json/json.h"
 
-#define CLI_OPTION_MAX 24
+#define CLI_OPTION_MAX 32
 #define CLI_ARG_MAX 16
 
 /* arg NULL: a flag. */

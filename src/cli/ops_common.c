@@ -117,7 +117,13 @@ static bool on_cancelled(void *ctx)
 
 enum su_code cli_ops_open(const struct cli *c, struct su_ops **out, struct su_err *e)
 {
-    const struct su_ops_options o = {.url = cli_get(c, "--url"),
+    return cli_ops_open_at(c, cli_get(c, "--url"), out, e);
+}
+
+enum su_code cli_ops_open_at(const struct cli *c, const char *cluster, struct su_ops **out,
+                             struct su_err *e)
+{
+    const struct su_ops_options o = {.url = cluster,
                                      .keypair = cli_get(c, "--keypair"),
                                      .passphrase = on_passphrase,
                                      .cancelled = on_cancelled,
@@ -281,31 +287,52 @@ static enum su_code explain(const struct su_ops_proposal *p, const struct su_ops
     return rc;
 }
 
-enum su_code cli_propose(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
-                         struct su_err *e)
+static bool will_sign(const struct cli *c, const struct su_ops_proposal *p)
 {
-    struct su_ops_receipt r = {.sent = false};
-    bool json = cli_has(c, "--json"), yes = cli_has(c, "--yes");
-    bool sign = !cli_has(c, "--dry-run") && p->n_tx > 0;
+    return !cli_has(c, "--dry-run") && p->n_tx > 0;
+}
+
+static enum su_code agree(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
+                          struct su_ops_receipt *r, struct su_err *e)
+{
+    bool yes = cli_has(c, "--yes"), sign = will_sign(c, p);
     enum su_code rc = SU_OK;
 
     if (!yes && sign)
         show(p, stderr);
-    else if (!json)
+    else if (!cli_has(c, "--json"))
         show(p, stdout);
     if (sign && !yes)
         rc = cli_ask("", e);
     if (!rc && sign) {
-        rc = su_ops_commit(o, p, on_progress, (void *)(uintptr_t)c, &r, e);
+        rc = su_ops_commit(o, p, on_progress, (void *)(uintptr_t)c, r, e);
         cli_progress_clear(c);
         if (rc)
-            rc = explain(p, &r, rc, e);
+            rc = explain(p, r, rc, e);
     }
+    return rc;
+}
+
+enum su_code cli_agree(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
+                       struct su_err *e)
+{
+    struct su_ops_receipt r = {.sent = false};
+    enum su_code rc = agree(c, o, p, &r, e);
+
+    return !rc && cli_has(c, "--json") && !will_sign(c, p) ? print_json(p, &r, false, e) : rc;
+}
+
+enum su_code cli_propose(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
+                         struct su_err *e)
+{
+    struct su_ops_receipt r = {.sent = false};
+    enum su_code rc = agree(c, o, p, &r, e);
+
     if (rc)
         return rc;
-    if (json)
-        return print_json(p, &r, sign, e);
-    if (sign || p->n_tx == 0)
+    if (cli_has(c, "--json"))
+        return print_json(p, &r, will_sign(c, p), e);
+    if (will_sign(c, p) || p->n_tx == 0)
         print_text(p, &r);
     return SU_OK;
 }

@@ -40,6 +40,9 @@
 /* The context of --url, --keypair and --passphrase-file, which the verb has. SU_EACCES, SU_ENOENT ...:
    the passphrase file; errors of su_ops_open. */
 SU_CHECK enum su_code cli_ops_open(const struct cli *c, struct su_ops **out, struct su_err *e);
+/* The same for the cluster of another word than --url. */
+SU_CHECK enum su_code cli_ops_open_at(const struct cli *c, const char *cluster, struct su_ops **out,
+                                      struct su_err *e);
 /* Asks for a new passphrase twice, or reads --passphrase-file; out is terminated. The caller wipes
    it. SU_EUSAGE where nobody can be asked. */
 SU_CHECK enum su_code cli_new_passphrase(const struct cli *c, char *out, size_t cap,
@@ -56,6 +59,10 @@ SU_CHECK enum su_code cli_may_sign(const struct cli *c, struct su_err *e);
 /* Shows the proposal, asks, signs, sends, prints the result. SU_ECANCELLED: the answer was no. */
 SU_CHECK enum su_code cli_propose(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
                                   struct su_err *e);
+/* The same without printing what came of it: for proposals that are the beginning of something. With
+   --dry-run the preview is printed, as JSON where that is asked for. */
+SU_CHECK enum su_code cli_agree(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
+                                struct su_err *e);
 /* The word `which` of words[n], as the first argument. SU_EUSAGE lists them. *i is its place. */
 SU_CHECK enum su_code cli_subcommand(const struct cli *c, const char *const *words, size_t n,
                                      size_t *i, struct su_err *e);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* splitup run: one digit or a range of them through a planned model. */
-#include "cli_priv.h"
+#include "network.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -359,6 +359,8 @@ static enum su_code run(struct cli *c, struct su_err *e)
 {
     struct job j = {.cli = c, .json = cli_has(c, "--json")};
     c->tty = c->tty && !(j.json && isatty(STDOUT_FILENO)); /* the two would mix */
+    if (cli_is_remote(c->arg[0]))
+        return cli_network_run(c, e);
     enum su_code rc = cli_model_open(c->arg[0], &j.model, e);
     if (rc != SU_OK)
         return rc;
@@ -401,7 +403,10 @@ const struct cli_verb cli_verb_run = {
     .summary = "Run digits or a prompt through a model that is split into tasks",
     .detail =
         "MODEL is a name that `splitup models` lists, a folder, or a .gguf file of a "
-        "language model. The model is cut into "
+        "language model; or a model of a cluster, whose nodes then run it for money: its address "
+        "there, or NAME@CLUSTER. The answer of strangers comes twice: provisional, when it is "
+        "there, and final, when it was checked. "
+        "A model of this machine is cut into "
         "tasks that each fit --target-vram, "
         "and every task runs as a stage of its own. The printed hash depends on the model "
         "and the input alone: any target, "
@@ -440,6 +445,11 @@ const struct cli_verb cli_verb_run = {
          {"--min-p", "X", "leave out what is less likely than this share of the likeliest"},
          {"--repeat-penalty", "X", "make tokens of the last 64 less likely by this factor"},
          {"--seed", "N", "of the draws (default 0); the same seed gives the same text"},
+         CLI_OPTION_URL,
+         CLI_OPTION_KEYPAIR,
+         CLI_OPTION_PASSPHRASE,
+         CLI_OPTION_YES,
+         CLI_OPTION_DRY_RUN,
          {"--json", NULL,
           "print JSON: one object per digit or prompt, with --range or --prompts a summary last"}},
     .run = run,

@@ -364,6 +364,19 @@ static void end(struct su_ops_follow *f)
     happened(f, SU_OPS_ENDED);
 }
 
+/* What settles has been compared, though the accounts may have been closed before it was seen. */
+static void settle_checks(struct su_ops_follow *f)
+{
+    for (uint16_t i = 0; i < f->state.n_part; i++) {
+        struct su_ops_part *p = &f->part[i];
+        struct su_ops_part_check *c = p->n_check > 0 ? &p->check[p->n_check - 1] : NULL;
+        p->state = SU_TASK_VERIFIED;
+        if (c && c->state == SU_OPS_CHECK_POSTED)
+            c->state =
+                p->flags & SU_TASKF_VALIDATOR_WRONG ? SU_OPS_CHECK_MISMATCH : SU_OPS_CHECK_MATCH;
+    }
+}
+
 static enum su_code conclude(struct su_ops_follow *f, struct su_err *e)
 {
     const struct su_acc_execution *x = &f->state.chain;
@@ -375,6 +388,8 @@ static enum su_code conclude(struct su_ops_follow *f, struct su_err *e)
     bool final = settled && follow_outputs_proven(f);
     f->state.changes += final != f->state.final;
     f->state.final = final;
+    if (settled)
+        settle_checks(f);
     if (final || !settled)
         happened(f, SU_OPS_ENDED);
     if (!settled)
@@ -493,7 +508,7 @@ static enum su_code begin(struct su_ops_follow *f, struct su_err *e)
                      "no such execution: it has ended and was closed, or never was");
     if (!rc) {
         memcpy(f->model_key, x->model, 32);
-        f->own = su_ops_wallet(f->o, &w, NULL) == SU_OK &&
+        f->own = !f->options.look_on && su_ops_wallet(f->o, &w, NULL) == SU_OK &&
                  memcmp(x->requestor, su_wallet_public_key(w), 32) == 0;
         f->state.n_part = x->task_count;
         rc = su_chain_model_load(f->o->chain, env, x->model, &f->model, e);

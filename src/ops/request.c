@@ -45,13 +45,17 @@ static enum su_code model_named(struct su_ops *o, const char *name, uint8_t key[
     return rc;
 }
 
-static enum su_code model_key(struct su_ops *o, const char *text, uint8_t key[32], struct su_err *e)
+enum su_code su_ops_model_find(struct su_ops *o, const char *text, uint8_t key[32],
+                               struct su_err *e)
 {
+    const struct su_chain_env *env;
+    const struct su_params *params;
     size_t n = 0;
 
     if (su_base58_decode(text, key, 32, &n) && n == 32)
         return SU_OK;
-    return model_named(o, text, key, e);
+    enum su_code rc = su_ops_env(o, &env, &params, e);
+    return rc ? rc : model_named(o, text, key, e);
 }
 
 /* ---- the input ----------------------------------------------------------------------------------- */
@@ -266,11 +270,9 @@ enum su_code su_ops_request_prepare(struct su_ops *o, const struct su_ops_reques
     if (!rc)
         rc = ops_begin(o, p, "run a model", SU_OPS_TIER_PREVIEW, e);
     if (!rc)
-        rc = model_key(o, f->model, t->model, e);
+        rc = su_ops_model_find(o, f->model, t->model, e);
     if (!rc)
         rc = su_chain_model_load(o->chain, &o->env, t->model, m, e);
-    if (rc == SU_ENOENT && !m->model && t->model[0])
-        rc = su_wrap(e, "no such model on this cluster");
     if (!rc && m->model->state != SU_MODEL_FINAL)
         rc = su_fail(e, SU_EBUSY, su_chain_key_text(t->model, text),
                      "is a draft: its deployer has not finished it");

@@ -31,6 +31,10 @@ struct su_ops_request_terms {
     uint64_t nonce, fees, surcharge, oracle_fee, escrow; /* escrow: their sum, held until it ends */
     uint64_t refund; /* of earlier requests: claimed on the way */
 };
+/* The address that `text` is, or of the one final model of that name. SU_ENOENT, SU_EEXIST: see
+   su_ops_request_prepare. */
+SU_CHECK enum su_code su_ops_model_find(struct su_ops *o, const char *text, uint8_t key[32],
+                                        struct su_err *e);
 /* SU_EINVAL: no model, no input, no steps; SU_ELIMIT: beyond SU_INPUT_BYTES_MAX or SU_STEPS_MAX;
    errors of su_input_decode. */
 SU_CHECK enum su_code su_ops_request_check(const struct su_ops_request *f, struct su_err *e);
@@ -124,6 +128,7 @@ struct su_ops_follow_options {
     size_t input_bytes;
     uint32_t repeats; /* as in the request */
     uint64_t escrow_max; /* of a repetition; 0 = that of the execution */
+    bool look_on; /* do nothing, whosoever it is */
     bool claim; /* afterwards, what comes back goes to the wallet at once */
 };
 struct su_ops_follow;

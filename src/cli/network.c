@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "network.h"
+
+#include "peer/peer.h"
+
+#include <string.h>
+
+#define PIXELS 784u
+
+bool cli_is_remote(const char *word)
+{
+    uint8_t key[32];
+    size_t n = 0;
+    const char *at = strchr(word, '@');
+
+    return (su_base58_decode(word, key, sizeof key, &n) && n == sizeof key) ||
+           (at && at > word && at[1] && !strchr(word, '/'));
+}
+
+/* ---- digits -------------------------------------------------------------------------------------- */
+
+static uint64_t elements(const struct su_spec *s)
+{
+    uint64_t n = 1;
+
+    for (uint8_t i = 0; i < s->rank; i++)
+        n *= s->dims[i];
+    return n;
+}
+
+/* The one external input or output of the model; NULL when there is another number of them. */
+static const struct su_spec *only_port(const struct su_chain_model *m, bool output)
+{
+    const struct su_spec *found = NULL;
+    unsigned n = 0;
+
+    for (uint16_t t = 0; t < m->model->task_count; t++) {
+        const struct su_acc_task *k = m->tasks[t];
+        for (uint8_t i = 0; i < (output ? k->output_count : k->input_count); i++) {
+            const struct su_spec *s = output ? &k->outputs[i] : &k->inputs[i];
+            if ((s->flags & SU_SPEC_EXTERNAL) == 0)
+                continue;
+            found = s;
+            n++;
+        }
+    }
+    return n == 1 ? found : NULL;
+}
+
+enum su_code cli_digit_input(const struct su_chain_model *m, const float pixel[PIXELS],
+                             struct su_buf *out, struct su_err *e)
+{
+    const struct su_spec *in = only_port(m, false), *to = only_port(m, true);
+    char text[SU_CHAIN_TEXT];
+    struct su_input input = {.n_tensor = 1};
+
+    if (!in || !to || in->dtype != SU_F32 || elements(in) != PIXELS || to->dtype != SU_F32 ||
+        elements(to) != CLI_DIGIT_CLASSES)
+        return su_fail(e, SU_ETYPE, su_chain_key_text(m->key, text),
+                       "does not take a 28 x 28 digit to 10 probabilities");
+    input.tensor[0] = (struct su_input_tensor){
+        .dtype = in->dtype, .rank = in->rank, .steps = 1, .rows = (const uint8_t *)pixel};
+    memcpy(input.tensor[0].dims, in->dims, sizeof in->dims);
+    return su_input_encode(&input, out, e);
+}
+
+const float *cli_digit_output(const struct su_ops_follow_state *s, unsigned *best,
+                              const uint8_t **leaf)
+{
+    static float p[CLI_DIGIT_CLASSES];
+
+    if (s->n_output != 1 || s->output[0].n_row == 0 || s->output[0].row_bytes != sizeof p)
+        return NULL;
+    memcpy(p, s->output[0].rows, sizeof p);
+    *best = 0;
+    for (unsigned i = 1; i < CLI_DIGIT_CLASSES; i++)
+        if (p[i] > p[*best])
+            *best = i;
+    if (leaf)
+        *leaf = s->output[0].leaves;
+    return p;
+}
+
+/* ---- what nodes tell ----------------------------------------------------------------------------- */
+
+static bool fill_report(const struct su_json_value *root, const char *execution, uint16_t task,
+                        struct cli_task_report *r)
+{
+    const struct su_json_value *list = su_json_member(root, "executions");
+    const char *text;
+    uint64_t number;
+    double ms;
+
+    if (su_json_get_str(root, "backend", &text, NULL) == SU_OK)
+        su_str_sanitize(r->backend, sizeof r->backend, text, strlen(text));
+    for (const struct su_json_value *i = su_json_first(list); i; i = su_json_next(i))
+        if (su_json_get_str(i, "execution", &text, NULL) == SU_OK && strcmp(text, execution) == 0 &&
+            su_json_get_u64(i, "task", &number, NULL) == SU_OK && number == task &&
+            su_json_get_double(i, "compute_ms", &ms, NULL) == SU_OK) {
+            r->ms = ms;
+            return true;
+        }
+    return false;
+}
+
+bool cli_task_reports(const struct su_ops_follow_state *s, struct cli_task_report *report)
+{
+    const struct su_peer_call call = {.deadline_ms = 1000};
+    char execution[SU_CHAIN_TEXT];
+    bool all = true;
+
+    (void)su_chain_key_text(s->execution, execution);
+    for (uint16_t i = 0; i < s->n_part; i++) {
+        const struct su_ops_part *p = &s->part[i];
+        struct su_json *doc = NULL;
+        struct su_buf b;
+        if (report[i].ms >= 0)
+            continue;
+        if (!p->endpoint[0] || (p->flags & SU_TASKF_COMMITTED) == 0) {
+            all = false;
+            continue;
+        }
+        su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
+        if (su_peer_status_get(p->endpoint, &call, &b, NULL) != SU_OK ||
+            su_json_parse(b.data, b.len, p->endpoint, NULL, &doc, NULL) != SU_OK ||
+            !fill_report(su_json_root(doc), execution, i, &report[i]))
+            all = false;
+        su_json_free(doc);
+        su_buf_fini(&b);
+    }
+    return all;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------- */
+
+const char *cli_sample_verdict(const struct su_ops_part *p)
+{
+    switch (p->verdict) {
+    case SU_VERDICT_ASSERTER:
+        return "the asserter was wrong";
+    case SU_VERDICT_VALIDATOR:
+        return "the validator was wrong";
+    case SU_VERDICT_BOTH:
+        return "both were wrong";
+    case SU_VERDICT_PRODUCER:
+        return "a producer was wrong";
+    case SU_VERDICT_RIGHT:
+        return "match by the committee";
+    case SU_VERDICT_UNDECIDED:
+        return "undecided";
+    default:
+        break;
+    }
+    for (uint8_t i = p->n_check; i-- > 0;)
+        if (p->check[i].state != SU_OPS_CHECK_SILENT)
+            return su_ops_check_state_name(p->check[i].state);
+    return p->flags & SU_TASKF_CHECKED ? "committee" : "pending";
+}
+
+void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s,
+                   const struct cli_task_report *report)
+{
+    char key[SU_CHAIN_TEXT];
+
+    su_json_put_array(w, "tasks");
+    for (uint16_t i = 0; i < s->n_part; i++) {
+        const struct su_ops_part *p = &s->part[i];
+        su_json_put_object(w, NULL);
+        su_json_put_u64(w, "index", i);
+        su_json_put_str(w, "node", su_chain_key_text(p->node, key));
+        su_json_put_str(w, "owner", su_chain_key_text(p->owner, key));
+        if (report) {
+            su_json_put_str(w, "backend", report[i].backend);
+            if (report[i].ms >= 0)
+                su_json_put_double(w, "ms", report[i].ms);
+            else
+                su_json_put_null(w, "ms");
+        }
+        su_json_put_u64(w, "attempt", p->attempt);
+        su_json_put_str(w, "state", su_ops_task_word(p->state));
+        su_json_put_hex(w, "commit", p->commit, 32);
+        su_json_put_u64(w, "fee", p->fee);
+        su_json_put_bool(w, "sampled", (p->flags & SU_TASKF_SAMPLED) != 0);
+        su_json_end_object(w);
+    }
+    su_json_end_array(w);
+}
+
+void cli_put_samples(struct su_json_writer *w, const struct su_ops_follow_state *s)
+{
+    char key[SU_CHAIN_TEXT];
+
+    su_json_put_array(w, "samples");
+    for (uint16_t i = 0; i < s->n_part; i++) {
+        const struct su_ops_part *p = &s->part[i];
+        const struct su_ops_part_check *c = p->n_check > 0 ? &p->check[p->n_check - 1] : NULL;
+        if ((p->flags & SU_TASKF_SAMPLED) == 0)
+            continue;
+        su_json_put_object(w, NULL);
+        su_json_put_u64(w, "task", i);
+        su_json_put_u64(w, "threshold_ppm", p->threshold_ppm);
+        su_json_put_double(w, "threshold", (double)p->threshold_ppm / SU_PPM);
+        su_json_put_double(w, "draw", (double)p->draw / 4294967296.0);
+        if (c) {
+            su_json_put_str(w, "validator", su_chain_key_text(c->validator, key));
+            su_json_put_str(w, "validator_owner", su_chain_key_text(c->owner, key));
+        } else {
+            su_json_put_null(w, "validator");
+            su_json_put_null(w, "validator_owner");
+        }
+        su_json_put_str(w, "asserter_owner", su_chain_key_text(p->owner, key));
+        su_json_put_str(w, "verdict", cli_sample_verdict(p));
+        su_json_end_object(w);
+    }
+    su_json_end_array(w);
+}

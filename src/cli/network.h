@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/* Running a digit through a model of the cluster: what `splitup run`, `splitup request` and `splitup
+   demo` share. */
+#ifndef SU_CLI_NETWORK_H
+#define SU_CLI_NETWORK_H
+
+#include "ops_common.h"
+
+#define CLI_DIGIT_CLASSES 10u
+
+/* True when the word names a model of a cluster: an address, or NAME@CLUSTER. */
+bool cli_is_remote(const char *word);
+/* `splitup run` of such a model. */
+SU_CHECK enum su_code cli_network_run(const struct cli *c, struct su_err *e);
+
+/* Appends the input container of one digit for the model. SU_ETYPE: it does not take a 28 x 28 digit to
+   10 probabilities. */
+SU_CHECK enum su_code cli_digit_input(const struct su_chain_model *m, const float pixel[784],
+                                      struct su_buf *out, struct su_err *e);
+/* The probabilities, once the output is whole; NULL before. The likeliest class goes to *best; leaf:
+   digest of the output, as `splitup run` prints it; may be NULL. */
+const float *cli_digit_output(const struct su_ops_follow_state *s, unsigned *best,
+                              const uint8_t **leaf);
+
+/* Members "tasks" and "samples" of an execution. backend and ms per task: what its node tells, may be
+   NULL. */
+struct cli_task_report {
+    char backend[16];
+    double ms; /* < 0: not known */
+};
+void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s,
+                   const struct cli_task_report *report);
+void cli_put_samples(struct su_json_writer *w, const struct su_ops_follow_state *s);
+/* Asks the asserters what they tell of the execution: fills what is not known yet in report[n_part].
+   True when all is known. */
+bool cli_task_reports(const struct su_ops_follow_state *s, struct cli_task_report *report);
+/* A task's flag as words: "match", "mismatch: the asserter was wrong", "committee", ... */
+const char *cli_sample_verdict(const struct su_ops_part *p);
+
+#endif
