@@ -25,6 +25,7 @@ struct su_trace;
 SU_CHECK enum su_code su_trace_new(uint32_t inputs, uint32_t outputs, struct su_trace **out,
                                    struct su_err *e);
 void su_trace_free(struct su_trace *t); /* NULL allowed */
+void su_trace_ports(const struct su_trace *t, uint32_t *inputs, uint32_t *outputs);
 /* The leaf of the next step of a port. SU_ELIMIT: more than 2^24 steps; SU_ENOMEM. number: 0 for the
    witness. */
 SU_CHECK enum su_code su_trace_add(struct su_trace *t, enum su_port port, uint32_t number,
@@ -60,38 +61,45 @@ SU_CHECK enum su_code su_trace_decode(const void *data, size_t n, struct su_trac
 /* ---- a task on a device ------------------------------------------------------------------------ */
 
 struct su_task;
-/* Loads task `index` for dispatches of up to package->t_max rows, its weights read from the store
-   chunk by chunk, verified. Keeps x and p until su_task_close, the store for the call. Errors of
-   su_store_read and su_stage_load with the task's number in the message. Blocks. */
+/* Loads task `index` for dispatches of up to package->t_max rows, of which package->e_max emit, its
+   weights read from the store chunk by chunk, verified. Keeps x and p until su_task_close, the store
+   for the call. On failure *out is NULL: SU_EINVAL: no such task; SU_ENOENT, SU_ETYPE: a weight that
+   the manifest does not name, or has too few bytes for; errors of su_store_read and su_stage_load
+   with the task's number in the message. Blocks. */
 SU_CHECK enum su_code su_task_open(struct su_exec *x, const struct su_package *p, uint32_t index,
                                    struct su_store *store, struct su_task **out, struct su_err *e);
 void su_task_close(struct su_task *t); /* NULL allowed */
-uint64_t su_task_bound_bytes(const struct su_task *t); /* on the device */
+/* On the device: what su_layout says of the graph with the witness as an output. */
+uint64_t su_task_bound_bytes(const struct su_task *t);
 uint32_t su_task_inputs(const struct su_task *t);
 uint32_t su_task_outputs(const struct su_task *t);
-/* Bytes of one step's row of a port, by the graph's shapes (0: no witness). */
+/* Bytes of one step's row of a port, by the graph's shapes (0: no such port, no witness), and the
+   value of the graph that it is (NULL). */
 uint64_t su_task_row_bytes(const struct su_task *t, enum su_port port, uint32_t number);
 const struct su_value *su_task_value(const struct su_task *t, enum su_port port, uint32_t number);
 
-/* Sessions, one per execution; as su_stage_session_*. */
+/* Sessions, one per execution; as su_stage_session_*. A task without states takes any length to be
+   cut to. */
 SU_CHECK enum su_code su_task_session_new(struct su_task *t, uint32_t ctx, uint32_t *session,
                                           struct su_err *e);
 void su_task_session_free(struct su_task *t, uint32_t session);
 SU_CHECK enum su_code su_task_session_truncate(struct su_task *t, uint32_t session, uint32_t length,
                                                struct su_err *e);
 
-/* What a dispatch gave: rows of each output and their leaves, in the order of the dispatch. */
+/* What a dispatch gave: the rows of each output, in the order of the dispatch. */
 struct su_task_result {
     const void *output[SU_TASK_PORTS_MAX]; /* rows of steps that emit come without gaps */
     uint64_t row_bytes[SU_TASK_PORTS_MAX];
-    uint32_t rows[SU_TASK_PORTS_MAX]; /* n_row, or how many emit */
+    uint32_t rows[SU_TASK_PORTS_MAX]; /* n_row, also of a FIXED one; or how many emit */
     double ms;
     struct su_step_result held; /* private */
 };
-/* Runs n_row rows (row[i].position is the step); input[k]: rows of input k without gaps. Adds the
-   leaves of all inputs, outputs and the witness to `trace` (may be NULL); rows must then be of one
-   session and follow on what the trace has (SU_EINVAL). On failure *r is empty and trace as it was:
-   errors of su_stage_submit and su_stage_wait. One thread at a time per task. Blocks. */
+/* Runs n_row rows (row[i].position is the step); input[k]: rows of input k without gaps, of an EMIT
+   one those that emit, of a FIXED one as many as there are rows, all alike (SU_EINVAL); of any
+   alignment. Adds the leaves of all inputs, outputs and the witness to `trace` (may be NULL); rows
+   must then be of one session and follow on what the trace has (SU_EINVAL). On failure *r is empty,
+   trace and sessions are as they were: SU_EINVAL: n_row, an input that is NULL; SU_ENOMEM; errors of
+   su_stage_submit, su_stage_wait and su_trace_add. One thread at a time per task. Blocks. */
 SU_CHECK enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n_row,
                                   const void *const *input, struct su_trace *trace,
                                   struct su_task_result *r, struct su_err *e);
@@ -99,8 +107,8 @@ void su_task_result_fini(struct su_task_result *r); /* an empty one is allowed *
 
 /* ---- doing it again ---------------------------------------------------------------------------- */
 
-/* All inputs of one execution of a task: input[k] holds the rows of `steps` steps; emits[s] (NULL:
-   all do) tells whether step s emits. */
+/* All inputs of one execution of a task: input[k] holds the rows of `steps` steps, of an EMIT input
+   of those that emit; emits[s] (NULL: all do) tells whether step s emits. */
 struct su_replay {
     const void *input[SU_TASK_PORTS_MAX];
     uint32_t steps;
@@ -111,19 +119,24 @@ struct su_replay {
 };
 /* Runs all steps in dispatches as large as the task takes, in a session of its own, and fills a new
    trace. output, when not NULL: receives the rows of each output, malloc'ed, owned by the caller.
-   SU_ECANCELLED; else as su_task_run. */
+   On failure *trace and every output are NULL: SU_EINVAL: no step; SU_ELIMIT: too many;
+   SU_ECANCELLED; else as su_task_session_new and su_task_run. */
 SU_CHECK enum su_code su_task_replay(struct su_task *t, const struct su_replay *r,
                                      struct su_trace **trace, void **output, struct su_err *e);
-/* Runs steps 0 .. step of the replay (all states are rebuilt) op by op on two backends and finds the
-   first op of step `step` whose result differs, for the evidence of a dispute: `a` is the task on
-   the backend under suspicion, the other one is the reference interpreter. */
+/* Finds, for the evidence of a dispute, the first op of step `step` that the task's backend computes
+   otherwise than the reference interpreter does from the same inputs. Runs steps 0 .. step twice on
+   that backend, the second time with all interior values kept (all states are rebuilt), and each op
+   of the step once on the interpreter. An op that is right on its own and wrong in the task as it is
+   loaded is named by the output at which that shows. */
 struct su_task_difference {
-    bool found;
-    uint32_t node; /* of the task's graph */
-    char op[32], value[SU_GRAPH_NAME_MAX + 1];
+    bool found; /* false: the backend is right */
+    uint32_t node; /* of the task's graph; UINT32_MAX: an input that is an output */
+    char op[32], value[SU_GRAPH_NAME_MAX + 1]; /* an output's name, or "%id" as su_graph_dump's */
     uint64_t element; /* of the first element that differs */
-    uint32_t got_bits, want_bits;
+    uint32_t got_bits, want_bits; /* of the backend, of the interpreter */
 };
+/* SU_EINVAL: no such step; SU_ECANCELLED; SU_ENOMEM; errors of su_stage_load, su_task_session_new
+   and su_task_run. *out is empty then. Blocks. */
 SU_CHECK enum su_code su_task_locate(struct su_task *a, const struct su_replay *r, uint32_t step,
                                      struct su_store *store, struct su_task_difference *out,
                                      struct su_err *e);

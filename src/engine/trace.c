@@ -65,6 +65,12 @@ void su_trace_free(struct su_trace *t)
     free(t);
 }
 
+void su_trace_ports(const struct su_trace *t, uint32_t *inputs, uint32_t *outputs)
+{
+    *inputs = t->inputs;
+    *outputs = t->outputs;
+}
+
 static enum su_code reserve(struct port *p, uint32_t steps, struct su_err *e)
 {
     if (steps <= p->room)
