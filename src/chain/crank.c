@@ -226,8 +226,10 @@ static void reassign(struct chain_cranks *l, uint16_t task)
     if (!chain_purse_take(&purse, params, stake))
         return;
     struct su_chain_crank *k = chain_crank_add(l, SU_IX_REASSIGN, task, a->assign_slot);
-    if (k)
+    if (k) {
         k->identity = a->node;
+        k->alone = true; /* it gives the others more time: they do not expire any more */
+    }
 }
 
 static uint64_t hash_slot(const struct su_chain_case *c, size_t i)

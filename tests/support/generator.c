@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORACLES = 3, NODES = 6, MODELS = 3, SLOTS = 4, KEPT = 64, PASSES_MAX = 80 };
+enum { ORACLES = 3, NODES = 6, MODELS = 3, SLOTS = GENERATOR_SLOTS, KEPT = 64, PASSES_MAX = 80 };
 #define STAKE (20000ull * SU_USDC)
 #define LONG_JUMP 70000u /* more than any wait of an execution here */
 
@@ -703,7 +703,35 @@ static void crank_claims(struct generator *g)
     }
 }
 
+static void end_by_trying(void *ctx, struct play *p)
+{
+    struct generator *g = ctx;
+    for (unsigned pass = 0; pass < PASSES_MAX && play_exec(p) != NULL; pass++) {
+        g->counts.cranks += ending_crank(p);
+        jump(g, LONG_JUMP);
+    }
+}
+
 const char *generator_drain(struct generator *g)
+{
+    return generator_drain_with(g, end_by_trying, g);
+}
+
+bool generator_play(const struct generator *g, unsigned i, struct world *w, struct play *p)
+{
+    struct slot s = g->slots[i];
+    s.p.w = &s.w;
+    if (!s.used || play_exec(&s.p) == NULL)
+        return false;
+    look(&s);
+    *w = s.w;
+    *p = s.p;
+    p->w = w;
+    return true;
+}
+
+const char *generator_drain_with(struct generator *g, void (*end)(void *ctx, struct play *p),
+                                 void *ctx)
 {
     static char why[256];
     struct bank *kept = g->w->bank;
@@ -716,10 +744,7 @@ const char *generator_drain(struct generator *g)
             continue;
         world_key("stranger", s.w.payer);
         const uint8_t begun = play_exec(&s.p)->state;
-        for (unsigned pass = 0; pass < PASSES_MAX && play_exec(&s.p) != NULL; pass++) {
-            g->counts.cranks += ending_crank(&s.p);
-            jump(g, LONG_JUMP);
-        }
+        end(ctx, &s.p);
         const struct su_acc_execution *exec = play_exec(&s.p);
         if (exec == NULL) {
             g->counts.drained++;

@@ -6,7 +6,7 @@
 #ifndef SU_TEST_GENERATOR_H
 #define SU_TEST_GENERATOR_H
 
-#include "support/scenario.h"
+#include "support/execution.h"
 
 struct generator;
 
@@ -28,5 +28,13 @@ const char *generator_check(struct generator *g);
 /* In a copy of the bank time passes and only what anybody may call is called, by a stranger: every
    execution must end, every reserve be freed, every rent return. NULL, or what is left. */
 const char *generator_drain(struct generator *g);
+/* The same, each execution being ended by `end`, in the copy's bank, with "stranger" as payer. */
+const char *generator_drain_with(struct generator *g, void (*end)(void *ctx, struct play *p),
+                                 void *ctx);
+
+enum { GENERATOR_SLOTS = 4 };
+/* The execution in slot i as people see it, in a copy of their world that the caller may change;
+   false: none is open there. */
+bool generator_play(const struct generator *g, unsigned i, struct world *w, struct play *p);
 
 #endif
