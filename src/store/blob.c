@@ -21,13 +21,11 @@ uint64_t su_store_first_difference(const uint8_t *have, size_t nhave, const uint
     return (uint64_t)i * SU_STORE_CHUNK_BYTES;
 }
 
-/* Leaf list as stored, verified against the id. */
-static enum su_code load_leaves(struct su_store *s, const uint8_t *id, uint64_t bytes,
-                                struct su_map *m, struct su_err *e)
+enum su_code su_store_leaves_map(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                                 uint64_t chunks, struct su_map *m, struct su_err *e)
 {
     char path[SU_STORE_PATH_MAX];
     uint8_t root[SU_STORE_ID_BYTES];
-    uint64_t n = su_merkle_leaf_count(bytes);
 
     su_store_blob_path(s, id, ".leaves", path);
     enum su_code c = su_map_open(path, SU_STORE_LEAVES_MAX, m, e);
@@ -37,8 +35,8 @@ static enum su_code load_leaves(struct su_store *s, const uint8_t *id, uint64_t 
     if (c != SU_OK) {
         return c;
     }
-    if (m->len == n * SU_SHA256_BYTES) {
-        su_merkle_root(m->data, n, root);
+    if (m->len == chunks * SU_SHA256_BYTES) {
+        su_merkle_root(m->data, chunks, root);
         if (memcmp(root, id, sizeof root) == 0) {
             return SU_OK;
         }
@@ -46,6 +44,12 @@ static enum su_code load_leaves(struct su_store *s, const uint8_t *id, uint64_t 
     su_map_close(m);
     return su_fail(e, SU_EDIGEST, path,
                    "leaf list does not match the blob's id: run verify to make it again");
+}
+
+static enum su_code load_leaves(struct su_store *s, const uint8_t *id, uint64_t bytes,
+                                struct su_map *m, struct su_err *e)
+{
+    return su_store_leaves_map(s, id, su_merkle_leaf_count(bytes), m, e);
 }
 
 enum su_code su_store_leaves(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
@@ -251,8 +255,9 @@ void su_store_blob_close(struct su_store_blob *b)
     memset(b, 0, sizeof *b);
 }
 
-static enum su_code read_chunks(int fd, const uint8_t *id, uint64_t bytes, const uint8_t *leaves,
-                                uint64_t offset, uint8_t *out, size_t n, struct su_err *e)
+enum su_code su_store_read_chunks(int fd, const uint8_t id[SU_STORE_ID_BYTES], uint64_t bytes,
+                                  const uint8_t *leaves, uint64_t offset, uint8_t *out, size_t n,
+                                  struct su_err *e)
 {
     uint8_t *chunk = su_alloc(SU_STORE_CHUNK_BYTES), leaf[SU_SHA256_BYTES];
     enum su_code c = SU_OK;
@@ -286,10 +291,13 @@ enum su_code su_store_read(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTE
     struct su_map m;
     char hex[SU_STORE_HEX];
     int fd = -1;
-    enum su_code c = su_store_row(s, id, &row, e);
+    enum su_code c = su_store_row_any(s, id, &row, e);
 
     if (c != SU_OK) {
         return c;
+    }
+    if (row.partial) {
+        return su_store_part_read(s, id, offset, out, n, e);
     }
     if (offset > row.bytes || n > row.bytes - offset) {
         return su_fail(e, SU_EINVAL, su_store_hex(id, hex),
@@ -302,7 +310,7 @@ enum su_code su_store_read(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTE
     }
     c = load_leaves(s, id, row.bytes, &m, e);
     if (c == SU_OK) {
-        c = read_chunks(fd, id, row.bytes, m.data, offset, out, n, e);
+        c = su_store_read_chunks(fd, id, row.bytes, m.data, offset, out, n, e);
         su_map_close(&m);
     }
     close(fd);

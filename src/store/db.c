@@ -5,18 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, BUSY_MS = 10000, TOUCH_MS = 1000 };
+enum { VERSION = 2, BUSY_MS = 10000, TOUCH_MS = 1000 };
 
+/* Version 2 added parts: chunks is 0 for a whole blob, else the number of its chunks, of which those
+   are here whose bits are set in have. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS blob(id BLOB PRIMARY KEY CHECK(length(id)=32),"
     " bytes INTEGER NOT NULL CHECK(bytes>=0), pins INTEGER NOT NULL DEFAULT 0 CHECK(pins>=0),"
-    " expire_ms INTEGER NOT NULL DEFAULT 0, used_ms INTEGER NOT NULL, added_ms INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
+    " expire_ms INTEGER NOT NULL DEFAULT 0, used_ms INTEGER NOT NULL, added_ms INTEGER NOT NULL,"
+    " chunks INTEGER NOT NULL DEFAULT 0, have BLOB) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS blob_used ON blob(used_ms);"
     "CREATE TABLE IF NOT EXISTS source(uri TEXT PRIMARY KEY, id BLOB NOT NULL, etag TEXT NOT NULL,"
     " fetched_ms INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS source_id ON source(id);"
-    "PRAGMA user_version=1;";
+    "PRAGMA user_version=2;";
+static const char from_version_1[] =
+    "ALTER TABLE blob ADD COLUMN chunks INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE blob ADD COLUMN have BLOB;";
 
 static enum su_code db_fail(struct su_store *s, struct su_err *e)
 {
@@ -118,13 +123,14 @@ static bool exec(struct su_store *s, const char *sql)
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static enum su_code check_version(struct su_store *s, struct su_err *e)
+static enum su_code check_version(struct su_store *s, int *found, struct su_err *e)
 {
     char path[SU_STORE_PATH_MAX];
     struct query q = query_begin(s, "PRAGMA user_version");
     int version = query_step(&q) ? sqlite3_column_int(q.stmt, 0) : 0;
     enum su_code c = query_end(&q, NULL, e);
 
+    *found = version;
     if (c == SU_OK && version > VERSION) {
         su_store_path(s, NULL, "store.db", "", path);
         c = su_fail(e, SU_EFORMAT, path,
@@ -137,6 +143,7 @@ static enum su_code check_version(struct su_store *s, struct su_err *e)
 enum su_code su_store_db_open(struct su_store *s, struct su_err *e)
 {
     char path[SU_STORE_PATH_MAX];
+    int version;
     enum su_code c;
 
     su_store_path(s, NULL, "store.db", "", path);
@@ -147,12 +154,12 @@ enum su_code su_store_db_open(struct su_store *s, struct su_err *e)
     }
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_MS);
-    c = check_version(s, e);
+    c = check_version(s, &version, e);
     if (c != SU_OK) {
         return c;
     }
     if (!exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;") ||
-        !exec(s, schema) || !exec(s, "COMMIT")) {
+        (version == 1 && !exec(s, from_version_1)) || !exec(s, schema) || !exec(s, "COMMIT")) {
         return db_fail(s, e);
     }
     return SU_OK;
@@ -175,6 +182,7 @@ static void take_row(sqlite3_stmt *q, struct su_store_entry *b)
     b->expire_ms = sqlite3_column_int64(q, 3);
     b->used_ms = sqlite3_column_int64(q, 4);
     b->added_ms = sqlite3_column_int64(q, 5);
+    b->partial = sqlite3_column_int64(q, 6) != 0;
 }
 
 static enum su_code unknown_blob(const uint8_t *id, struct su_err *e)
@@ -185,11 +193,12 @@ static enum su_code unknown_blob(const uint8_t *id, struct su_err *e)
                    "no such blob in the store: fetch it (sha256:<id> from a peer, or its URL)");
 }
 
-enum su_code su_store_row(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
-                          struct su_store_entry *b, struct su_err *e)
+#define COLUMNS "id,bytes,pins,expire_ms,used_ms,added_ms,chunks"
+
+enum su_code su_store_row_any(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                              struct su_store_entry *b, struct su_err *e)
 {
-    struct query q =
-        query_begin(s, "SELECT id,bytes,pins,expire_ms,used_ms,added_ms FROM blob WHERE id=?1");
+    struct query q = query_begin(s, "SELECT " COLUMNS " FROM blob WHERE id=?1");
 
     bind_id(&q, 1, id);
     bool found = query_step(&q);
@@ -200,13 +209,21 @@ enum su_code su_store_row(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES
     return c == SU_OK && !found ? unknown_blob(id, e) : c;
 }
 
+enum su_code su_store_row(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                          struct su_store_entry *b, struct su_err *e)
+{
+    enum su_code c = su_store_row_any(s, id, b, e);
+
+    return c == SU_OK && b->partial ? unknown_blob(id, e) : c;
+}
+
 enum su_code su_store_row_add(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                               uint64_t bytes, struct su_err *e)
 {
     /* A row may be left of a file that somebody removed; its pins still hold. */
     struct query q =
         query_begin(s, "INSERT INTO blob(id,bytes,used_ms,added_ms) VALUES(?1,?2,?3,?3)"
-                       " ON CONFLICT(id) DO UPDATE SET bytes=?2,used_ms=?3");
+                       " ON CONFLICT(id) DO UPDATE SET bytes=?2,used_ms=?3,chunks=0,have=NULL");
 
     bind_id(&q, 1, id);
     bind_int(&q, 2, (int64_t)bytes);
@@ -256,9 +273,8 @@ enum su_code su_store_rows(struct su_store *s, bool by_use, struct su_store_entr
     *n = 0;
     su_buf_init(&b, 0);
     struct query q =
-        query_begin(s, by_use ? "SELECT id,bytes,pins,expire_ms,used_ms,added_ms FROM blob"
-                                " ORDER BY used_ms,added_ms,id"
-                              : "SELECT id,bytes,pins,expire_ms,used_ms,added_ms FROM blob"
+        query_begin(s, by_use ? "SELECT " COLUMNS " FROM blob ORDER BY used_ms,added_ms,id"
+                              : "SELECT " COLUMNS " FROM blob"
                                 " ORDER BY used_ms DESC,added_ms DESC,id");
     while (query_step(&q)) {
         take_row(q.stmt, &row);
@@ -304,7 +320,7 @@ enum su_code su_store_unpin(struct su_store *s, const uint8_t id[SU_STORE_ID_BYT
 
     bind_id(&q, 1, id);
     enum su_code c = update_one(&q, id, e);
-    if (c == SU_ENOENT && su_store_row(s, id, &b, NULL) == SU_OK) {
+    if (c == SU_ENOENT && su_store_row_any(s, id, &b, NULL) == SU_OK) {
         return su_fail(e, SU_EINVAL, su_store_hex(id, hex), "is not pinned");
     }
     return c;
@@ -319,6 +335,62 @@ enum su_code su_store_expire(struct su_store *s, const uint8_t id[SU_STORE_ID_BY
     bind_int(&q, 2, SU_MAX(expire_ms, (int64_t)0));
     return update_one(&q, id, e);
 }
+
+/* ---- parts ------------------------------------------------------------------------------------ */
+
+size_t su_store_part_bytes(uint64_t chunks)
+{
+    return (size_t)((chunks + 7) / 8);
+}
+
+bool su_store_part_has(const struct su_store_part *p, uint64_t chunk)
+{
+    return chunk < p->chunks && (p->have[chunk / 8] >> chunk % 8 & 1) != 0;
+}
+
+enum su_code su_store_part_get(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                               struct su_store_part *p, struct su_err *e)
+{
+    struct query q = query_begin(s, "SELECT chunks,have,bytes FROM blob WHERE id=?1 AND chunks>0");
+
+    *p = (struct su_store_part){0};
+    bind_id(&q, 1, id);
+    bool found = query_step(&q);
+    if (found) {
+        p->chunks = (uint64_t)sqlite3_column_int64(q.stmt, 0);
+        p->bytes = (uint64_t)sqlite3_column_int64(q.stmt, 2);
+        size_t n = su_store_part_bytes(p->chunks);
+        found = p->chunks <= SU_STORE_BLOB_MAX / SU_STORE_CHUNK_BYTES &&
+                sqlite3_column_bytes(q.stmt, 1) == (int)n;
+        if (found) {
+            p->have = su_alloc(n);
+            memcpy(p->have, sqlite3_column_blob(q.stmt, 1), n);
+        }
+    }
+    enum su_code c = query_end(&q, NULL, e);
+    return c == SU_OK && !found ? unknown_blob(id, e) : c;
+}
+
+enum su_code su_store_part_set(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                               const struct su_store_part *p, struct su_err *e)
+{
+    struct query q = query_begin(
+        s, "INSERT INTO blob(id,bytes,used_ms,added_ms,chunks,have) VALUES(?1,?2,?3,?3,?4,?5)"
+           " ON CONFLICT(id) DO UPDATE SET bytes=?2,used_ms=?3,chunks=?4,have=?5");
+
+    bind_id(&q, 1, id);
+    bind_int(&q, 2, (int64_t)p->bytes);
+    bind_int(&q, 3, su_clock_wall_ms());
+    bind_int(&q, 4, (int64_t)p->chunks);
+    if (q.rc == SQLITE_OK) {
+        q.rc = sqlite3_bind_blob(q.stmt, 5, p->have, (int)su_store_part_bytes(p->chunks),
+                                 SQLITE_TRANSIENT);
+    }
+    query_step(&q);
+    return query_end(&q, NULL, e);
+}
+
+/* ---- sources ---------------------------------------------------------------------------------- */
 
 enum su_code su_store_source_get(struct su_store *s, const char *uri, struct su_store_source *src,
                                  struct su_err *e)

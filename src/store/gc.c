@@ -22,15 +22,43 @@ enum su_code su_store_drop(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTE
     if (c != SU_OK) {
         return c;
     }
-    su_store_blob_path(s, id, "", path);
-    if (unlink(path) != 0 && errno != ENOENT) {
-        return su_fail_sys(e, errno, path, "cannot remove");
-    }
-    su_store_blob_path(s, id, ".leaves", path);
-    if (unlink(path) != 0 && errno != ENOENT) {
-        return su_fail_sys(e, errno, path, "cannot remove");
+    static const char *const suffix[] = {"", SU_STORE_CHUNKS, ".leaves"};
+    for (size_t i = 0; i < SU_ARRAY_LEN(suffix); i++) {
+        su_store_blob_path(s, id, suffix[i], path);
+        if (unlink(path) != 0 && errno != ENOENT) {
+            return su_fail_sys(e, errno, path, "cannot remove");
+        }
     }
     return SU_OK;
+}
+
+/* Drops one that evict chose, unless it is being fetched right now. */
+static enum su_code evict_one(struct su_store *s, const struct su_store_entry *row, bool *gone,
+                              struct su_err *e)
+{
+    char hex[SU_STORE_HEX];
+    int lock = -1;
+
+    *gone = false;
+    if (row->partial) {
+        lock = su_store_lock_try(s, su_store_hex(row->id, hex));
+        if (lock < 0) {
+            return SU_OK;
+        }
+    }
+    enum su_code c = su_store_drop(s, row->id, e);
+    *gone = c == SU_OK;
+    if (lock >= 0) {
+        su_store_unlock(lock);
+    }
+    return c;
+}
+
+/* Of a blob of which parts were wanted, and none came for days. */
+static bool is_begun_and_left(const struct su_store_entry *b, int64_t now_ms)
+{
+    return b->partial && b->bytes == 0 &&
+           now_ms - b->used_ms > SU_STORE_PART_DAYS * INT64_C(86400000);
 }
 
 /* Expired blobs go first, then the least recently used until at most budget remain. The gate is
@@ -50,14 +78,16 @@ static enum su_code evict(struct su_store *s, uint64_t budget, struct su_store_g
     }
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; c == SU_OK && i < n; i++) {
-            bool expired = rows[i].expire_ms != 0 && rows[i].expire_ms <= now;
+            bool expired = (rows[i].expire_ms != 0 && rows[i].expire_ms <= now) ||
+                           is_begun_and_left(&rows[i], now);
 
             if (rows[i].pins != 0 || expired != (pass == 0) ||
-                (pass == 1 && r->kept_bytes <= budget)) {
+                (pass == 1 && r->kept_bytes <= budget && budget > 0)) {
                 continue;
             }
-            c = su_store_drop(s, rows[i].id, e);
-            if (c == SU_OK) {
+            bool gone;
+            c = evict_one(s, &rows[i], &gone, e);
+            if (gone) {
                 r->removed_blobs++;
                 r->removed_bytes += rows[i].bytes;
                 r->kept_blobs--;
@@ -94,7 +124,14 @@ enum su_code su_store_make_room(struct su_store *s, uint64_t bytes, struct su_er
                        " pinned bytes: unpin blobs or raise it",
                        bytes, s->budget_bytes, pinned);
     }
-    return evict(s, s->budget_bytes - bytes, &r, e);
+    c = evict(s, s->budget_bytes - bytes, &r, e);
+    if (c == SU_OK && r.kept_bytes > s->budget_bytes - bytes) {
+        c = su_fail(e, SU_ELIMIT, s->dir,
+                    "%" PRIu64 " bytes do not fit the disk budget of %" PRIu64
+                    " beside what is pinned or being fetched: raise it",
+                    bytes, s->budget_bytes);
+    }
+    return c;
 }
 
 /* ---- stray files ----------------------------------------------------------------------------- */
@@ -129,8 +166,8 @@ static enum su_code each_name(struct sweep *w, const char *sub,
     return c;
 }
 
-/* In ab/: <hex>, <hex>.leaves, <hex>.leaves.<random> of a write that was killed. Nothing else is
-   ours to remove. */
+/* In ab/: <hex>, <hex>.chunks, <hex>.leaves, <hex>.leaves.<random> of a write that was killed.
+   Nothing else is ours to remove. */
 static enum su_code sweep_blob(struct sweep *w, const char *sub, const char *name, struct su_err *e)
 {
     char hex[SU_STORE_HEX], path[SU_STORE_PATH_MAX];
@@ -145,15 +182,16 @@ static enum su_code sweep_blob(struct sweep *w, const char *sub, const char *nam
     hex[SU_STORE_HEX - 1] = 0;
     const char *rest = name + SU_STORE_HEX - 1;
     bool blob = rest[0] == 0, leaves = strcmp(rest, ".leaves") == 0;
+    bool chunks = strcmp(rest, SU_STORE_CHUNKS) == 0;
     bool temporary = su_str_starts(rest, ".leaves.");
     if (!su_hex_decode(hex, id, sizeof id, &n) || n != sizeof id ||
-        (!blob && !leaves && !temporary)) {
+        (!blob && !leaves && !chunks && !temporary)) {
         return SU_OK;
     }
     if (!temporary) {
-        enum su_code c = su_store_row(w->s, id, &row, e);
+        enum su_code c = su_store_row_any(w->s, id, &row, e);
 
-        if (c != SU_ENOENT) {
+        if (c != SU_ENOENT && (c != SU_OK || leaves || row.partial == chunks)) {
             return c;
         }
     }

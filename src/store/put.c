@@ -139,6 +139,15 @@ static enum su_code place_files(struct su_store *s, const char *file, const uint
     return su_store_sync_dir(dir, e);
 }
 
+/* The parts of what is now here as a whole; left over, they are swept as a stray file. */
+static void drop_chunks(struct su_store *s, const uint8_t *id)
+{
+    char path[SU_STORE_PATH_MAX];
+
+    su_store_blob_path(s, id, SU_STORE_CHUNKS, path);
+    (void)unlink(path);
+}
+
 enum su_code su_store_publish(struct su_store *s, const char *file,
                               const uint8_t id[SU_STORE_ID_BYTES], uint64_t bytes,
                               const struct su_buf *leaves, struct su_err *e)
@@ -159,6 +168,9 @@ enum su_code su_store_publish(struct su_store *s, const char *file,
         }
         if (c == SU_OK) {
             c = su_store_row_add(s, id, bytes, e);
+        }
+        if (c == SU_OK) {
+            drop_chunks(s, id);
         }
     }
     su_store_unlock(gate);

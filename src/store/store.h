@@ -4,10 +4,12 @@
    $SPLITUP_HOME/blobs):
      ab/<64 hex>          the bytes of the blob whose id starts with ab, read-only
      ab/<64 hex>.leaves   its leaf digests, 32 bytes each
+     ab/<64 hex>.chunks   instead of the first: a sparse file with some of its chunks
      tmp/                 writes under way (put-*) and downloads (*.part) that may be resumed
      lock/                one lock file per blob or URI being fetched
      bad/                 what su_store_verify found damaged
-     store.db             SQLite (WAL): size, pins, expiry, last use, where a URI's blob is
+     store.db             SQLite (WAL): size, pins, expiry, last use, which chunks are here of a blob
+                          that is here in parts, where a URI's blob is
    A blob is visible once its row is committed, which happens after its files are complete and
    synced: a crash, kill -9 or full disk at any moment leaves it wholly there or not there at all.
    Any number of processes may use one folder at once; one struct su_store may be shared by threads.
@@ -89,8 +91,9 @@ void su_store_blob_close(struct su_store_blob *b);
 SU_CHECK enum su_code su_store_where(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                                      char out[SU_STORE_PATH_MAX], struct su_err *e);
 
-/* Copies bytes [offset, offset + n) into out, each chunk touched being verified first. SU_EINVAL
-   when the range leaves the blob (message names its length), else as su_store_blob_open. */
+/* Copies bytes [offset, offset + n) into out, each chunk touched being verified first; of a blob of
+   which parts are here, within these. SU_EINVAL when the range leaves the blob (message names its
+   length), SU_ENOENT also when it leaves the parts, else as su_store_blob_open. */
 SU_CHECK enum su_code su_store_read(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                                     uint64_t offset, void *out, size_t n, struct su_err *e);
 
@@ -159,12 +162,19 @@ SU_CHECK enum su_code su_store_fetch(struct su_store *s, const char *uri,
                                      const struct su_store_fetch *f, uint8_t id[SU_STORE_ID_BYTES],
                                      struct su_err *e);
 
-/* Parts of a blob: the chunks that cover n ranges, from the peers given and then the store's own, in
-   order. Chunks already here, whole blob or earlier part, are not asked for again; each is verified
-   against the leaf list, which is fetched first and must hash to the id. The rest of the blob stays
-   absent: su_store_has is false, su_store_read works within the ranges, su_store_serve answers
-   ranges that are wholly here. Parts count against the budget and are collected like blobs. SU_ENOENT:
-   no peer has it; else as su_store_fetch. */
+/* Parts of a blob: makes the chunks that cover n ranges readable, from the peers given and then the
+   store's own, in order. Chunks already here are not asked for again; the others are asked for in
+   requests of several MiB, and each is verified against the leaf list, which comes first and must
+   hash to the id. What was verified stays when the call ends early, or the process does, and a later
+   call goes on from there; calls for one blob, of any process, take turns. A peer that lies is not
+   asked again, one that is slow only when all others have failed. The rest of the blob stays absent:
+   su_store_has is false, su_store_read works within the parts, su_store_serve answers ranges that
+   are wholly here. When every chunk is here the blob is, as any other. Parts count against the
+   budget, are pinned and collected like blobs; none is evicted while this call fetches it. The
+   progress counts the bytes of all chunks that cover the ranges.
+   SU_ENOENT: no peer has it; SU_EINVAL: a range leaves the blob; SU_EDIGEST: peers sent wrong bytes
+   (names the chunk's offset); SU_ENET, SU_ETRUNC, SU_ETIMEOUT, SU_ECANCELLED, SU_ENOSPC, SU_EIO, SU_ELIMIT (the
+   budget), SU_ENOMEM. */
 struct su_store_range {
     uint64_t offset, bytes;
 };
@@ -179,9 +189,10 @@ struct su_store_parts {
 SU_CHECK enum su_code su_store_fetch_parts(struct su_store *s, const struct su_store_parts *p,
                                            struct su_err *e);
 
-/* Answers GET and HEAD of /blob/<hex> (with Range) and /blob/<hex>.leaves from this store; returns
-   false, leaving the answer alone, for any other path. For use inside a su_http server's
-   handler. */
+/* Answers GET and HEAD of /blob/<hex> (with Range), /blob/<hex>.leaves and /blob/<hex>.have from this
+   store; returns false, leaving the answer alone, for any other path. Of a blob of which parts are
+   here, ranges that are not are 404; .have tells which chunks are: bit i % 8 of byte i / 8 for chunk
+   i. For use inside a su_http server's handler. */
 struct su_http_call;
 struct su_http_answer;
 bool su_store_serve(struct su_store *s, const struct su_http_call *c, struct su_http_answer *a);
@@ -204,6 +215,7 @@ struct su_store_entry {
     uint64_t bytes;
     uint32_t pins;
     int64_t expire_ms, used_ms, added_ms; /* Unix ms; expire_ms 0 = never */
+    bool partial; /* only parts of it are here; bytes counts those */
 };
 /* Calls fn for every blob, most recently used first, until it returns false. fn may call the store.
    SU_EIO, SU_ENOMEM. */
@@ -230,7 +242,8 @@ struct su_store_bad {
     struct su_err err;
 };
 /* Re-hashes one blob (id) or all (id NULL). A bad one is moved to bad/ and is no longer visible;
-   its pins are reported lost by bad() being called. *checked and *damaged count blobs (NULL
+   its pins are reported lost by bad() being called. Of a blob of which parts are here, bad chunks are
+   forgotten. *checked and *damaged count blobs (NULL
    allowed). hooks and bad may be NULL. On success SU_OK when all were good, SU_EDIGEST when any was
    bad. Else SU_ENOENT (id unknown), SU_ECANCELLED, SU_ETIMEOUT, SU_EIO. */
 SU_CHECK enum su_code su_store_verify(struct su_store *s, const uint8_t *id,

@@ -60,8 +60,12 @@ void su_store_unlock(int fd);
 enum su_code su_store_db_open(struct su_store *s, struct su_err *e);
 void su_store_db_close(struct su_store *s);
 /* Fills *b; SU_ENOENT when there is no row. */
+enum su_code su_store_row_any(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                              struct su_store_entry *b, struct su_err *e);
+/* Of a whole blob; SU_ENOENT also when only parts of it are here. */
 enum su_code su_store_row(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                           struct su_store_entry *b, struct su_err *e);
+/* Of a whole blob, also in place of a part. */
 enum su_code su_store_row_add(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                               uint64_t bytes, struct su_err *e);
 enum su_code su_store_row_touch(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
@@ -71,6 +75,21 @@ enum su_code su_store_row_remove(struct su_store *s, const uint8_t id[SU_STORE_I
 /* All rows in a malloc'ed array. by_use: least recently used first, else the other way round. */
 enum su_code su_store_rows(struct su_store *s, bool by_use, struct su_store_entry **rows, size_t *n,
                            struct su_err *e);
+/* What is here of a blob that is not here as a whole: chunk i when bit i % 8 of have[i / 8] is set.
+   The row's bytes count these chunks. */
+struct su_store_part {
+    uint64_t chunks; /* of the whole blob */
+    uint8_t *have; /* owned (free), su_store_part_bytes of them */
+    uint64_t bytes;
+};
+size_t su_store_part_bytes(uint64_t chunks); /* of the bits */
+bool su_store_part_has(const struct su_store_part *p, uint64_t chunk);
+/* SU_ENOENT when there is no row, or one of a whole blob; *p is then empty. */
+enum su_code su_store_part_get(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                               struct su_store_part *p, struct su_err *e);
+/* The blob's fetch lock must be held. */
+enum su_code su_store_part_set(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                               const struct su_store_part *p, struct su_err *e);
 /* Where a URI's content was found last. etag may be "". SU_ENOENT when unknown. What begins with
    SU_STORE_FIXED is remembered when its blob is gone: it may never lead to another. */
 #define SU_STORE_FIXED "fixed:"
@@ -125,6 +144,34 @@ enum su_code su_store_put_checked(struct su_store *s, const char *path, uint64_t
    Adds to w's progress. */
 enum su_code su_store_check_blob(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                                  uint64_t bytes, struct su_store_watch *w, struct su_err *e);
+/* The leaf list of `chunks` leaves as stored, verified against the id. SU_EDIGEST. */
+enum su_code su_store_leaves_map(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                                 uint64_t chunks, struct su_map *m, struct su_err *e);
+/* Reads n bytes, checking each chunk touched; `bytes` is the length of the blob, or of what is here
+   of it. */
+enum su_code su_store_read_chunks(int fd, const uint8_t id[SU_STORE_ID_BYTES], uint64_t bytes,
+                                  const uint8_t *leaves, uint64_t offset, uint8_t *out, size_t n,
+                                  struct su_err *e);
+
+/* ---- parts (parts.c; parts_fetch.c) ------------------------------------------------------------------------ */
+
+#define SU_STORE_CHUNKS ".chunks" /* suffix of the sparse file */
+static inline uint64_t su_store_chunk_start(uint64_t chunk)
+{
+    return chunk * SU_STORE_CHUNK_BYTES;
+}
+void su_store_part_mark(struct su_store_part *p, uint64_t chunk, bool here);
+void su_store_part_fini(struct su_store_part *p); /* an empty one is allowed */
+/* Opens the sparse file; *bytes is its length: where the last chunk ends that ever came. */
+enum su_code su_store_part_open(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES], int flags,
+                                int *fd, uint64_t *bytes, struct su_err *e);
+/* As su_store_read of a blob of which parts are here. */
+enum su_code su_store_part_read(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                                uint64_t offset, uint8_t *out, size_t n, struct su_err *e);
+/* Hashes what is here of a blob and forgets the chunks that are bad: SU_EDIGEST names the first. */
+enum su_code su_store_part_check(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
+                                 struct su_store_watch *w, struct su_err *e);
+
 /* Removes a blob's row and files; the gate must be held exclusively. */
 enum su_code su_store_drop(struct su_store *s, const uint8_t id[SU_STORE_ID_BYTES],
                            struct su_err *e);

@@ -44,7 +44,9 @@ static enum su_code verify_one(struct verify *v, const struct su_store_entry *ro
 {
     struct su_store_bad bad = {0};
     struct su_store_entry again;
-    enum su_code c = su_store_check_blob(v->s, row->id, row->bytes, &v->watch, &bad.err);
+    enum su_code c = row->partial
+                         ? su_store_part_check(v->s, row->id, &v->watch, &bad.err)
+                         : su_store_check_blob(v->s, row->id, row->bytes, &v->watch, &bad.err);
 
     if (c != SU_OK && !is_damage(c)) {
         if (e != NULL) {
@@ -53,7 +55,7 @@ static enum su_code verify_one(struct verify *v, const struct su_store_entry *ro
         return c;
     }
     /* Evicted meanwhile by another process: neither good nor bad. */
-    if (c == SU_ENOENT && su_store_row(v->s, row->id, &again, NULL) == SU_ENOENT) {
+    if (c == SU_ENOENT && su_store_row_any(v->s, row->id, &again, NULL) == SU_ENOENT) {
         return SU_OK;
     }
     v->checked++;
@@ -62,7 +64,7 @@ static enum su_code verify_one(struct verify *v, const struct su_store_entry *ro
     }
     v->damaged++;
     memcpy(bad.id, row->id, sizeof bad.id);
-    c = quarantine(v->s, row->id, e);
+    c = row->partial ? SU_OK : quarantine(v->s, row->id, e);
     if (c == SU_OK && v->bad != NULL) {
         v->bad(v->ctx, &bad);
     }
@@ -80,7 +82,7 @@ enum su_code su_store_verify(struct su_store *s, const uint8_t *id,
     enum su_code c;
 
     if (id != NULL) {
-        c = su_store_row(s, id, &one, e);
+        c = su_store_row_any(s, id, &one, e);
         n = 1;
     } else {
         c = su_store_rows(s, false, &rows, &n, e);
@@ -101,7 +103,8 @@ enum su_code su_store_verify(struct su_store *s, const uint8_t *id,
     }
     if (c == SU_OK && v.damaged != 0) {
         c = su_fail(e, SU_EDIGEST, s->dir,
-                    "%llu of %llu blobs were damaged and moved to bad/: fetch them again",
+                    "%llu of %llu blobs were damaged and moved to bad/, or lost chunks: fetch them "
+                    "again",
                     (unsigned long long)v.damaged, (unsigned long long)v.checked);
     }
     return c;

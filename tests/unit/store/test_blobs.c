@@ -362,10 +362,10 @@ static void test_open_failures(void **state)
     assert_int_not_equal(su_store_open("/proc/no/such/place", NULL, &s, &e), SU_OK);
     /* user_version lives at byte 60 of an SQLite file, big-endian (its file format, §1.3). */
     int fd = open(path, O_RDWR);
-    assert_int_equal(pwrite(fd, "\0\0\0\x02", 4, 60), 4);
+    assert_int_equal(pwrite(fd, "\0\0\0\x03", 4, 60), 4);
     close(fd);
     assert_int_equal(su_store_open(f->dir, NULL, &s, &e), SU_EFORMAT);
-    assert_non_null(strstr(e.msg, "version 2"));
+    assert_non_null(strstr(e.msg, "version 3"));
     write_file(path, "this is certainly not a database, but it is long enough to look at", 66);
     assert_int_equal(su_store_open(f->dir, NULL, &s, &e), SU_EFORMAT);
     assert_non_null(strstr(e.at, "store.db"));
