@@ -57,27 +57,27 @@ struct su_node_options {
     enum su_node_wish (*wish)(void *ctx);
     void *ctx;
 };
-struct su_node;
+struct su_node_agent;
 /* Opens device, store and chain, runs the suite, finds the node's entry, reads the journals, and
    begins to serve: from now on others can reach it. Blocks. SU_EBUSY: another process runs this home,
    or the port is taken; SU_ENOENT: the identity is not registered, or its entry names no endpoint;
    SU_ECONFORM: the device fails, or the entry holds another root; SU_EUNSUPPORTED: the cluster
    demands another numerics version; errors of su_exec_open, su_store_open, su_chain_env_get,
    su_http_server_start. On failure *out is NULL. */
-SU_CHECK enum su_code su_node_open(const struct su_node_options *o, struct su_node **out,
+SU_CHECK enum su_code su_node_open(const struct su_node_options *o, struct su_node_agent **out,
                                    struct su_err *e);
-void su_node_close(struct su_node *n); /* NULL allowed; not while su_node_run runs */
-const char *su_node_url(const struct su_node *n); /* where it serves: http://HOST:PORT */
-const uint8_t *su_node_identity(const struct su_node *n); /* 32 bytes */
+void su_node_close(struct su_node_agent *n); /* NULL allowed; not while su_node_run runs */
+const char *su_node_url(const struct su_node_agent *n); /* where it serves: http://HOST:PORT */
+const uint8_t *su_node_identity(const struct su_node_agent *n); /* 32 bytes */
 
 /* Works until the wish or su_node_end ends it. With SU_NODE_END it takes up to two seconds: oracles
    are told, transactions under way are waited for. Trouble with chain, oracles or peers is retried
    and logged, never returned. SU_OK; SU_EIO: threads could not be made. */
-SU_CHECK enum su_code su_node_run(struct su_node *n, struct su_err *e);
+SU_CHECK enum su_code su_node_run(struct su_node_agent *n, struct su_err *e);
 /* As if it had been wished for; any thread. */
-void su_node_end(struct su_node *n, enum su_node_wish how);
+void su_node_end(struct su_node_agent *n, enum su_node_wish how);
 /* Appends the JSON object of /api/status; any thread. SU_ENOMEM, SU_ELIMIT. */
-SU_CHECK enum su_code su_node_status(struct su_node *n, struct su_buf *out, struct su_err *e);
+SU_CHECK enum su_code su_node_status(struct su_node_agent *n, struct su_buf *out, struct su_err *e);
 
 /* ---- from another process ---------------------------------------------------------------------- */
 

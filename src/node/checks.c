@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/* Checks that fall on us: accept, get what the asserter was given, do it again, post the roots. */
+#include "node_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAUSE_FIRST_MS 250u
+#define PAUSE_MAX_MS 4000u
+#define LOOK_MS 1000u
+#define WAIT_MS 5000u /* that the asserter may take to find the frames */
+#define CALL_MS 20000u
+
+struct check {
+    struct node_duty *d;
+    struct node_view v;
+    uint64_t news;
+    const struct su_package *package;
+    const struct su_graph *graph;
+    struct su_buf container;
+    struct su_input input;
+    uint8_t *rows[SU_PORTS_MAX];
+    bool replayed;
+    struct su_trace_roots roots;
+};
+
+/* ---- inputs ----------------------------------------------------------------------------------------- */
+
+static void wanted(const struct check *k, uint32_t i, bool from_asserter, uint32_t step,
+                   struct su_peer_want *w)
+{
+    const struct node_source *s = &k->v.source[i];
+    struct su_wire_want *m = &w->want;
+
+    memset(w, 0, sizeof *w);
+    m->ref.execution = k->d->execution->key;
+    m->ref.request_slot = k->v.request_slot;
+    m->ref.task = from_asserter ? k->d->index : s->task;
+    m->ref.attempt = from_asserter ? k->d->attempt : s->attempt;
+    m->ref.port = from_asserter ? (uint8_t)i : s->output;
+    m->step_first = step;
+    m->step_count = k->v.steps - step;
+    m->purpose = from_asserter ? SU_WIRE_CHECK : SU_WIRE_RECOVERY;
+    w->wait_ms = WAIT_MS;
+    w->sender = from_asserter ? k->v.asserter : s->identity;
+    w->producer = from_asserter ? s->identity : NULL;
+}
+
+/* Copies the rows of one frame that belong to input i; *have moves over what is there without gaps. */
+static enum su_code take(struct check *k, uint32_t i, const struct su_wire_frame *frame,
+                         uint32_t *have, struct su_err *e)
+{
+    const struct su_value *v = &k->graph->value[k->graph->input[i]];
+    const uint64_t row = su_value_row_bytes(v);
+    struct su_wire_frame inner = *frame;
+    enum su_code rc = SU_OK;
+
+    if (frame->m.kind == SU_WIRE_INPUT)
+        rc = su_peer_inner(frame, &inner, e);
+    if (rc)
+        return rc;
+    const struct su_wire_activation *a = &inner.m.u.activation;
+    if (a->dtype != (uint8_t)v->dtype || a->rank != v->shape.rank ||
+        memcmp(a->dims, v->shape.dim, v->shape.rank * sizeof a->dims[0]) != 0 ||
+        su_wire_row_bytes(a) != row || inner.m.data_bytes != row * a->step_count)
+        return su_fail(e, SU_ETYPE, "input", "%u: a frame of another shape", i);
+    for (uint32_t s = 0; s < a->step_count; s++) {
+        uint64_t step = (uint64_t)a->step_first + s;
+        if (step == *have && step < k->v.steps) {
+            memcpy(k->rows[i] + step * row, inner.m.data + s * row, (size_t)row);
+            ++*have;
+        }
+    }
+    return SU_OK;
+}
+
+/* All steps of input i from one who has them. */
+static enum su_code ask(struct check *k, uint32_t i, bool from_asserter, struct su_err *e)
+{
+    const char *endpoint = from_asserter ? k->v.asserter_endpoint : k->v.source[i].endpoint;
+    const struct su_peer_call call = {
+        .deadline_ms = CALL_MS, .cancelled = node_duty_over, .ctx = k->d};
+    uint32_t have = 0;
+    enum su_code rc = SU_OK;
+
+    if (endpoint[0] == 0)
+        return su_fail(e, SU_ENOENT, "input", "%u: whoever has it has no endpoint", i);
+    while (!rc && have < k->v.steps) {
+        struct su_peer_want w;
+        struct su_buf frames;
+        struct su_wire_frame f;
+        size_t at = 0;
+        uint32_t before = have;
+        wanted(k, i, from_asserter, have, &w);
+        su_buf_init(&frames, 0);
+        rc = su_peer_want(k->d->node->self, endpoint, &w, &call, &frames, NULL, e);
+        while (!rc && su_peer_next(&frames, &at, &f))
+            rc = take(k, i, &f, &have, e);
+        su_buf_fini(&frames);
+        if (!rc && have == before)
+            rc = su_fail(e, SU_ENOENT, "input", "%u: step %u does not come", i, have);
+    }
+    return rc;
+}
+
+static enum su_code get_external(struct check *k, uint32_t i, const void **rows, struct su_err *e)
+{
+    const struct su_input_tensor *t;
+    enum su_code rc = SU_OK;
+
+    if (k->container.len == 0)
+        rc = node_input_get(k->d, &k->v, &k->container, &k->input, e);
+    if (!rc)
+        rc = su_input_find(&k->input, k->package, k->d->index, i, &t, e);
+    if (!rc && t->steps < k->v.steps)
+        rc = su_fail(e, SU_EFORMAT, "input", "has %u steps, the request is for %u", t->steps,
+                     k->v.steps);
+    if (!rc)
+        *rows = t->rows;
+    return rc;
+}
+
+static enum su_code get_inputs(struct check *k, const void **input, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+
+    for (uint32_t i = 0; i < k->graph->n_input && !rc; i++) {
+        uint64_t row = su_value_row_bytes(&k->graph->value[k->graph->input[i]]);
+        if (k->v.source[i].external) {
+            rc = get_external(k, i, &input[i], e);
+            continue;
+        }
+        if (!k->rows[i])
+            k->rows[i] = su_try_alloc(k->v.steps, (size_t)row);
+        if (!k->rows[i])
+            return su_fail(e, SU_ENOMEM, "input", "%u rows of %llu bytes", k->v.steps,
+                           (unsigned long long)row);
+        rc = ask(k, i, true, e);
+        if (rc && rc != SU_ECANCELLED)
+            rc = ask(k, i, false, e);
+        input[i] = k->rows[i];
+    }
+    return rc;
+}
+
+/* ---- doing it again --------------------------------------------------------------------------------- */
+
+/* Between two dispatches: those who run the same task for its own sake go first. */
+static bool between(void *ctx)
+{
+    struct node_duty *d = ctx;
+
+    node_turn_yield(&d->task->turn);
+    return node_duty_over(d);
+}
+
+static void on_progress(void *ctx, uint32_t done, uint32_t total)
+{
+    struct node_duty *d = ctx;
+
+    (void)total;
+    pthread_mutex_lock(&d->node->lock);
+    d->steps_done = done;
+    pthread_mutex_unlock(&d->node->lock);
+}
+
+static enum su_code replay(struct check *k, struct su_err *e)
+{
+    struct node_duty *d = k->d;
+    struct su_replay r = {
+        .steps = k->v.steps, .cancelled = between, .progress = on_progress, .ctx = d};
+    struct su_trace *trace = NULL;
+    uint64_t since;
+
+    node_duty_state(d, "fetching");
+    enum su_code rc = get_inputs(k, r.input, e);
+    if (rc)
+        return rc;
+    node_duty_state(d, "running");
+    node_turn_take(&d->task->turn);
+    since = su_clock_mono_ns();
+    rc = su_task_replay(d->task->task, &r, &trace, NULL, e);
+    node_turn_give(&d->task->turn);
+    pthread_mutex_lock(&d->node->lock);
+    d->compute_us += (su_clock_mono_ns() - since) / 1000;
+    pthread_mutex_unlock(&d->node->lock);
+    if (!rc)
+        su_trace_roots(trace, k->v.steps, &k->roots);
+    k->replayed = rc == SU_OK;
+    su_trace_free(trace);
+    return rc;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------- */
+
+static bool prepare(struct check *k)
+{
+    struct su_node_agent *n = k->d->node;
+
+    (void)node_duty_view(k->d, &k->v, &k->news);
+    pthread_mutex_lock(&n->lock);
+    k->package = k->d->task->model->package;
+    pthread_mutex_unlock(&n->lock);
+    k->graph = k->package->task[k->d->index].graph;
+    return k->graph->n_input == k->v.n_source && k->v.steps > 0;
+}
+
+/* What is waited for now, once. *acted: something was sent. */
+static enum su_code act(struct check *k, bool *acted, struct su_err *e)
+{
+    const bool may_accept = k->d->row.path_len > 0 || k->d->row.high > 0;
+    enum su_code rc = SU_OK;
+
+    *acted = true;
+    if (k->v.mine && k->v.due == SU_CHAIN_DUE_ACCEPT && may_accept) {
+        node_duty_state(k->d, "accepting");
+        return node_send_accept(k->d, &k->v, e);
+    }
+    if (k->v.mine && k->v.due == SU_CHAIN_DUE_POST) {
+        if (!k->replayed)
+            rc = replay(k, e);
+        if (!rc)
+            node_duty_state(k->d, "posting");
+        return rc ? rc : node_send_post(k->d, &k->v, k->roots.inputs, k->roots.outputs, e);
+    }
+    *acted = false;
+    return SU_OK;
+}
+
+static void work(struct check *k)
+{
+    uint32_t pause = PAUSE_FIRST_MS;
+
+    while (node_duty_view(k->d, &k->v, &k->news)) {
+        struct su_err e = {0};
+        bool acted;
+        enum su_code rc = act(k, &acted, &e);
+        if (rc == SU_OK) {
+            node_duty_wait(k->d, k->news, acted ? 4 * LOOK_MS : LOOK_MS);
+            pause = PAUSE_FIRST_MS;
+        } else if (rc != SU_ECANCELLED) {
+            node_duty_error(k->d, &e);
+            node_duty_wait(k->d, k->news, pause);
+            pause = SU_MIN(2 * pause, PAUSE_MAX_MS);
+        }
+    }
+}
+
+void *node_check_main(void *duty)
+{
+    struct node_duty *d = duty;
+    struct check *k = su_alloc(sizeof *k);
+
+    k->d = d;
+    su_buf_init(&k->container, SU_INPUT_BYTES_MAX);
+    if (prepare(k))
+        work(k);
+    else
+        node_duty_state(d, "failed");
+    while (!node_duty_over(d))
+        node_duty_wait(d, k->news, LOOK_MS);
+    for (uint32_t i = 0; i < SU_PORTS_MAX; i++)
+        free(k->rows[i]);
+    su_buf_fini(&k->container);
+    free(k);
+    pthread_mutex_lock(&d->node->lock);
+    d->ended = true;
+    pthread_cond_broadcast(&d->node->wake);
+    pthread_mutex_unlock(&d->node->lock);
+    return NULL;
+}

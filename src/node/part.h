@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/* One task of one execution while it is run: shared by executor.c and produce.c. */
+#ifndef SU_NODE_PART_H
+#define SU_NODE_PART_H
+
+#include "node_priv.h"
+
+struct part {
+    struct node_duty *d;
+    struct node_view v; /* as last looked at */
+    uint64_t news;
+    const struct su_package *package;
+    const struct su_package_task *def;
+    uint32_t n_in, n_out, steps;
+
+    struct su_flow *in[SU_PORTS_MAX], *out[SU_PORTS_MAX];
+    struct node_source from[SU_PORTS_MAX]; /* whom in[] comes from */
+    struct node_sink sent[SU_TASKS_MAX]; /* to whom out[] goes */
+    uint32_t n_sent;
+
+    struct su_buf container;
+    struct su_input input;
+    const uint8_t *external[SU_PORTS_MAX]; /* rows of external inputs, within the container */
+    uint8_t *rows[SU_PORTS_MAX]; /* rows of the other inputs, as far as they came */
+    uint64_t row_bytes[SU_PORTS_MAX]; /* of inputs */
+
+    struct su_trace *trace;
+    uint32_t session, done;
+    bool has_session, promised;
+    struct node_commitment promise;
+};
+
+/* produce.c: opens everything, runs all steps and hands out the results. SU_EBUSY: a producer was
+   replaced, begin again; SU_ECANCELLED: the duty is over. */
+SU_CHECK enum su_code part_produce(struct part *p, struct su_err *e);
+/* Opens the execution and the flows that are not open, as the view has them, and tells the exchange
+   who is who. */
+SU_CHECK enum su_code part_connect(struct part *p, struct su_err *e);
+/* Looks at the news: false when the duty is over. Sends results to those who take them now. */
+bool part_sync(struct part *p);
+/* True when an input comes from somebody else than in[] does. */
+bool part_resourced(const struct part *p);
+void part_disconnect(struct part *p); /* closes flows, frees what was run */
+
+#endif

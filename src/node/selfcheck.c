@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/* Before a node binds itself it computes one step again on another backend. The step is chosen by the
+   secret salt, so that a fault of the device cannot keep out of its way. */
+#include "node_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Multiply-adds that a comparison may take; of a task with states, all steps before it are run too. */
+#define MACS_CPU 20000000000ull
+#define MACS_REFERENCE 500000000ull
+
+static uint32_t choose(const struct node_duty *d, uint32_t steps, const struct su_package_task *def)
+{
+    static const char domain[] = "splitup/compare";
+    uint64_t most = su_exec_backend(d->node->other) == SU_BACKEND_CPU ? MACS_CPU : MACS_REFERENCE;
+    uint64_t reach = def->graph->n_state ? most / SU_MAX(def->macs, 1u) : UINT32_MAX;
+    uint8_t salt[32], digest[32];
+
+    node_salt(d->node, d->execution->key, d->index, d->attempt, salt);
+    su_hmac_sha256(salt, 32, domain, sizeof domain - 1, digest);
+    return (uint32_t)(su_le64(digest) % SU_MIN(SU_MAX(reach, 1u), steps));
+}
+
+/* The task on the other backend, loaded when it is first needed. */
+static enum su_code open_other(struct node_duty *d, const struct su_package *p, struct su_err *e)
+{
+    struct node_task *t = d->task;
+
+    return t->other ? SU_OK
+                    : su_task_open(d->node->other, p, d->index, d->node->store, &t->other, e);
+}
+
+/* Step `step` of a task without states: nothing before it matters but its number. */
+static enum su_code run_step(struct su_task *t, const void *const *input, uint32_t step,
+                             struct su_trace **out, struct su_err *e)
+{
+    static const uint8_t nothing[32];
+    const void *at[SU_TASK_PORTS_MAX] = {NULL};
+    struct su_row row = {.position = step, .emit = true};
+    struct su_task_result r = {.ms = 0};
+    enum su_code rc = su_trace_new(su_task_inputs(t), su_task_outputs(t), out, e);
+
+    for (uint32_t i = 0; i < su_task_inputs(t); i++)
+        at[i] = (const uint8_t *)input[i] + step * su_task_row_bytes(t, SU_PORT_INPUT, i);
+    for (uint32_t s = 0; s < step && !rc; s++) {
+        for (uint32_t i = 0; i < su_task_inputs(t) && !rc; i++)
+            rc = su_trace_add(*out, SU_PORT_INPUT, i, nothing, e);
+        for (uint32_t i = 0; i < su_task_outputs(t) && !rc; i++)
+            rc = su_trace_add(*out, SU_PORT_OUTPUT, i, nothing, e);
+        if (!rc && su_task_row_bytes(t, SU_PORT_WITNESS, 0))
+            rc = su_trace_add(*out, SU_PORT_WITNESS, 0, nothing, e);
+    }
+    if (!rc)
+        rc = su_task_session_new(t, step + 1, &row.session, e);
+    if (rc)
+        return rc;
+    rc = su_task_run(t, &row, 1, at, *out, &r, e);
+    su_task_result_fini(&r);
+    su_task_session_free(t, row.session);
+    return rc;
+}
+
+static bool same(const struct su_trace *a, const struct su_trace *b, enum su_port port,
+                 uint32_t number, uint32_t step)
+{
+    if (su_trace_steps(a, port, number) <= step || su_trace_steps(b, port, number) <= step)
+        return su_trace_steps(a, port, number) <= step && su_trace_steps(b, port, number) <= step;
+    return memcmp(su_trace_leaf(a, port, number, step), su_trace_leaf(b, port, number, step), 32) ==
+           0;
+}
+
+enum su_code node_selfcheck(struct node_duty *d, const struct su_trace *trace,
+                            const void *const *input, uint32_t steps, struct su_err *e)
+{
+    const struct su_package *p = d->task->model->package;
+    const struct su_package_task *def = &p->task[d->index];
+    struct node_task *t = d->task;
+    struct su_trace *again = NULL;
+    bool equal = true;
+    uint32_t step = choose(d, steps, def);
+
+    node_turn_take(&t->other_turn);
+    enum su_code rc = open_other(d, p, e);
+    if (!rc && def->graph->n_state) {
+        struct su_replay r = {.steps = step + 1, .cancelled = node_duty_over, .ctx = d};
+        memcpy(r.input, input, SU_PORTS_MAX * sizeof r.input[0]);
+        rc = su_task_replay(t->other, &r, &again, NULL, e);
+    } else if (!rc) {
+        rc = run_step(t->other, input, step, &again, e);
+    }
+    node_turn_give(&t->other_turn);
+    for (uint32_t o = 0; o < def->graph->n_output && !rc; o++)
+        equal = equal && same(trace, again, SU_PORT_OUTPUT, o, step);
+    equal = equal && (rc || same(trace, again, SU_PORT_WITNESS, 0, step));
+    su_trace_free(again);
+    if (!rc && !equal)
+        rc = su_fail(e, SU_ECONFORM, d->node->device,
+                     "step %u of task %u differs from what the %s backend gives: `splitup doctor` "
+                     "tells more",
+                     step, d->index, su_backend_name(su_exec_backend(d->node->other)));
+    return rc;
+}

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+/* Reads the chain: our own entry, the configuration in force and its oracles, and the executions that
+   we have, or are said to have, a part in; nothing else, but for one list of our reserves when their
+   number changes. */
+#include "node_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLE_MS 1000u /* deadline of asking an oracle for a table */
+#define RESERVE_NODE_AT 72u /* offset of su_acc_reserve.node */
+
+_Static_assert(offsetof(struct su_acc_reserve, node) == RESERVE_NODE_AT, "offset of the filter");
+
+/* ---- the cluster ------------------------------------------------------------------------------------ */
+
+/* Endpoints of a configuration's oracles. */
+static enum su_code read_oracles(struct su_node_agent *n, const struct su_chain_env *env,
+                                 const struct su_acc_config *config, struct node_beats_to *out,
+                                 struct su_err *e)
+{
+    struct su_chain_accounts list = {0};
+    uint8_t keys[SU_ORACLES_MAX][32];
+
+    for (size_t i = 0; i < config->oracle_count; i++)
+        su_chain_addr_oracle(env, config->oracles[i].key, keys[i]);
+    enum su_code rc = SU_OK;
+    if (config->oracle_count > 0)
+        rc = su_chain_accounts_get(n->chain, (const uint8_t(*)[32])keys, config->oracle_count,
+                                   &list, e);
+    for (size_t i = 0; i < config->oracle_count && !rc; i++) {
+        const struct su_acc_oracle *o;
+        out[i] = (struct node_beats_to){.endpoint = ""};
+        memcpy(out[i].key, config->oracles[i].key, 32);
+        if (su_chain_as_oracle(&list.items[i], su_chain_program(n->chain), &o, NULL) == SU_OK)
+            su_str_sanitize(out[i].endpoint, sizeof out[i].endpoint, (const char *)o->endpoint,
+                            o->endpoint_len);
+    }
+    su_chain_accounts_fini(&list);
+    return rc;
+}
+
+static void direct_beats(struct su_node_agent *n)
+{
+    size_t count = su_node_fault("heartbeat-one-oracle") ? SU_MIN(n->n_oracle, 1u) : n->n_oracle;
+
+    node_beats_direct(n->beats, n->oracle, count);
+}
+
+static enum su_code read_cluster(struct su_node_agent *n, struct su_err *e)
+{
+    struct node_beats_to oracle[SU_ORACLES_MAX] = {{{0}, ""}};
+    struct su_chain_accounts list = {0};
+    const struct su_acc_config *config;
+    struct su_chain_env env;
+    enum su_code rc = su_chain_env_get(n->chain, &env, e);
+
+    if (!rc)
+        rc = su_chain_config_now(n->chain, &env, &list, &config, e);
+    if (!rc)
+        rc = read_oracles(n, &env, config, oracle, e);
+    if (!rc) {
+        pthread_mutex_lock(&n->lock);
+        n->env = env;
+        n->params = config->params;
+        n->n_oracle = config->oracle_count;
+        memcpy(n->oracle, oracle, sizeof oracle);
+        pthread_mutex_unlock(&n->lock);
+        if (n->beats)
+            direct_beats(n);
+    }
+    su_chain_accounts_fini(&list);
+    return rc;
+}
+
+/* Our entry and the state; tells whether there is a newer configuration. */
+static enum su_code read_own(struct su_node_agent *n, bool *new_epoch, struct su_err *e)
+{
+    struct su_chain_accounts list = {0};
+    const struct su_acc_node *a;
+    const struct su_acc_state *state;
+    uint8_t keys[2][32];
+    char text[SU_CHAIN_TEXT];
+
+    su_chain_addr_node(&n->env, n->identity, keys[0]);
+    memcpy(keys[1], n->env.state, 32);
+    enum su_code rc = su_chain_accounts_get(n->chain, (const uint8_t(*)[32])keys, 2, &list, e);
+    if (!rc)
+        rc = su_chain_as_node(&list.items[0], su_chain_program(n->chain), &a, e);
+    if (rc == SU_ENOENT)
+        rc = su_fail(e, rc, su_chain_key_text(n->identity, text),
+                     "is not registered on this cluster: run `splitup-node register`");
+    if (!rc)
+        rc = su_chain_as_state(&list.items[1], su_chain_program(n->chain), &state, e);
+    if (!rc) {
+        pthread_mutex_lock(&n->lock);
+        *new_epoch = state->latest_epoch != n->env.epoch && list.slot >= state->latest_start_slot;
+        n->relist = n->relist || a->reserves_open != n->account.reserves_open;
+        if (a->declared_count != n->account.declared_count ||
+            memcmp(a->declared, n->account.declared, sizeof a->declared) != 0 ||
+            a->vram_bytes != n->account.vram_bytes) {
+            n->reload = true;
+            pthread_cond_broadcast(&n->wake);
+        }
+        n->account = *a;
+        n->slot = list.slot;
+        pthread_mutex_unlock(&n->lock);
+    }
+    su_chain_accounts_fini(&list);
+    return rc;
+}
+
+/* ---- which executions ------------------------------------------------------------------------------- */
+
+static struct node_execution *find(struct su_node_agent *n, const uint8_t key[32])
+{
+    for (struct node_execution *x = n->execution; x; x = x->next)
+        if (memcmp(x->key, key, 32) == 0)
+            return x;
+    return NULL;
+}
+
+enum su_code node_watch_hint(struct su_node_agent *n, const uint8_t execution[32],
+                             const void *table, size_t table_bytes, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+
+    pthread_mutex_lock(&n->lock);
+    struct node_execution *x = find(n, execution);
+    if (!x && n->n_execution >= NODE_EXECUTIONS_MAX)
+        rc = su_fail(e, SU_EBUSY, NULL, "%u executions are watched already", NODE_EXECUTIONS_MAX);
+    if (!x && !rc) {
+        x = su_alloc(sizeof *x);
+        memcpy(x->key, execution, 32);
+        su_buf_init(&x->table, 0);
+        su_buf_init(&x->grants, 0);
+        x->since_ns = su_clock_mono_ns();
+        x->next = n->execution;
+        n->execution = x;
+        n->n_execution++;
+    }
+    if (x && table && x->table.len == 0)
+        su_buf_put(&x->table, table, table_bytes);
+    if (!rc) {
+        n->relook = true;
+        pthread_cond_broadcast(&n->wake);
+    }
+    pthread_mutex_unlock(&n->lock);
+    return rc;
+}
+
+/* Executions in which stake of ours is reserved. */
+static enum su_code read_reserves(struct su_node_agent *n, struct su_err *e)
+{
+    const struct su_chain_filter mine = {.offset = RESERVE_NODE_AT, .bytes = n->identity, .n = 32};
+    struct su_chain_accounts list = {0};
+    enum su_code rc = su_chain_list(n->chain, SU_TAG_RESERVE, &mine, &list, e);
+
+    for (size_t i = 0; i < list.n && !rc; i++) {
+        const struct su_acc_reserve *r;
+        if (su_chain_as_reserve(&list.items[i], su_chain_program(n->chain), &r, NULL) == SU_OK)
+            rc = node_watch_hint(n, r->execution, NULL, 0, e);
+    }
+    n->relist = rc != SU_OK;
+    su_chain_accounts_fini(&list);
+    return rc;
+}
+
+static void on_journal(void *ctx, const uint8_t execution[32])
+{
+    struct su_node_agent *n = ctx;
+    struct su_err e;
+
+    if (node_watch_hint(n, execution, NULL, 0, &e) != SU_OK)
+        node_log_err(SU_LOG_WARN, "an execution in the journal", &e);
+}
+
+enum su_code node_watch_cluster(struct su_node_agent *n, struct su_err *e)
+{
+    bool new_epoch;
+    enum su_code rc = read_cluster(n, e);
+
+    return rc ? rc : read_own(n, &new_epoch, e);
+}
+
+enum su_code node_watch_first(struct su_node_agent *n, struct su_err *e)
+{
+    enum su_code rc = su_journal_each(n->journal, on_journal, n, e);
+
+    if (!rc)
+        rc = read_reserves(n, e);
+    direct_beats(n);
+    if (!rc)
+        n->reload = n->relook = true;
+    return rc;
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------- */
+
+static void voted_free(struct node_execution *x)
+{
+    free(x->rows);
+    free(x->nodes);
+    x->rows = NULL;
+    x->nodes = NULL;
+    x->voted = (struct su_chain_voted){.rows = NULL};
+}
+
+/* Takes the frame apart; true when it is what was voted. */
+static bool table_fits(struct node_execution *x, const struct su_buf *frame)
+{
+    struct su_wire_frame f;
+    uint8_t root[32], depth;
+
+    if (su_wire_parse(frame->data, frame->len, &f, NULL) != SU_OK || f.m.kind != SU_WIRE_TABLE ||
+        !f.whole)
+        return false;
+    const struct su_wire_table *t = &f.m.u.table;
+    x->rows = su_try_alloc(t->row_count, sizeof *x->rows);
+    x->nodes = su_try_alloc(t->task_count, 32);
+    if (!x->rows || !x->nodes) {
+        voted_free(x);
+        return false;
+    }
+    for (uint32_t i = 0; i < t->row_count; i++)
+        su_wire_table_row(&f.m, i, &x->rows[i]);
+    bool good = su_chain_rows_prove(x->rows, t->row_count, root, &depth, NULL) == SU_OK;
+    for (uint32_t i = 0; i < t->task_count && good; i++) {
+        uint16_t row = su_le16(t->rows_of_tasks + 2 * i);
+        good = row < t->row_count;
+        if (good)
+            memcpy(x->nodes[i], x->rows[row].identity, 32);
+    }
+    x->voted = (struct su_chain_voted){.rows = x->rows,
+                                       .n_rows = t->row_count,
+                                       .nodes = (const uint8_t(*)[32])x->nodes,
+                                       .n_nodes = t->task_count};
+    good = good && su_chain_voted_fits(&x->voted, x->seen->execution);
+    if (!good)
+        voted_free(x);
+    return good;
+}
+
+/* The table that the oracles voted, when it is needed: the one that came with a notice, else one that
+   an oracle hands out; at most one question a second. */
+static void need_table(struct su_node_agent *n, struct node_execution *x)
+{
+    const struct su_acc_execution *a = x->seen->execution;
+    const struct su_wire_scope scope = {su_chain_program(n->chain), x->seen->env.genesis};
+    const struct su_peer_call call = {
+        .deadline_ms = TABLE_MS, .cancelled = node_cancelled, .ctx = n};
+    struct su_buf frame;
+    uint64_t now = su_clock_mono_ns();
+
+    if (x->voted.rows || a->state != SU_EXEC_CHECKING)
+        return;
+    su_buf_init(&frame, 0);
+    pthread_mutex_lock(&n->lock);
+    struct su_buf given = x->table;
+    x->table = frame;
+    struct node_beats_to to = n->oracle[(now >> 30) % SU_MAX(n->n_oracle, 1)];
+    pthread_mutex_unlock(&n->lock);
+    bool fits = given.len > 0 && table_fits(x, &given);
+    su_buf_fini(&given);
+    if (fits || now - x->asked_ns < 1000000000ull || to.endpoint[0] == 0)
+        return;
+    x->asked_ns = now;
+    if (su_peer_table_get(&scope, to.endpoint, x->key, a->table_root, a->assignment_root, &call,
+                          &frame, NULL) == SU_OK)
+        (void)table_fits(x, &frame);
+    su_buf_fini(&frame);
+}
+
+/* ---- reading executions ----------------------------------------------------------------------------- */
+
+static void case_free(struct su_chain_case *c)
+{
+    if (c)
+        su_chain_case_fini(c);
+    free(c);
+}
+
+static bool involved(const struct su_node_agent *n, const struct su_chain_case *c)
+{
+    const struct su_chain_part *p = su_chain_case_part(c, n->identity);
+
+    if (p && p->reserve)
+        return true;
+    for (size_t i = 0; i < SU_TASKS_MAX; i++)
+        if (c->assignments[i] && memcmp(c->assignments[i]->node, n->identity, 32) == 0)
+            return true;
+    return false;
+}
+
+static void read_one(struct su_node_agent *n, struct node_execution *x,
+                     const struct su_chain_env *env)
+{
+    const struct su_chain_case_hints hints = {.before = x->seen,
+                                              .voted = x->voted.rows ? &x->voted : NULL,
+                                              .more = (const uint8_t(*)[32])n->identity,
+                                              .n_more = 1};
+    struct su_chain_case *now = su_alloc(sizeof *now);
+    struct su_err e = {0};
+    enum su_code rc = su_chain_case_load(n->chain, env, x->key, &hints, now, &e);
+
+    if (rc) {
+        case_free(now);
+        if (rc != SU_ENOENT && rc != SU_ECANCELLED)
+            node_log_err(SU_LOG_DEBUG, "an execution cannot be read", &e);
+        pthread_mutex_lock(&n->lock);
+        x->gone = x->gone || rc == SU_ENOENT;
+        pthread_mutex_unlock(&n->lock);
+        return;
+    }
+    case_free(x->seen);
+    x->seen = now;
+    pthread_mutex_lock(&n->lock);
+    x->request_slot = now->execution->request_slot;
+    x->involved = involved(n, now);
+    pthread_mutex_unlock(&n->lock);
+    need_table(n, x);
+    node_duties_look(n, x);
+}
+
+static void execution_free(struct node_execution *x)
+{
+    case_free(x->seen);
+    voted_free(x);
+    su_buf_fini(&x->table);
+    su_buf_fini(&x->grants);
+    free(x);
+}
+
+void node_executions_free(struct su_node_agent *n)
+{
+    while (n->execution) {
+        struct node_execution *x = n->execution;
+        n->execution = x->next;
+        execution_free(x);
+    }
+}
+
+/* Takes out of the list what is over: closed on chain, or never was our business. */
+static struct node_execution *take_finished(struct su_node_agent *n)
+{
+    struct node_execution *out = NULL;
+    uint64_t now = su_clock_mono_ns();
+
+    pthread_mutex_lock(&n->lock);
+    for (struct node_execution **at = &n->execution; *at;) {
+        struct node_execution *x = *at;
+        bool stale =
+            !x->involved && !x->duty && now - x->since_ns > (uint64_t)NODE_STALE_MS * 1000000u;
+        if ((!x->gone && !stale) || !node_duties_end(n, x)) {
+            at = &x->next;
+            continue;
+        }
+        *at = x->next;
+        n->n_execution--;
+        x->next = out;
+        out = x;
+    }
+    pthread_mutex_unlock(&n->lock);
+    return out;
+}
+
+static void read_executions(struct su_node_agent *n)
+{
+    struct su_chain_env env;
+
+    pthread_mutex_lock(&n->lock);
+    env = n->env;
+    struct node_execution *x =
+        n->execution; /* only this thread takes any out; new ones come first */
+    pthread_mutex_unlock(&n->lock);
+    for (; x && !node_cancelled(n); x = x->next)
+        if (!x->gone)
+            read_one(n, x, &env);
+    for (struct node_execution *done = take_finished(n); done;) {
+        struct node_execution *next = done->next;
+        su_exchange_leave(n->exchange, done->key);
+        execution_free(done);
+        done = next;
+    }
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------- */
+
+/* How long to wait before the next look; lock held. */
+static uint32_t pause_ms(const struct su_node_agent *n)
+{
+    uint32_t round = node_round_ms(n);
+
+    if (!n->execution)
+        return SU_MIN(SU_MAX(round, 200u), 5000u);
+    return SU_MIN(SU_MAX(round / 4, 100u), 2000u);
+}
+
+static void look(struct su_node_agent *n, bool *complained)
+{
+    bool new_epoch = false;
+    struct su_err e = {0};
+    enum su_code rc = read_own(n, &new_epoch, &e);
+
+    if (!rc && new_epoch)
+        rc = read_cluster(n, &e);
+    if (!rc && n->relist)
+        rc = read_reserves(n, &e);
+    if (rc && rc != SU_ECANCELLED && !*complained)
+        node_log_err(SU_LOG_WARN, "the chain cannot be read", &e);
+    else if (!rc && *complained)
+        su_log(SU_LOG_INFO, "node", "the chain can be read again");
+    *complained = rc != SU_OK;
+    read_executions(n);
+}
+
+void *node_watch_main(void *ctx)
+{
+    struct su_node_agent *n = ctx;
+    bool complained = false;
+
+    pthread_mutex_lock(&n->lock);
+    while (!n->ending) {
+        n->relook = false;
+        pthread_mutex_unlock(&n->lock);
+        look(n, &complained);
+        pthread_mutex_lock(&n->lock);
+        uint64_t until = su_clock_mono_ns() + 1000000ull * pause_ms(n);
+        for (uint64_t now; !n->ending && !n->relook && (now = su_clock_mono_ns()) < until;)
+            node_cond_wait_ms(&n->wake, &n->lock, (uint32_t)((until - now) / 1000000) + 1);
+    }
+    pthread_mutex_unlock(&n->lock);
+    return NULL;
+}
