@@ -206,6 +206,14 @@ static enum su_code write_at(int fd, const uint8_t *data, size_t n, uint64_t at,
     return SU_OK;
 }
 
+static void show_done(struct parts *x, uint64_t bytes)
+{
+    su_progress_set(&x->watch.progress, bytes, su_clock_mono_ns());
+    if (x->want->hooks.progress != NULL) {
+        x->want->hooks.progress(x->want->hooks.ctx, &x->watch.progress);
+    }
+}
+
 /* Writes checked chunks, and then says that they are here. */
 static enum su_code keep_chunks(struct parts *x, uint64_t first, uint64_t n, const uint8_t *data,
                                 size_t bytes, struct su_err *e)
@@ -239,7 +247,7 @@ static enum su_code keep_chunks(struct parts *x, uint64_t first, uint64_t n, con
     }
     su_store_unlock(gate);
     if (c == SU_OK) {
-        su_progress_set(&x->watch.progress, x->watch.progress.done + bytes, su_clock_mono_ns());
+        show_done(x, x->watch.progress.done + n * SU_STORE_CHUNK_BYTES);
     }
     return c;
 }
@@ -375,7 +383,7 @@ static enum su_code mark_wanted(struct parts *x, struct su_err *e)
         done += wanted && !wants(x, k) ? SU_STORE_CHUNK_BYTES : 0;
     }
     x->watch.progress.total = total;
-    su_progress_set(&x->watch.progress, done, su_clock_mono_ns());
+    show_done(x, done);
     return SU_OK;
 }
 
