@@ -53,17 +53,19 @@ SU_CHECK enum su_code su_exchange_new(const struct su_exchange_opts *o, struct s
                                       struct su_err *e);
 /* Every wait ends (SU_ECANCELLED), every WANT that waits is answered, from here on. */
 void su_exchange_stop(struct su_exchange *x);
-/* After the server has stopped and all flows are closed. NULL allowed. */
+/* After the server has stopped and all flows are closed. What was not left stays in the journal. NULL
+   allowed. */
 void su_exchange_free(struct su_exchange *x);
 
 /* ---- executions -------------------------------------------------------------------------------- */
 
 /* Opens an execution, or finds it open, and sets bytes aside in the journal (su_journal_enter): do so
-   before accepting a part in it. SU_EBUSY: executions_max; errors of su_journal_enter. */
+   before accepting a part in it. SU_EBUSY: executions_max, or it is being left; SU_ETYPE: open with
+   another request_slot; errors of su_journal_enter. */
 SU_CHECK enum su_code su_exchange_enter(struct su_exchange *x, const uint8_t execution[32],
                                         uint64_t request_slot, uint64_t bytes, struct su_err *e);
-/* It is over: its waits end with SU_ECANCELLED, its lines close; when the last of its flows is closed
-   its journal is deleted. An unknown one is deleted from the journal only. */
+/* It is over: its waits end with SU_ECANCELLED, its lines close; when nobody uses its flows any more its
+   journal is deleted. An unknown one is deleted from the journal only. */
 void su_exchange_leave(struct su_exchange *x, const uint8_t execution[32]);
 /* Its waits end with SU_ECANCELLED from now on, while on is true. */
 void su_exchange_cancel(struct su_exchange *x, const uint8_t execution[32], bool on);
@@ -105,10 +107,11 @@ struct su_flow_opts {
 /* Opens a flow with what the journal holds of it, or finds it open with the same options (SU_ETYPE:
    with others, or the journal's frames are another producer's). SU_ENOENT: the execution is not open;
    SU_EINVAL: no shape a frame may have, first >= end; errors of su_journal_stream_open. The caller
-   holds it until su_flow_close. On failure *out is NULL. */
+   may use it until su_flow_close; the flow itself stays, is sent and served, until its execution is
+   left. On failure *out is NULL. */
 SU_CHECK enum su_code su_flow_open(struct su_exchange *x, const struct su_flow_opts *o,
                                    struct su_flow **out, struct su_err *e);
-void su_flow_close(struct su_flow *f); /* its lines go on until the last one closes; NULL allowed */
+void su_flow_close(struct su_flow *f); /* NULL allowed */
 /* Steps first .. have - 1 are here without a gap; first when there are none. */
 uint32_t su_flow_have(struct su_flow *f);
 uint64_t su_flow_row_bytes(const struct su_flow *f);
@@ -135,9 +138,9 @@ SU_CHECK enum su_code su_flow_rows(struct su_flow *f, uint32_t step, uint32_t n,
    was added before stays. */
 SU_CHECK enum su_code su_flow_emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
                                    const uint8_t *leaves, struct su_err *e);
-/* Sends all frames of the flow, those to come too, to a consumer until the flow is closed: one line per
-   identity. Another endpoint for an identity, or `again`: all frames once more. Our own identity:
-   nothing to do. SU_EINVAL: endpoint; SU_ENOMEM. */
+/* Sends all frames of our own flow, those to come too, to a consumer: one line per identity. Another
+   endpoint for an identity, or `again`: all frames once more. Our own identity: nothing to do.
+   SU_EINVAL: endpoint, or another's flow; SU_ECANCELLED: the execution was left; SU_ENOMEM. */
 SU_CHECK enum su_code su_flow_send(struct su_flow *f, const uint8_t identity[32],
                                    const char *endpoint, bool again, struct su_err *e);
 /* Sends no more to this one (it was replaced). */
@@ -156,7 +159,7 @@ SU_CHECK enum su_code su_flow_fetch(struct su_flow *f, const char *endpoint, uin
    is empty only when memory is gone or the signer refuses. */
 void su_exchange_take(struct su_exchange *x, const void *frame, size_t n, struct su_buf *answer);
 /* The same for a POST to /api/frames (WANT): frames, or one REFUSAL: MISSING, SENDER (may says no), SCOPE
-   (execution, task or port unknown), TIME, REPLAY, BUSY. Blocks up to wait_ms (cut to
+   (the execution is not open here), TIME, REPLAY, BUSY. Blocks up to wait_ms (cut to
    SU_PEER_WAIT_MS_MAX) while nothing of what is wanted is there. */
 void su_exchange_serve(struct su_exchange *x, const void *want, size_t n, uint32_t wait_ms,
                        struct su_buf *answer);

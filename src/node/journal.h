@@ -31,7 +31,7 @@ struct su_journal_opts {
 SU_CHECK enum su_code su_journal_open(const struct su_journal_opts *o, struct su_journal **out,
                                       struct su_err *e);
 void su_journal_close(struct su_journal *j); /* after all its streams; NULL allowed */
-uint64_t su_journal_used_bytes(struct su_journal *j); /* as far as it was entered or opened */
+uint64_t su_journal_used_bytes(struct su_journal *j); /* of all executions */
 
 /* Calls fn for every execution there is a folder of; fn may drop it. SU_EIO. */
 SU_CHECK enum su_code su_journal_each(struct su_journal *j,
@@ -82,6 +82,9 @@ SU_CHECK enum su_code su_journal_stream_read(struct su_journal_stream *s, uint32
 SU_CHECK enum su_code su_journal_note_put(struct su_journal *j, const uint8_t execution[32],
                                           const char *name, const void *data, size_t n,
                                           struct su_err *e);
+/* Bytes of a note; SU_ENOENT: not entered, or no such note. */
+SU_CHECK enum su_code su_journal_note_bytes(struct su_journal *j, const uint8_t execution[32],
+                                            const char *name, uint64_t *bytes, struct su_err *e);
 /* Appends the note. SU_ENOENT; SU_ELIMIT: beyond SU_JOURNAL_RECORD_MAX; SU_EIO; su_buf_check. */
 SU_CHECK enum su_code su_journal_note_get(struct su_journal *j, const uint8_t execution[32],
                                           const char *name, struct su_buf *out, struct su_err *e);
