@@ -45,12 +45,13 @@ enum su_code su_chain_rows_prove(struct su_ix_check_row *rows, size_t n, uint8_t
     uint8_t(*nodes)[32] = su_try_alloc(2 * leaves, sizeof *nodes);
     if (!nodes)
         return su_fail(e, SU_ENOMEM, "table", "no memory for %zu rows", n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        rows[i].row = (uint32_t)i;
         su_msg_row_leaf(chain_hash, &rows[i], nodes[i]);
+    }
     tree_raise(nodes, d);
     for (size_t i = 0; i < n; i++) {
         const uint8_t(*level)[32] = (const uint8_t(*)[32])nodes;
-        rows[i].row = (uint32_t)i;
         rows[i].path_len = d;
         for (uint8_t k = 0; k < d; k++) {
             memcpy(rows[i].path[k], level[i >> k ^ 1u], 32);
