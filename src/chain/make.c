@@ -322,7 +322,8 @@ void chain_emit(struct su_chain_batch *b, uint8_t number, const struct chain_rol
         for (size_t i = 0; i < n; i++, m++) {
             memcpy(m->key, r.repeats ? roles->rest[i] : key, 32);
             m->signer = r.signer;
-            m->writable = r.writable;
+            m->writable = r.writable ||
+                          (r.repeats && roles->rest_every > 0 && (i + 1) % roles->rest_every == 0);
         }
     }
 }

@@ -85,6 +85,7 @@ void su_chain_make_request_tasks(struct su_chain_batch *b, const uint8_t key[32]
     s.r.model = model;
     s.r.rest = (const uint8_t(*)[32])pairs;
     s.r.n_rest = (size_t)2 * count;
+    s.r.rest_every = 2; /* the assignments are made, the tasks only read */
     chain_emit(b, SU_IX_REQUEST_TASKS, &s.r, &ix, sizeof ix);
 }
 

@@ -11,7 +11,8 @@ struct chain_roles {
 #include "chain/roles.def"
 #undef X
     const uint8_t (*rest)[32]; /* of the role that repeats */
-    size_t n_rest;
+    size_t n_rest,
+        rest_every; /* of these every rest_every-th is written whatever the row says; 0: none */
 };
 /* The roles with one fixed meaning: payer, programs, vault, state, pool, config in force. */
 struct chain_roles chain_roles_of(const struct su_chain_batch *b);

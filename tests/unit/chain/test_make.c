@@ -287,6 +287,7 @@ static void make_requests(struct cast *k)
         call_more(&k->c, key);
         at_assignment(k->w, t, key);
         call_more(&k->c, key);
+        k->c.metas[k->c.count - 1].writable = true; /* the task's is only read */
     }
     su_chain_make_request_tasks(b, k->requestor, &k->at, k->w->model, 3);
     assert_true(DATA(k, request_tasks)->first == TASK && DATA(k, request_tasks)->count == 3);
