@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+#ifndef SU_ORACLE_PRIV_H
+#define SU_ORACLE_PRIV_H
+
+#include "oracle.h"
+
+#include "fault.h"
+#include "liveness.h"
+#include "table.h"
+
+#include "crypto/crypto.h"
+#include "http/http.h"
+#include "peer/peer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    ORA_WORKERS = 12, /* executions in hand at once */
+    ORA_COURIERS = 6, /* posts to nodes at once */
+    ORA_EXECUTIONS_MAX = 4096,
+    ORA_PROPOSALS = 4, /* kept per execution */
+    ORA_QUEUE_MAX = 512, /* posts waiting for one peer, or for nodes */
+    ORA_LOOKUPS_MAX = 64,
+    ORA_PAST = 8, /* values of a node's free stake */
+    ORA_PEERS_MAX = 2 * SU_ORACLES_MAX,
+    ORA_STEADY_ROUNDS = 3,
+    ORA_STALL_ROUNDS = 3,
+};
+
+/* ---- bytes that several hold ------------------------------------------------------------------- */
+
+struct ora_bytes {
+    atomic_uint holders;
+    size_t n;
+    uint8_t data[];
+};
+/* A copy, held once; NULL without memory. */
+struct ora_bytes *ora_bytes_of(const void *data, size_t n);
+struct ora_bytes *ora_bytes_hold(struct ora_bytes *b);
+void ora_bytes_drop(struct ora_bytes *b); /* NULL allowed */
+
+/* ---- nodes -------------------------------------------------------------------------------------- */
+
+/* A node's entry on chain as last read, and what its free stake was lately. */
+struct ora_person {
+    struct su_acc_node node;
+    struct {
+        uint64_t stake;
+        int64_t until_ms;
+    } past[ORA_PAST];
+    unsigned n_past; /* values so far; they wrap */
+    uint32_t rtt_ms;
+};
+struct ora_people {
+    struct ora_person *person; /* ascending by identity */
+    size_t n, cap;
+    int64_t read_ms; /* when all of them were read */
+    uint8_t lookup[ORA_LOOKUPS_MAX][32]; /* senders nobody knows, to be looked up */
+    size_t n_lookup;
+    struct { /* looked up, and not there */
+        uint8_t identity[32];
+        int64_t ms;
+    } nobody[ORA_LOOKUPS_MAX];
+    size_t next_nobody;
+};
+
+/* ---- peers and posts ---------------------------------------------------------------------------- */
+
+struct ora_post {
+    struct ora_post *next;
+    struct ora_bytes *bytes;
+    char endpoint[SU_ENDPOINT_MAX + 1];
+    uint8_t to[32]; /* who must answer */
+    bool input; /* bytes are the container of `execution`, not a frame */
+    bool notice; /* tell the execution when it was acknowledged */
+    uint8_t execution[32];
+    uint32_t topic; /* of the notice */
+};
+struct ora_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct ora_post *first, *last;
+    size_t n;
+};
+struct ora_peer { /* another oracle */
+    struct su_oracle *oracle;
+    uint8_t key[32];
+    char endpoint[SU_ENDPOINT_MAX + 1];
+    int64_t heard_ms; /* last signed word of it; 0 never */
+    struct ora_queue queue;
+    pthread_t thread;
+    bool running;
+};
+
+/* ---- executions --------------------------------------------------------------------------------- */
+
+struct ora_proposal {
+    uint32_t round;
+    struct ora_bytes *frame; /* a verified TABLE of the round's proposer */
+};
+struct ora_notice { /* what a node was told, or is to be told */
+    uint8_t identity[32];
+    uint32_t topic;
+    uint64_t sent_ns;
+    bool acknowledged;
+};
+enum { ORA_NOTICES = 256 };
+struct ora_exec {
+    uint8_t key[32];
+    char name[SU_CHAIN_TEXT];
+    /* Under the oracle's lock. */
+    bool busy, poked;
+    uint64_t next_ns;
+    atomic_bool has_input;
+    struct ora_proposal proposal[ORA_PROPOSALS];
+    unsigned next_proposal;
+    struct ora_bytes *table; /* whose roots were voted; NULL: not known */
+    struct ora_notice *notice;
+    size_t n_notice;
+    /* Of the worker that has it. */
+    struct su_chain_case seen;
+    bool has_seen;
+    unsigned gone; /* times in a row that it was not there */
+    struct su_ix_check_row *rows; /* of `table` */
+    uint8_t (*nodes)[32];
+    struct su_chain_voted voted;
+    uint8_t voted_table[32], voted_assignment[32]; /* roots of rows and nodes */
+    uint64_t asked_ns; /* peers for an input or a table */
+    uint32_t proposed_round, tried_round; /* + 1; 0: never */
+    uint64_t task_round[SU_TASKS_MAX]; /* + 1: of the last vote on the task */
+};
+
+/* ---- the oracle --------------------------------------------------------------------------------- */
+
+struct su_oracle {
+    char home[4000], folder[4096], url[128], endpoint[SU_ENDPOINT_MAX + 1];
+    struct su_oracle_options options;
+    int run_fd;
+    struct su_chain *chain;
+    struct su_signer signer;
+    struct su_secret *vrf_seed;
+    uint8_t key[32];
+    struct su_peer_self *self;
+    struct su_http_server *server;
+    atomic_bool stopping;
+    uint64_t born_ns;
+
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work; /* an execution is due, or the end */
+    struct su_chain_env env;
+    struct su_params params; /* in force */
+    struct su_config_oracle member[SU_ORACLES_MAX]; /* in force */
+    unsigned n_member;
+    uint64_t slot, epoch;
+    atomic_uint round_ms, tick_ms;
+    bool in_epoch;
+    struct liveness live;
+    struct ora_people people;
+    struct su_wire_guard *guard; /* of other oracles */
+    struct ora_peer *peer[ORA_PEERS_MAX]; /* never removed */
+    size_t n_peer;
+    struct ora_exec *exec[ORA_EXECUTIONS_MAX];
+    size_t n_exec;
+    struct {
+        uint8_t key[32];
+        struct su_chain_model *model;
+    } * model; /* never removed */
+    size_t n_model;
+    bool people_wanted; /* somebody needs fresh entries */
+
+    struct ora_queue nodes; /* posts to nodes */
+};
+
+bool ora_stopping(const struct su_oracle *o);
+/* Number of this oracle in a config; false: it is none of it. */
+bool ora_number(const struct su_oracle *o, const struct su_acc_config *c, uint8_t *number);
+
+/* people.c: all but the pure ones take the lock themselves. */
+SU_CHECK enum su_code ora_people_list(struct su_oracle *o, struct su_err *e);
+SU_CHECK enum su_code ora_people_refresh(struct su_oracle *o, int64_t older_ms, struct su_err *e);
+void ora_people_lookup(struct su_oracle *o);
+/* Under the lock. True: known not to be there; false: it will be looked up. */
+bool ora_people_nobody(struct su_oracle *o, const uint8_t identity[32]);
+struct ora_person *ora_person_of(struct su_oracle *o, const uint8_t identity[32]);
+void ora_people_fini(struct ora_people *p);
+/* The views for a model, ascending by identity: *view is malloc'ed. SU_ENOMEM. */
+SU_CHECK enum su_code ora_people_views(struct su_oracle *o, const struct su_chain_model *model,
+                                       const struct su_params *params, struct table_view **view,
+                                       size_t *n, struct su_err *e);
+/* A model and its tasks, loaded once. Lives as long as the oracle. */
+SU_CHECK enum su_code ora_model_of(struct su_oracle *o, const uint8_t key[32],
+                                   const struct su_chain_model **out, struct su_err *e);
+
+/* outbox.c */
+void ora_queue_init(struct ora_queue *q);
+void ora_queue_fini(struct ora_queue *q);
+void ora_queue_wake(struct ora_queue *q);
+/* Under the lock. A peer by key, NULL: none. */
+struct ora_peer *ora_peer_of(struct su_oracle *o, const uint8_t key[32]);
+/* Makes it known, or its endpoint new; starts its thread. Under the lock. */
+void ora_peer_know(struct su_oracle *o, const uint8_t key[32], const char *endpoint);
+/* To every other oracle; frame NULL of no memory is nothing. */
+void ora_tell_peers(struct su_oracle *o, struct ora_bytes *frame);
+void ora_tell_peers_input(struct su_oracle *o, const uint8_t execution[32], struct ora_bytes *b);
+/* Posts a frame to a node, once for each (execution, identity, topic) and again every second until
+   it was acknowledged. */
+void ora_notify(struct su_oracle *o, struct ora_exec *x, const uint8_t identity[32],
+                const char *endpoint, uint32_t topic, struct ora_bytes *frame);
+void *ora_courier(void *oracle);
+
+/* execs.c */
+/* Under the lock: finds or makes; NULL when there are too many. It is due at once. */
+struct ora_exec *ora_exec_hear(struct su_oracle *o, const uint8_t key[32]);
+struct ora_exec *ora_exec_find(struct su_oracle *o, const uint8_t key[32]);
+void ora_exec_poke(struct su_oracle *o, struct ora_exec *x);
+void ora_exec_free(struct ora_exec *x);
+/* Removes it and its folder. The caller has it; takes the lock. */
+void ora_exec_end(struct su_oracle *o, struct ora_exec *x);
+SU_CHECK enum su_code ora_exec_path(const struct su_oracle *o, const uint8_t key[32],
+                                    const char *name, char out[4200], struct su_err *e);
+SU_CHECK enum su_code ora_exec_keep(struct su_oracle *o, const uint8_t key[32], const char *name,
+                                    const void *data, size_t n, struct su_err *e);
+/* Takes up the folders of an earlier run and the executions on chain. */
+SU_CHECK enum su_code ora_execs_resume(struct su_oracle *o, struct su_err *e);
+void *ora_worker(void *oracle);
+
+/* step.c: looks at one execution and does what is to be done. Returns in how many ms again; the
+   worker has x. */
+uint32_t ora_step(struct su_oracle *o, struct ora_exec *x);
+/* assigning.c */
+void ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number);
+/* Slot and hash of the newest entry below `slot`. SU_ENOENT: there is none any more. */
+SU_CHECK enum su_code ora_slot_hash(struct su_oracle *o, uint64_t slot, uint8_t hash[32],
+                                    struct su_err *e);
+/* running.c */
+void ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number);
+void ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
+                   struct su_ix_vote_task *ix);
+/* send.c */
+SU_CHECK enum su_code ora_send(struct su_oracle *o, struct su_chain_batch *b, struct su_err *e);
+/* Tells the other oracles of a vote. */
+void ora_tell_vote(struct su_oracle *o, const struct su_wire_vote *v);
+struct su_chain_send_opts ora_send_opts(struct su_oracle *o);
+void ora_hash(const struct su_part *parts, uint64_t n, uint8_t out[32]);
+
+/* serve.c */
+void ora_handle(void *oracle, const struct su_http_call *c, struct su_http_answer *a);
+
+/* keys.c */
+SU_CHECK enum su_code ora_vrf_seed(const char *home, struct su_secret **seed, struct su_err *e);
+
+#endif
