@@ -12,7 +12,7 @@ if(TARGET splitup)
 endif()
 file(GLOB files CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}"
     "${CMAKE_SOURCE_DIR}/models/*/*.graph" "${CMAKE_SOURCE_DIR}/models/*/*.safetensors"
-    "${CMAKE_SOURCE_DIR}/models/*/config.json")
+    "${CMAKE_SOURCE_DIR}/models/*/config.json" "${CMAKE_SOURCE_DIR}/models/*/*-ubyte")
 foreach(file IN LISTS files)
     get_filename_component(folder "${file}" DIRECTORY)
     install(FILES "${file}" DESTINATION "${CMAKE_INSTALL_DATADIR}/splitup/${folder}")

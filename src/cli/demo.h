@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/* A private network in child processes under one temporary home, set up from nothing, and executions
+   on it: what `splitup demo` shows. */
+#ifndef SU_CLI_DEMO_H
+#define SU_CLI_DEMO_H
+
+#include "network.h"
+#include "super/super.h"
+
+#include <stdatomic.h>
+
+#define DEMO_HOME_MAX 512 /* bytes of the home's path */
+#define DEMO_PATH_MAX 640 /* of a file in it */
+#define DEMO_NODES_MAX 16u
+#define DEMO_OWNERS 3u
+#define DEMO_EXECUTIONS_MAX 100000u
+
+struct demo_key {
+    uint8_t secret[64], key[32];
+    struct su_signer signer;
+};
+struct demo_node {
+    struct demo_key identity;
+    unsigned owner; /* in demo.owner */
+    uint16_t port;
+    char name[16], backend[16], endpoint[32];
+    unsigned child;
+};
+struct demo_oracle {
+    struct demo_key key;
+    uint8_t vrf_key[32];
+    uint16_t port;
+    char name[16], endpoint[32];
+    unsigned child;
+};
+/* Amounts in millionths of a USDC, of everybody whom an execution can pay or charge. */
+struct demo_money {
+    uint64_t requestor, node[DEMO_NODES_MAX], oracle[SU_ORACLES_MAX], pool;
+    uint64_t
+        held; /* of executions that are open, and claims on the pool that are not paid: those are
+                      within the pool */
+    uint64_t total; /* of the four above and owners' wallets */
+    uint64_t vault, open_claims;
+};
+
+struct demo {
+    const struct cli *c;
+    bool json, once;
+    unsigned n_node, n_oracle, executions;
+    uint64_t seed;
+    struct su_super *super;
+    char self[4096], home[DEMO_HOME_MAX], url[128],
+        store[64]; /* self: the program; store: URL of blobs */
+    unsigned devnet_child, store_child;
+    struct su_jobs *jobs;
+    struct su_chain *chain;
+    struct su_chain_env env;
+    struct su_params params;
+    struct demo_key requestor, deployer, admin, owner[DEMO_OWNERS];
+    struct demo_node node[DEMO_NODES_MAX];
+    struct demo_oracle oracle[SU_ORACLES_MAX];
+    uint8_t model[32];
+    struct su_chain_model chain_model;
+    struct su_ops *ops; /* of the requestor */
+    struct su_digits *digits;
+    uint64_t digit; /* the next one's number */
+    uint64_t started_ns;
+    double setup_s;
+    char answer[SU_SUPER_LINE_MAX]; /* of the command that deploys */
+    atomic_bool answered;
+};
+
+/* One execution. */
+struct demo_run {
+    unsigned number;
+    uint64_t digit;
+    struct su_ops_follow *follow;
+    const struct su_ops_follow_state *state;
+    struct su_ops_request_terms terms;
+    struct cli_task_report *report;
+    uint64_t begun_ns, next_report_ns;
+    uint32_t told; /* state->changes that were shown */
+    uint8_t told_state;
+    bool told_assigned, told_provisional, told_draw, told_end;
+    uint32_t told_commits, told_checks;
+    /* from the transaction of the draw */
+    bool proof_found, proof_right, flags_right;
+    uint16_t sampled, matched, foreign; /* tasks; checks that matched; by another owner */
+};
+
+/* ---- demo_keys.c ---- */
+
+/* The folder of that name under the home, made when it is missing, or a file in it; returns out. */
+const char *demo_path(const struct demo *d, const char *folder, const char *file,
+                      char out[DEMO_PATH_MAX]);
+/* Keys and key files of everybody, from the seed. */
+SU_CHECK enum su_code demo_keys(struct demo *d, struct su_err *e);
+SU_CHECK enum su_code demo_admin(struct demo *d, struct su_err *e);
+void demo_keys_fini(struct demo *d);
+/* "node 2", "oracle 1", "owner B" of a key; "somebody" when it is nobody's. */
+const char *demo_who(const struct demo *d, const uint8_t key[32]);
+
+/* ---- demo_setup.c ---- */
+
+/* Everything up to the first request, as quickly as it goes. */
+SU_CHECK enum su_code demo_setup(struct demo *d, struct su_err *e);
+/* SU_EIO when a child has ended; SU_ECANCELLED after Ctrl-C. */
+SU_CHECK enum su_code demo_alive(struct demo *d, struct su_err *e);
+/* A line of what goes on: to stdout, in front of it the seconds since the start. Nothing with --json.
+ */
+void demo_say(const struct demo *d, const char *fmt, ...) SU_PRINTF(2, 3);
+
+/* ---- demo_run.c ---- */
+
+/* Asks for the next digit. */
+SU_CHECK enum su_code demo_begin(struct demo *d, struct demo_run *r, unsigned number,
+                                 struct su_err *e);
+/* One turn; waits up to wait_ms for something new. */
+SU_CHECK enum su_code demo_turn(struct demo *d, struct demo_run *r, uint32_t wait_ms,
+                                struct su_err *e);
+void demo_run_fini(struct demo_run *r);
+/* Everybody's money now. */
+SU_CHECK enum su_code demo_money(struct demo *d, struct demo_money *m, struct su_err *e);
+/* Waits until the pool has paid its claims, a few seconds at most. */
+SU_CHECK enum su_code demo_settle(struct demo *d, struct demo_money *m, struct su_err *e);
+/* Finds the proof of the draw on chain, verifies it, and computes the flags from it again. */
+SU_CHECK enum su_code demo_check_draw(struct demo *d, struct demo_run *r, struct su_err *e);
+
+/* ---- demo_report.c ---- */
+
+/* Shows what is new about a run, in words. */
+void demo_tell(const struct demo *d, struct demo_run *r);
+void demo_tell_money(const struct demo *d, const struct demo_money *before,
+                     const struct demo_money *after);
+SU_CHECK enum su_code demo_print_run(const struct demo *d, const struct demo_run *r,
+                                     const struct demo_money *before,
+                                     const struct demo_money *after, struct su_err *e);
+struct demo_totals {
+    unsigned executions, final, proofs, flags_right;
+    uint64_t tasks, sampled, matched, foreign;
+    double expected, variance; /* of the number of sampled tasks */
+    uint64_t macs, check_macs;
+    double seconds;
+};
+SU_CHECK enum su_code demo_print_totals(const struct demo *d, const struct demo_totals *t,
+                                        const struct demo_money *before,
+                                        const struct demo_money *after, struct su_err *e);
+
+/* What is shown while the network stays: the seam for the terminal app. Enter asks for another digit, q
+   ends it. */
+SU_CHECK enum su_code cli_demo_show(struct demo *d, struct su_err *e);
+
+#endif
