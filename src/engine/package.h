@@ -56,6 +56,27 @@ SU_CHECK enum su_code su_package_check_task(const struct su_package *p, uint32_t
                                             const uint8_t graph_digest[32],
                                             const uint8_t weights_digest[32], struct su_err *e);
 
+/* Puts a model where it can be fetched from: the files of its weights (su_store_put_file) and the
+   package over them, whose blob's id goes to id. Without a store nothing is kept, and only *out made.
+   On failure *out is NULL and id untouched; files may be in the store: errors of su_store_put_file,
+   su_map_open and su_package_encode. The caller owns *out. */
+SU_CHECK enum su_code su_package_publish(const char *name, const struct su_plan *plan,
+                                         const struct su_weights *weights, struct su_store *store,
+                                         const struct su_store_hooks *hooks,
+                                         struct su_package **out, uint8_t id[32], struct su_err *e);
+/* What a model's URI says: the id of the package's blob, and of "http(s)://HOST:PORT/blob/<hex>" the
+   peer in front (else ""), of "sha256:<hex>" the id alone. SU_EUNSUPPORTED: any other URI. */
+#define SU_PACKAGE_PEER_MAX 128u
+SU_CHECK enum su_code su_package_uri_parse(const char *uri, uint8_t id[32],
+                                           char peer[SU_PACKAGE_PEER_MAX], struct su_err *e);
+/* Fetches the package behind such a URI, from the store, its peer, the peers given or those of the
+   store, and decodes it. hooks may be NULL. Errors of su_package_uri_parse, su_store_fetch and
+   su_package_decode. The caller owns *out. */
+SU_CHECK enum su_code su_package_open(const char *uri, struct su_store *store,
+                                      const char *const *peers, size_t n_peers,
+                                      const struct su_store_hooks *hooks, struct su_package **out,
+                                      struct su_err *e);
+
 /* Makes the bytes that task's weights need visible in the store: of each blob only the chunks that
    cover them, each verified, resumed where an earlier call broke off, from the peers in their order
    ("http://HOST:PORT"; those of the store come after them). hooks may be NULL; its deadline and its

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,27 +49,36 @@ static enum su_code writer_open(struct su_store *s, struct writer *w, struct su_
     return SU_OK;
 }
 
-static enum su_code writer_add(struct writer *w, const uint8_t *p, size_t n, struct su_err *e)
+static enum su_code writer_hash(struct writer *w, const uint8_t *p, size_t n, struct su_err *e)
 {
     if (n > SU_STORE_BLOB_MAX - w->bytes) {
         return su_fail(e, SU_ELIMIT, w->path, "blob exceeds %" PRIu64 " bytes",
                        (uint64_t)SU_STORE_BLOB_MAX);
     }
     su_merkle_update(&w->tree, p, n);
-    while (n > 0) {
+    w->bytes += n;
+    return su_buf_check(&w->leaves, w->path, e);
+}
+
+static enum su_code writer_add(struct writer *w, const uint8_t *p, size_t n, struct su_err *e)
+{
+    uint64_t at = w->bytes;
+    enum su_code c = writer_hash(w, p, n, e);
+
+    while (c == SU_OK && n > 0) {
         ssize_t k = write(w->fd, p, n);
 
         if (k < 0 && errno == EINTR) {
             continue;
         }
         if (k < 0) {
-            return su_fail_sys(e, errno, w->path, "cannot write at byte %" PRIu64, w->bytes);
+            return su_fail_sys(e, errno, w->path, "cannot write at byte %" PRIu64, at);
         }
         p += k;
         n -= (size_t)k;
-        w->bytes += (uint64_t)k;
+        at += (uint64_t)k;
     }
-    return su_buf_check(&w->leaves, w->path, e);
+    return c;
 }
 
 static enum su_code writer_publish(struct su_store *s, struct writer *w, const uint8_t *expect,
@@ -111,6 +123,7 @@ static enum su_code place_files(struct su_store *s, const char *file, const uint
                                 const struct su_buf *leaves, struct su_err *e)
 {
     char path[SU_STORE_PATH_MAX], leaf_path[SU_STORE_PATH_MAX], dir[SU_STORE_PATH_MAX];
+    struct stat st;
 
     su_store_blob_path(s, id, "", path);
     su_store_blob_path(s, id, ".leaves", leaf_path);
@@ -133,7 +146,8 @@ static enum su_code place_files(struct su_store *s, const char *file, const uint
     if (rename(file, path) != 0) {
         return su_fail_sys(e, errno, file, "cannot move into the store");
     }
-    if (chmod(path, 0444) != 0) {
+    /* A linked file has its owner's mode, without a bit to write by. */
+    if (stat(path, &st) != 0 || ((st.st_mode & 0222) != 0 && chmod(path, 0444) != 0)) {
         return su_fail_sys(e, errno, path, "cannot make read-only");
     }
     return su_store_sync_dir(dir, e);
@@ -204,8 +218,9 @@ enum su_code su_store_put_bytes(struct su_store *s, const void *data, size_t n,
     return c;
 }
 
-static enum su_code copy_file(int fd, const char *path, uint64_t max_bytes, struct writer *w,
-                              struct su_store_watch *watch, struct su_err *e)
+/* Reads a file from where it stands into the hash, and unless it is in place already into w. */
+static enum su_code take_file(int fd, const char *path, uint64_t max_bytes, bool in_place,
+                              struct writer *w, struct su_store_watch *watch, struct su_err *e)
 {
     uint8_t *buf = su_alloc(COPY_BYTES);
     enum su_code c = SU_OK;
@@ -223,7 +238,7 @@ static enum su_code copy_file(int fd, const char *path, uint64_t max_bytes, stru
         if (k == 0) {
             break;
         }
-        c = writer_add(w, buf, (size_t)k, e);
+        c = in_place ? writer_hash(w, buf, (size_t)k, e) : writer_add(w, buf, (size_t)k, e);
         if (c == SU_OK && w->bytes > max_bytes) {
             c = su_fail(e, SU_ELIMIT, path, "is larger than %" PRIu64 " bytes", max_bytes);
         }
@@ -233,6 +248,82 @@ static enum su_code copy_file(int fd, const char *path, uint64_t max_bytes, stru
         }
     }
     free(buf);
+    return c;
+}
+
+/* Makes the writer's file one with the bytes of fd without a second copy of them: as a clone, where
+   the file system can, which nobody changes afterwards; else, of a file that nobody may write to, as
+   a second name. False, and the writer as it was, where neither goes. */
+static bool writer_share(struct writer *w, int fd, const struct stat *st)
+{
+    char source[64], name[sizeof w->path + 8];
+
+    if (ioctl(w->fd, FICLONE, fd) == 0) {
+        return true;
+    }
+    int own = (st->st_mode & 0222) == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (own < 0) {
+        return false;
+    }
+    (void)snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
+    (void)snprintf(name, sizeof name, "%s.link", w->path);
+    /* Locked like any file of a writer before its new name is seen. */
+    if (strlen(name) >= sizeof w->path || flock(own, LOCK_EX | LOCK_NB) != 0 ||
+        linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) != 0) {
+        close(own);
+        return false;
+    }
+    (void)unlink(w->path);
+    close(w->fd);
+    w->fd = own;
+    (void)su_str_copy(w->path, sizeof w->path, name);
+    return true;
+}
+
+/* True when the file is one of the store's own blobs, by whatever name. */
+static bool is_own(struct su_store *s, const char *path, const struct stat *st,
+                   uint8_t id[SU_STORE_ID_BYTES])
+{
+    char real[PATH_MAX], own[SU_STORE_PATH_MAX];
+    struct stat there;
+    size_t n = 0;
+
+    if (realpath(path, real) == NULL) {
+        return false;
+    }
+    const char *name = strrchr(real, '/') + 1;
+    if (strlen(name) != SU_STORE_HEX - 1 || !su_hex_decode(name, id, SU_STORE_ID_BYTES, &n)) {
+        return false;
+    }
+    su_store_blob_path(s, id, "", own);
+    return su_store_has(s, id, NULL) && stat(own, &there) == 0 && there.st_ino == st->st_ino &&
+           there.st_dev == st->st_dev;
+}
+
+static enum su_code put_open_file(struct su_store *s, int fd, const char *path,
+                                  const struct stat *st, uint64_t max_bytes, const uint8_t *expect,
+                                  struct su_store_watch *watch, uint8_t *id, struct su_err *e)
+{
+    struct writer *w = su_alloc(sizeof *w);
+    uint8_t own[SU_STORE_ID_BYTES];
+    enum su_code c;
+
+    if (is_own(s, path, st, own) && (expect == NULL || memcmp(expect, own, sizeof own) == 0)) {
+        memcpy(id, own, sizeof own);
+        free(w);
+        return su_store_row_touch(s, own, e);
+    }
+    watch->progress.total = (uint64_t)st->st_size;
+    c = writer_open(s, w, e);
+    if (c == SU_OK) {
+        bool shared = writer_share(w, fd, st);
+        c = take_file(shared ? w->fd : fd, path, max_bytes, shared, w, watch, e);
+    }
+    if (c == SU_OK) {
+        c = writer_publish(s, w, expect, path, id, e);
+    }
+    writer_close(w, c);
+    free(w);
     return c;
 }
 
@@ -262,18 +353,7 @@ enum su_code su_store_put_checked(struct su_store *s, const char *path, uint64_t
                     (uint64_t)st.st_size, s->budget_bytes);
     }
     if (c == SU_OK) {
-        struct writer *w = su_alloc(sizeof *w);
-
-        watch->progress.total = (uint64_t)st.st_size;
-        c = writer_open(s, w, e);
-        if (c == SU_OK) {
-            c = copy_file(fd, path, max_bytes, w, watch, e);
-        }
-        if (c == SU_OK) {
-            c = writer_publish(s, w, expect, path, id, e);
-        }
-        writer_close(w, c);
-        free(w);
+        c = put_open_file(s, fd, path, &st, max_bytes, expect, watch, id, e);
     }
     close(fd);
     return c;

@@ -55,7 +55,9 @@ void su_store_close(struct su_store *s); /* NULL allowed; blobs opened from it s
 /* ---- putting and getting --------------------------------------------------------------------- */
 
 /* Stores bytes or a file's content and writes its id. Storing what is there already is cheap and
-   succeeds. A file that changes while it is read is stored as read. hooks may be NULL. With a
+   succeeds. A file that changes while it is read is stored as read. A file is cloned where the file
+   system can; else, when nobody has the right to write to it and it lies on the store's file system,
+   it gets a second name there; else it is copied. hooks may be NULL. With a
    budget, unpinned blobs are evicted (as su_store_gc) to make room. On failure nothing becomes
    visible:
      SU_ELIMIT  larger than SU_STORE_BLOB_MAX, or does not fit the budget beside what is pinned

@@ -196,11 +196,124 @@ static void test_refused(void **state)
     assert_int_equal(su_package_fetch(w->p, 0, w->own, peers, 1, &hooks, &e), SU_ETIMEOUT);
 }
 
+/* ---- publishing ------------------------------------------------------------------------------------ */
+
+static void test_uri(void **state)
+{
+    static const char *const odd[] = {"",
+                                      "sha256:",
+                                      "sha256:00",
+                                      "file:///blob/",
+                                      "http://h:1/blob/",
+                                      "ftp://h/blob/%s",
+                                      "http://h:1/%s",
+                                      "sha256:%s0",
+                                      "http://h:1/blob/%s.leaves"};
+    char hex[65], text[300], peer[SU_PACKAGE_PEER_MAX], far[SU_PACKAGE_PEER_MAX];
+    uint8_t id[32] = {1, 2, 3}, got[32];
+    struct su_err e = {0};
+
+    (void)state;
+    (void)su_hex_encode(id, 32, hex, sizeof hex);
+    snprintf(text, sizeof text, "sha256:%s", hex);
+    must(su_package_uri_parse(text, got, peer, &e), &e);
+    assert_memory_equal(got, id, 32);
+    assert_string_equal(peer, "");
+    snprintf(text, sizeof text, "https://host.example:8898/blob/%s", hex);
+    must(su_package_uri_parse(text, got, peer, &e), &e);
+    assert_memory_equal(got, id, 32);
+    assert_string_equal(peer, "https://host.example:8898");
+    for (size_t i = 0; i < SU_ARRAY_LEN(odd); i++) {
+        const char *mark = strstr(odd[i], "%s");
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(mark ? mark - odd[i] : 300), odd[i],
+                 mark ? hex : "", mark ? mark + 2 : "");
+        assert_int_equal(su_package_uri_parse(text, got, peer, &e), SU_EUNSUPPORTED);
+    }
+    memset(far, 'x', sizeof far - 1);
+    far[sizeof far - 1] = 0;
+    snprintf(text, sizeof text, "http://%s/blob/%s", far, hex);
+    assert_int_equal(su_package_uri_parse(text, got, peer, &e), SU_EUNSUPPORTED);
+    err_matches(&e, SU_EUNSUPPORTED, "names no package");
+}
+
+/* From a file on disk into a store, from there to somebody who has the URI alone. */
+static void test_publish(void **state)
+{
+    struct world *w = *state;
+    const uint64_t target = 6 * MIB;
+    const struct su_plan_opts o = {.target = &target, .n_target = 1, .t_max = 1};
+    struct su_package *made, *dry, *got;
+    struct su_weights *weights;
+    struct su_plan *plan;
+    struct su_graph *g = su_graph_new();
+    char path[240], uri[200], hex[65];
+    uint8_t id[32], dry_id[32];
+    struct su_store_hooks hooks = {.cancelled = always};
+    struct su_err e = {0};
+    uint32_t x = add_input(g, "x", SU_ROWS, (struct su_shape){1, {WIDTH}});
+
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t m = add_weight(g, i ? "b" : "a", SU_F32, (struct su_shape){2, {WIDTH, WIDTH}});
+        x = add_op(g, SU_OP_MATMUL, (uint32_t[]){x, m}, 2, NULL, 0);
+    }
+    add_output(g, "y", x);
+    finish(g);
+    must(su_plan_build(g, &o, &plan, &e), &e);
+    snprintf(path, sizeof path, "%s/model.safetensors", w->root);
+    must(su_file_write(path, w->file.bytes.data, w->file.bytes.len, 0600, &e), &e);
+    must(su_weights_open(path, &weights, &e), &e);
+
+    must(su_package_publish("two", plan, weights, NULL, NULL, &dry, dry_id, &e), &e);
+    assert_int_equal(su_package_publish("two", plan, weights, NULL, &hooks, &made, id, &e),
+                     SU_ECANCELLED);
+    assert_null(made);
+    assert_int_equal(su_package_publish("two", plan, weights, w->peer, &hooks, &made, id, &e),
+                     SU_ECANCELLED);
+    assert_int_equal(su_package_publish("", plan, weights, w->peer, NULL, &made, id, &e),
+                     SU_EINVAL);
+    must(su_package_publish("two", plan, weights, w->peer, NULL, &made, id, &e), &e);
+    assert_memory_equal(id, dry_id, 32);
+    assert_memory_equal(made->digest, dry->digest, 32);
+    assert_memory_equal(made->digest, w->p->digest, 32);
+    assert_true(su_store_has(w->peer, id, NULL));
+    assert_true(su_store_has(w->peer, w->id, NULL));
+
+    (void)su_hex_encode(id, 32, hex, sizeof hex);
+    snprintf(uri, sizeof uri, "sha256:%s", hex);
+    assert_int_equal(su_package_open(uri, w->own, NULL, 0, NULL, &got, &e), SU_ENOENT);
+    assert_null(got);
+    assert_int_equal(su_package_open("nowhere", w->own, NULL, 0, NULL, &got, &e), SU_EUNSUPPORTED);
+    snprintf(uri, sizeof uri, "http://127.0.0.1:1/blob/%s", hex);
+    const struct su_store_hooks soon = {.deadline_ms = 2000};
+    enum su_code rc = su_package_open(uri, w->own, NULL, 0, &soon, &got, &e);
+    assert_true(rc == SU_ENET || rc == SU_ETIMEOUT);
+    const char *peers[] = {"http://127.0.0.1:1", w->url};
+    assert_int_equal(su_package_open(uri, w->own, peers, 2, &hooks, &got, &e), SU_ECANCELLED);
+    must(su_package_open(uri, w->own, peers, 2, &soon, &got, &e), &e);
+    assert_memory_equal(got->digest, made->digest, 32);
+    su_package_free(got);
+    must(su_package_open(uri, w->own, NULL, 0, NULL, &got, &e), &e); /* it is here now */
+    su_package_free(got);
+
+    /* A blob that is no package. */
+    must(su_store_put_bytes(w->own, "hello", 5, id, &e), &e);
+    (void)su_hex_encode(id, 32, hex, sizeof hex);
+    snprintf(uri, sizeof uri, "sha256:%s", hex);
+    assert_int_equal(su_package_open(uri, w->own, NULL, 0, NULL, &got, &e), SU_ETRUNC);
+    su_package_free(dry);
+    su_package_free(made);
+    su_weights_close(weights);
+    su_plan_free(plan);
+    su_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_own_ranges, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test(test_uri),
+        cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

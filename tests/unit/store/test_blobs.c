@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,6 +75,56 @@ static void test_put_and_read(void **state)
     assert_int_equal(count_files(f, "tmp"), 0);
     fixture_reopen(f, NULL);
     assert_int_equal(count_blobs(f), SU_ARRAY_LEN(sizes));
+}
+
+/* A file that nobody may write to needs no second copy; what is a blob already, not even a look. */
+static void test_no_second_copy(void **state)
+{
+    struct fixture *f = *state;
+    char path[260], stored[320], alias[260];
+    uint8_t *data = make_bytes(2 * MIB, 5), id[32], again[32];
+    struct stat mine, theirs;
+    struct su_err e = {0};
+
+    beside(f, "in", path);
+    beside(f, "alias", alias);
+    write_file(path, data, 2 * MIB);
+    assert_int_equal(chmod(path, 0400), 0);
+    assert_int_equal(su_store_put_file(f->s, path, NULL, id, &e), SU_OK);
+    blob_path(f, id, "", stored);
+    assert_int_equal(stat(stored, &mine), 0);
+    assert_int_equal(stat(path, &theirs), 0);
+    assert_int_equal(theirs.st_mode & 0777, 0400);
+    if (mine.st_ino != theirs.st_ino) { /* a clone */
+        assert_int_equal(mine.st_mode & 0777, 0444);
+    }
+    assert_int_equal(count_files(f, "tmp"), 0);
+    assert_blob(f, id, data, 2 * MIB);
+    assert_int_equal(symlink(stored, alias), 0);
+    assert_int_equal(su_store_put_file(f->s, alias, NULL, again, &e), SU_OK);
+    assert_memory_equal(again, id, 32);
+
+    /* Somebody else's lock on it only means a copy. */
+    assert_int_equal(su_store_gc(f->s, 0, NULL, &e), SU_OK);
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(su_store_put_file(f->s, path, NULL, again, &e), SU_OK);
+    close(fd);
+    assert_memory_equal(again, id, 32);
+    assert_int_equal(unlink(path), 0);
+    assert_blob(f, id, data, 2 * MIB);
+    assert_int_equal(count_files(f, "tmp"), 0);
+
+    /* One that may be written to stays apart. */
+    beside(f, "open", path);
+    data[0] ^= 1;
+    write_file(path, data, 2 * MIB);
+    assert_int_equal(su_store_put_file(f->s, path, NULL, id, &e), SU_OK);
+    fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "zz", 2, 5), 2);
+    close(fd);
+    assert_blob(f, id, data, 2 * MIB);
+    free(data);
 }
 
 static void test_unknown(void **state)
@@ -376,10 +427,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-        T(test_put_and_read),          T(test_unknown),
-        T(test_put_failures),          T(test_damage_is_found),
-        T(test_truncated_and_missing), T(test_verify_hooks),
-        T(test_map_outlives),          T(test_open_failures),
+        T(test_put_and_read),    T(test_no_second_copy),  T(test_unknown),
+        T(test_put_failures),    T(test_damage_is_found), T(test_truncated_and_missing),
+        T(test_verify_hooks),    T(test_map_outlives),    T(test_open_failures),
         T(test_short_of_memory),
     };
 
