@@ -123,6 +123,10 @@ void cli_model_close(struct cli_model *m);
    SU_EINVAL: 0, or no size; SU_EOVERFLOW; SU_ELIMIT: more than cap. */
 SU_CHECK enum su_code cli_targets(const char *text, uint64_t *target, uint32_t cap, uint32_t *n,
                                   struct su_err *e);
+/* What --backend, --device and --threads say, by the rules of cli_exec_open; cache_dir is not set,
+   device is borrowed from the command line. SU_EINVAL, SU_EUSAGE. */
+SU_CHECK enum su_code cli_exec_options(const struct cli *c, struct su_exec_opts *o,
+                                       struct su_err *e);
 /* Opens the backend that --backend, --device and --threads name; without them: vulkan when a GPU
    is there, else cpu. Errors: SU_EINVAL, SU_EUSAGE for options that exclude each other, and
    those of su_exec_open. */

@@ -93,21 +93,19 @@ static enum su_backend default_backend(void)
     return b;
 }
 
-enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, struct su_err *e)
+enum su_code cli_exec_options(const struct cli *c, struct su_exec_opts *o, struct su_err *e)
 {
-    struct su_exec_opts o = {.device = cli_get(c, "--device")};
     const char *backend = cli_get(c, "--backend"), *threads = cli_get(c, "--threads");
-    char home[4000], cache[4096];
-    *out = NULL;
-    if (backend && !su_backend_find(backend, &o.backend))
+    *o = (struct su_exec_opts){.device = cli_get(c, "--device")};
+    if (backend && !su_backend_find(backend, &o->backend))
         return su_fail(e, SU_EINVAL, "--backend", "%s is unknown; give vulkan, cpu or reference",
                        backend);
     if (!backend)
-        o.backend = o.device ? SU_BACKEND_VULKAN : threads ? SU_BACKEND_CPU : default_backend();
-    if (o.device && o.backend != SU_BACKEND_VULKAN)
+        o->backend = o->device ? SU_BACKEND_VULKAN : threads ? SU_BACKEND_CPU : default_backend();
+    if (o->device && o->backend != SU_BACKEND_VULKAN)
         return su_fail(e, SU_EUSAGE, "--device", "chooses a Vulkan device; leave --backend %s out",
-                       su_backend_name(o.backend));
-    if (threads && o.backend != SU_BACKEND_CPU)
+                       su_backend_name(o->backend));
+    if (threads && o->backend != SU_BACKEND_CPU)
         return su_fail(e, SU_EUSAGE, "--threads", "is for the cpu backend; leave %s out",
                        backend ? "--backend" : "--device");
     if (threads) {
@@ -115,8 +113,19 @@ enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, struct su_
         enum su_code rc = su_parse_u64(threads, "--threads", 1, 1024, &n, e);
         if (rc != SU_OK)
             return rc;
-        o.threads = (unsigned)n;
+        o->threads = (unsigned)n;
     }
+    return SU_OK;
+}
+
+enum su_code cli_exec_open(const struct cli *c, struct su_exec **out, struct su_err *e)
+{
+    struct su_exec_opts o;
+    char home[4000], cache[4096];
+    *out = NULL;
+    enum su_code rc = cli_exec_options(c, &o, e);
+    if (rc != SU_OK)
+        return rc;
     if (su_home_dir(home, sizeof home, NULL) == SU_OK &&
         su_path_join(cache, sizeof cache, home, "pipelines", NULL) == SU_OK)
         o.cache_dir = cache;

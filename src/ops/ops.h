@@ -151,6 +151,11 @@ SU_CHECK enum su_code su_ops_declare_prepare(struct su_ops *o, const struct su_o
 /* Takes declarations back; those not declared are left out. */
 SU_CHECK enum su_code su_ops_undeclare_prepare(struct su_ops *o, const struct su_ops_declare *f,
                                                struct su_ops_proposal *out, struct su_err *e);
+/* Takes this machine's node off the network as far as that goes now: all tasks back, what is due and
+   earned out, what is free unlocked; lines say what remains. SU_ENOENT: not registered, or nothing is
+   left; SU_EACCES: another owner's; SU_EBUSY: all that is left has to be waited for. */
+SU_CHECK enum su_code su_ops_withdraw_prepare(struct su_ops *o, struct su_ops_proposal *out,
+                                              struct su_err *e);
 
 /* ---- models ----------------------------------------------------------------------------------- */
 
