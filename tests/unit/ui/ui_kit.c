@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include "ui_kit.h"
+
+#include "support/ui_fixture.h"
+#include "ui/app/app.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void drain(struct kit *k)
+{
+    for (size_t i = 0; i < k->app.n_out; i++) {
+        k->actions[k->app.out[i]]++;
+        if (k->app.out[i] == UI_ACT_SUBMIT) {
+            k->intent = k->app.intent;
+            k->submits[k->intent.step]++;
+        }
+    }
+    k->app.n_out = 0;
+}
+
+void kit_event(struct kit *k, const struct ui_event *ev)
+{
+    ui_step(&k->app, ev, k->now_ms);
+    drain(k);
+}
+
+void kit_open(struct kit *k, enum ui_fixture_kind kind, int w, int h)
+{
+    struct ui_event tick = {.kind = UI_EVENT_TICK, .wall_ms = UI_FIXTURE_WALL_MS};
+
+    setenv("TZ", "UTC", 1);
+    *k = (struct kit){.now_ms = 1000};
+    ui_app_init(&k->app);
+    su_str_copy(k->app.wallet_path, sizeof k->app.wallet_path,
+                "~/.local/share/splitup/wallet.json");
+    kit_event(k, &tick);
+    kit_size(k, w, h);
+    kit_swap(k, ui_fixture_make(kind, 1));
+}
+
+void kit_close(struct kit *k)
+{
+    ui_app_fini(&k->app);
+    ui_grid_fini(&k->grid);
+    ui_fixture_free(k->snap);
+}
+
+void kit_key(struct kit *k, int key)
+{
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_KEY, .key = key});
+}
+
+static int named(const char *name, size_t n)
+{
+    static const struct {
+        const char *name;
+        int key;
+    } row[] = {{"Enter", UI_K_ENTER}, {"Esc", UI_K_ESC},     {"Tab", UI_K_TAB},
+               {"S-Tab", UI_K_BTAB},  {"Up", UI_K_UP},       {"Down", UI_K_DOWN},
+               {"Left", UI_K_LEFT},   {"Right", UI_K_RIGHT}, {"Home", UI_K_HOME},
+               {"End", UI_K_END},     {"PgUp", UI_K_PGUP},   {"PgDn", UI_K_PGDN},
+               {"Del", UI_K_DEL},     {"BS", UI_K_BACKSPACE}};
+
+    for (size_t i = 0; i < SU_ARRAY_LEN(row); i++)
+        if (strlen(row[i].name) == n && strncmp(row[i].name, name, n) == 0)
+            return row[i].key;
+    if (name[0] == 'F')
+        return UI_K_F(atoi(name + 1));
+    if (name[0] == 'C' && name[1] == '-')
+        return name[2] & 0x1f;
+    abort();
+}
+
+void kit_keys(struct kit *k, const char *keys)
+{
+    while (*keys) {
+        const char *end = *keys == '{' ? strchr(keys, '}') : NULL;
+        if (end) {
+            kit_key(k, named(keys + 1, (size_t)(end - keys - 1)));
+            keys = end + 1;
+        } else {
+            kit_key(k, (unsigned char)*keys++);
+        }
+    }
+}
+
+void kit_paste(struct kit *k, const char *text)
+{
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_PASTE, .text = text});
+}
+
+void kit_mouse(struct kit *k, enum ui_mouse what, int x, int y)
+{
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_MOUSE, .mouse = what, .x = x, .y = y});
+}
+
+void kit_size(struct kit *k, int w, int h)
+{
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_RESIZE, .x = w, .y = h});
+}
+
+void kit_pass(struct kit *k, int64_t ms)
+{
+    k->now_ms += ms;
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_TICK, .wall_ms = k->app.wall_ms + ms});
+    kit_draw(k);
+}
+
+void kit_swap(struct kit *k, struct su_feed_snapshot *s)
+{
+    struct su_feed_snapshot *old = k->snap;
+
+    k->snap = s;
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = s});
+    ui_fixture_free(old);
+}
+
+void kit_result(struct kit *k, const struct su_ui_result *r)
+{
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_RESULT, .result = r});
+}
+
+struct su_ui_result kit_proposal(const struct kit *k, uint64_t token, unsigned tier,
+                                 const char *confirm)
+{
+    struct su_ui_result r = {.outcome = SU_UI_PROPOSED,
+                             .kind = k->intent.kind,
+                             .token = token,
+                             .tier = tier,
+                             .n_line = 3,
+                             .n_tx = 1,
+                             .valid_ms = 60000};
+
+    su_str_copy(r.title, sizeof r.title, "deposit stake");
+    su_str_copy(r.confirm, sizeof r.confirm, confirm);
+    su_str_copy(r.signer, sizeof r.signer, "7Qx9..k3Fd");
+    for (size_t i = 0; i < r.n_line; i++) {
+        static const char *const line[][2] = {
+            {"pays", "100 USDC"},
+            {"to node", "7Qx9mBvT4wYk2dPq8RzNc5LsHfJ3uEaXg6Wi1oCtk3Fd"},
+            {"fee", "0.000005 SOL"}};
+        su_str_copy(r.line[i].label, sizeof r.line[i].label, line[i][0]);
+        su_str_copy(r.line[i].text, sizeof r.line[i].text, line[i][1]);
+    }
+    return r;
+}
+
+void kit_draw(struct kit *k)
+{
+    if (k->grid.w != k->app.w || k->grid.h != k->app.h)
+        if (!ui_grid_resize(&k->grid, k->app.w, k->app.h))
+            abort();
+    ui_draw(&k->app, &k->grid);
+}
+
+const char *kit_screen(struct kit *k)
+{
+    static struct su_buf b;
+
+    kit_draw(k);
+    su_buf_clear(&b);
+    ui_headless_text(&k->grid, UI_CHARSET_ASCII, &b);
+    return (const char *)b.data;
+}
+
+bool kit_has(struct kit *k, const char *text)
+{
+    if (strstr(kit_screen(k), text))
+        return true;
+    fprintf(stderr, "no \"%s\" on\n%s", text, kit_screen(k));
+    return false;
+}

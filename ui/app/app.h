@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+/* app: the state of the whole screen. ui_step takes events, ui_draw fills a grid; neither does I/O.
+   What is to happen outside is left in out[], which the loop carries out. */
+#ifndef SU_UI_APP_H
+#define SU_UI_APP_H
+
+#include "ui/term/term.h"
+#include "ui/ui.h"
+#include "ui/widgets/input.h"
+#include "ui/widgets/table.h"
+
+enum ui_pane_id {
+    UI_PANE_MODELS,
+    UI_PANE_TASKS,
+    UI_PANE_STAKE,
+    UI_PANE_BEATS,
+    UI_PANE_SAMPLES,
+    UI_PANE_RUN,
+    UI_PANE_LOG,
+    UI_PANES
+};
+
+/* ---- requests: app/keys.def --------------------------------------------------------------------- */
+
+enum ui_scope {
+    UI_SCOPE_MODELS,
+    UI_SCOPE_TASKS,
+    UI_SCOPE_STAKE,
+    UI_SCOPE_BEATS,
+    UI_SCOPE_SAMPLES,
+    UI_SCOPE_RUN,
+    UI_SCOPE_LOG,
+    UI_SCOPE_ALL,
+    UI_SCOPE_FORM
+};
+struct ui_key_row {
+    int request; /* enum ui_request */
+    enum ui_scope scope;
+    unsigned tier;
+    int key[3];
+    const char *name, *shown, *label, *help;
+};
+extern const struct ui_key_row ui_keys[];
+extern const size_t ui_keys_count;
+enum ui_request { /* rows of the same name in several scopes are the same request */
+                  UI_REQ_NONE,
+                  UI_REQ_HELP,
+                  UI_REQ_WALLET,
+                  UI_REQ_SEARCH,
+                  UI_REQ_FILTER,
+                  UI_REQ_TREE,
+                  UI_REQ_SORT,
+                  UI_REQ_STAKE,
+                  UI_REQ_UNSTAKE,
+                  UI_REQ_ACTIONS,
+                  UI_REQ_QUIT,
+                  UI_REQ_UP,
+                  UI_REQ_DOWN,
+                  UI_REQ_LEFT,
+                  UI_REQ_RIGHT,
+                  UI_REQ_PAGE_UP,
+                  UI_REQ_PAGE_DOWN,
+                  UI_REQ_HALF_UP,
+                  UI_REQ_HALF_DOWN,
+                  UI_REQ_FIRST,
+                  UI_REQ_LAST,
+                  UI_REQ_ENTER,
+                  UI_REQ_BACK,
+                  UI_REQ_PANE_1,
+                  UI_REQ_PANE_2,
+                  UI_REQ_PANE_3,
+                  UI_REQ_PANE_4,
+                  UI_REQ_PANE_5,
+                  UI_REQ_PANE_6,
+                  UI_REQ_PANE_7,
+                  UI_REQ_NEXT_PANE,
+                  UI_REQ_PREV_PANE,
+                  UI_REQ_NEXT_MATCH,
+                  UI_REQ_PREV_MATCH,
+                  UI_REQ_SORT_BACK,
+                  UI_REQ_INVERT,
+                  UI_REQ_OPEN,
+                  UI_REQ_FOLD,
+                  UI_REQ_OPEN_ALL,
+                  UI_REQ_TAG,
+                  UI_REQ_UNTAG,
+                  UI_REQ_PAUSE,
+                  UI_REQ_COMMAND,
+                  UI_REQ_RELOAD,
+                  UI_REQ_REDRAW,
+                  UI_REQ_COPY,
+                  UI_REQ_PLAIN,
+                  UI_REQ_WRITE,
+                  UI_REQ_CHARSET,
+                  UI_REQ_MOUSE,
+                  UI_REQ_SUSPEND,
+                  UI_REQ_CANCEL,
+                  UI_REQ_DECLARE,
+                  UI_REQ_UNDECLARE,
+                  UI_REQ_RUN_MODEL,
+                  UI_REQ_CLAIM,
+                  UI_REQ_TAKE_OUT,
+                  UI_REQ_AIRDROP,
+                  UI_REQ_ONLY_OWN,
+                  UI_REQ_ORACLES,
+                  UI_REQ_FOLLOW,
+                  UI_REQ_LEVEL,
+                  UI_REQ_TOPIC,
+                  UI_REQ_PEN,
+                  UI_REQ_ERASE,
+                  UI_REQ_NEXT_MODEL,
+                  UI_REQ_TYPE,
+                  UI_REQ_RUN_NOW,
+                  UI_REQ_NEXT_FIELD,
+                  UI_REQ_PREV_FIELD,
+                  UI_REQ_SUBMIT,
+                  UI_REQ_LEAVE,
+                  UI_REQ_MOST,
+                  UI_REQUESTS
+};
+/* The pane's own keys go before those of every pane. NULL: no such key. */
+const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key);
+/* Scope names for people: "Models", "everywhere", "forms". */
+const char *ui_scope_name(enum ui_scope s);
+
+/* ---- intents: app/intents.def --------------------------------------------------------------------- */
+
+enum ui_field_source { /* first value of a field */
+                       UI_FIELD_NONE,
+                       UI_FIELD_NODE,
+                       UI_FIELD_AMOUNT,
+                       UI_FIELD_FREE,
+                       UI_FIELD_SOL,
+                       UI_FIELD_MODEL,
+                       UI_FIELD_PROMPT,
+                       UI_FIELD_TOKENS,
+                       UI_FIELD_PATH,
+                       UI_FIELD_SECRET
+};
+struct ui_intent_def {
+    enum su_ui_kind kind;
+    const char *word, *title;
+    unsigned tier;
+    struct ui_field_def {
+        const char *label, *hint;
+        enum ui_field_source source;
+    } field[SU_UI_FIELDS];
+};
+const struct ui_intent_def *ui_intent_def(enum su_ui_kind kind);
+size_t ui_intent_fields(const struct ui_intent_def *def);
+
+/* ---- panes ---------------------------------------------------------------------------------------- */
+
+struct ui_app;
+struct ui_pane_ops {
+    const char *name, *title; /* for commands; of the tab */
+    const struct ui_source *(*source)(const struct ui_app *app); /* NULL: no table */
+    int top_rows; /* of the strip above the table */
+    int detail_rows; /* wished */
+    void (*top)(const struct ui_app *app, struct ui_area a); /* NULL without top_rows */
+    /* Of the selected row; row may be NULL when the list is empty. */
+    const char *(*detail_title)(const struct ui_app *app, const struct ui_row *row, char out[128]);
+    void (*detail)(const struct ui_app *app, const struct ui_row *row, struct ui_area a);
+    void (*empty)(const struct ui_app *app, struct ui_area a); /* instead of rows */
+    void (*draw)(const struct ui_app *app, struct ui_area a); /* whole body, instead of a table */
+    bool (*request)(struct ui_app *app, int request); /* its own ones; false: not taken */
+    /* The key of the row, for copying and as the first value of forms; false: none. */
+    bool (*key)(const struct ui_app *app, struct ui_row row, char out[64]);
+};
+extern const struct ui_pane_ops ui_pane_models, ui_pane_tasks, ui_pane_stake, ui_pane_beats,
+    ui_pane_samples, ui_pane_run, ui_pane_log;
+extern const struct ui_pane_ops *const ui_pane_list[UI_PANES];
+
+/* ---- layout --------------------------------------------------------------------------------------- */
+
+#define UI_MIN_W 60
+#define UI_MIN_H 16
+struct ui_layout {
+    bool small; /* nothing else is meaningful */
+    struct ui_rect header, tabs, info, top, head, body, rule, detail, log, message, keys;
+};
+/* A height of 0: not there. Rows of header, message and keys are always there. */
+struct ui_layout ui_layout_make(int w, int h, int top_rows, int detail_rows, bool has_head);
+/* A dialog that wishes that size, inside the screen above message and keys. */
+struct ui_rect ui_layout_dialog(int w, int h, int want_w, int want_h);
+
+/* ---- state ---------------------------------------------------------------------------------------- */
+
+enum ui_mode {
+    UI_LIST,
+    UI_DETAIL, /* the selected row's details on the whole screen */
+    UI_PROMPT, /* search, filter, command or text in the message row */
+    UI_HELP,
+    UI_MENU, /* actions */
+    UI_FORM,
+    UI_WAIT, /* for a proposal */
+    UI_PREVIEW,
+    UI_SENDING,
+    UI_NOTICE, /* outcome or error, Enter leaves */
+    UI_SECRET, /* a passphrase is asked for */
+    UI_WALLET,
+    UI_WELCOME,
+    UI_ASK_QUIT
+};
+enum ui_prompt_kind { UI_PROMPT_SEARCH, UI_PROMPT_FILTER, UI_PROMPT_COMMAND, UI_PROMPT_TEXT };
+#define UI_HISTORY 16u
+struct ui_prompt {
+    enum ui_prompt_kind kind;
+    struct ui_input in;
+    char before[64]; /* filter to go back to */
+    size_t from; /* row that a search began at */
+    char history[UI_HISTORY][128]; /* of commands */
+    size_t n_history, at_history;
+};
+struct ui_form {
+    const struct ui_intent_def *def;
+    struct ui_input in[SU_UI_FIELDS];
+    size_t focus; /* fields, then Preview, then Cancel */
+    struct su_err err; /* of the last check */
+    size_t err_field; /* which field it is about */
+    bool changed; /* since it was opened */
+};
+#define UI_GUARD_MS 300 /* keys are ignored for so long after a preview opened */
+struct ui_preview {
+    struct su_ui_result p;
+    int64_t shown_ms; /* monotonic: when it was put up */
+    bool drawn; /* and has been on a screen */
+    size_t focus; /* 0 typed text (tier 3), then Cancel, then Sign */
+    struct ui_input typed;
+    size_t top, seen; /* first line shown; lines that were on the screen */
+    bool dead; /* expired or replaced: cannot be signed any more */
+};
+enum ui_pending { UI_PENDING_NONE, UI_PENDING_PREPARE, UI_PENDING_COMMIT };
+struct ui_run {
+    uint8_t pixel[SU_UI_PIXELS];
+    int pen_x, pen_y;
+    bool pen_down;
+    struct ui_input prompt;
+    bool has_model;
+    uint8_t model[32];
+    bool has_execution; /* the last one asked for here */
+    uint8_t execution[32];
+    char output[4096]; /* text that came so far, or the outcome */
+    bool provisional; /* before it is final */
+};
+
+enum ui_action_kind {
+    UI_ACT_SUBMIT, /* app->intent */
+    UI_ACT_CANCEL,
+    UI_ACT_HURRY,
+    UI_ACT_QUIT,
+    UI_ACT_SUSPEND,
+    UI_ACT_REDRAW,
+    UI_ACT_PLAIN,
+    UI_ACT_WRITE, /* app->text: the path */
+    UI_ACT_COPY, /* app->text */
+    UI_ACT_CONFIGURE, /* charset, mouse */
+    UI_ACT_LOCK,
+    UI_ACT_SAVE,
+    UI_ACT_FLUSH
+};
+#define UI_ACTIONS 8u
+struct ui_app {
+    int w, h;
+    int64_t now_ms, wall_ms; /* monotonic; Unix */
+    const struct su_feed_snapshot *snap; /* borrowed; NULL before the first */
+    bool readonly, paused, mouse, mouse_drawn;
+    enum ui_charset charset;
+    char wallet_path[256];
+
+    enum ui_mode mode, under; /* under: of UI_SECRET, where it goes back to */
+    int pane;
+    struct ui_table table[UI_PANES];
+    unsigned variant[UI_PANES];
+    char search[64];
+    char message[200];
+    enum ui_role message_role;
+    unsigned errors; /* not looked at yet */
+    int64_t cancel_ms; /* of the last ^C */
+    int64_t started_ms;
+
+    struct ui_prompt prompt;
+    struct ui_form form;
+    struct ui_preview preview;
+    enum ui_pending pending;
+    enum su_ui_kind pending_kind;
+    uint64_t pending_token;
+    int64_t pending_ms; /* since when */
+    char progress[400];
+    struct ui_input secret;
+    char secret_path[256];
+    bool secret_again;
+    bool unlocked; /* a passphrase was given since the last lock */
+    struct su_ui_result notice;
+    struct ui_run run;
+    int scroll; /* help, detail, wallet */
+    size_t menu; /* chosen entry */
+    char help_filter[32];
+    enum su_ui_choice choice;
+    enum su_feed_log_level log_level;
+    char log_topic[16];
+
+    enum ui_action_kind out[UI_ACTIONS];
+    size_t n_out;
+    struct su_ui_intent intent; /* of UI_ACT_SUBMIT */
+    char text[256]; /* of UI_ACT_WRITE, UI_ACT_COPY */
+};
+
+void ui_app_init(struct ui_app *app);
+void ui_app_fini(struct ui_app *app); /* wipes secrets */
+/* Takes one event at a monotonic time. */
+void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms);
+/* Fills a grid of any size with what there is to see. Remembers that a preview was seen, no more. */
+void ui_draw(struct ui_app *app, struct ui_grid *g);
+
+/* ---- between the files of app and panes ------------------------------------------------------------ */
+
+void ui_act(struct ui_app *app, enum ui_action_kind kind);
+void ui_say(struct ui_app *app, enum ui_role role, const char *fmt, ...) SU_PRINTF(3, 4);
+struct ui_view ui_view_of(const struct ui_app *app);
+struct ui_layout ui_layout_of(const struct ui_app *app);
+struct ui_table *ui_table_of(struct ui_app *app); /* of the pane; NULL: it has none */
+bool ui_selected(const struct ui_app *app, struct ui_row *out);
+void ui_pane_set(struct ui_app *app, int pane);
+void ui_pane_refresh(struct ui_app *app);
+/* Whether money can move now; false says why in the message row. */
+bool ui_may_sign(struct ui_app *app);
+void ui_open_form(struct ui_app *app, enum su_ui_kind kind);
+/* Checks the form and asks for a proposal. */
+void ui_form_submit(struct ui_app *app);
+void ui_command(struct ui_app *app, const char *line);
+/* The longest completion of a command's beginning; false: none. */
+bool ui_command_complete(const char *line, char *out, size_t cap);
+void ui_request(struct ui_app *app, int request);
+bool ui_modal_event(struct ui_app *app, const struct ui_event *ev); /* false: not a modal mode */
+void ui_modal_result(struct ui_app *app, const struct su_ui_result *r);
+void ui_modal_tick(struct ui_app *app);
+bool ui_modal_is_dialog(enum ui_mode m);
+void ui_draw_modal(struct ui_app *app, struct ui_area a);
+void ui_draw_help(const struct ui_app *app, struct ui_area a);
+int ui_help_lines(const struct ui_app *app);
+void ui_draw_frame(const struct ui_app *app, struct ui_area a, const struct ui_layout *l);
+void ui_draw_small(const struct ui_app *app, struct ui_area a);
+/* "label value" pairs of details: the label dim; returns the column after. */
+int ui_pair(struct ui_area a, int x, int y, const char *label, enum ui_role role,
+            const char *value);
+/* Actions of the menu (F9) in the present pane; NULL beyond the last. */
+const struct ui_key_row *ui_menu_at(const struct ui_app *app, size_t i);
+/* Node of this wallet or machine whose stake the forms begin with; NULL: none known. */
+const struct su_feed_node *ui_own_node(const struct su_feed_snapshot *s);
+/* Pixel of the Run pane's canvas under a cell of the screen; false: none is there. */
+bool ui_run_canvas(const struct ui_app *app, int x, int y, int *px, int *py);
+void ui_run_pen(struct ui_app *app, int x, int y);
+unsigned ui_alerts(const struct su_feed_snapshot *s);
+const struct su_feed_model *ui_model_find(const struct su_feed_snapshot *s, const uint8_t key[32]);
+const struct su_feed_execution *ui_execution_find(const struct su_feed_snapshot *s,
+                                                  const uint8_t key[32]);
+
+#endif

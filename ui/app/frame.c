@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+/* What is around the panes: header, tabs, information, messages, keys; and the screen of terminals
+   that are too small for anything else. */
+#include "ui/panes/panes.h"
+
+static struct ui_area rect(struct ui_area a, struct ui_rect r)
+{
+    return ui_area_sub(a, r.x, r.y, r.w, r.h);
+}
+
+static const char *wallet_text(const struct ui_app *app)
+{
+    return app->readonly            ? "READ-ONLY"
+           : !app->snap             ? "wallet ?"
+           : !app->snap->has_wallet ? "wallet NONE"
+           : app->unlocked          ? "wallet UNLOCKED"
+                                    : "wallet LOCKED";
+}
+
+static const char *node_word(const struct su_feed_snapshot *s)
+{
+    static const char *const word[] = {"?",        "DOWN",  "LATE",  "LOADING",
+                                       "DRAINING", "UNFIT", "ACTIVE"};
+    const struct su_feed_node *n = s->has_identity ? ui_node_find(s, s->identity) : NULL;
+
+    return n && n->state < SU_ARRAY_LEN(word) ? word[n->state] : "unregistered";
+}
+
+static const char *chain_age(const struct ui_app *app, char out[UI_FORMAT])
+{
+    const struct su_feed_source *c = &app->snap->source[SU_FEED_CHAIN];
+    char age[UI_FORMAT];
+
+    if (c->good_ms == INT64_MIN)
+        su_str_copy(out, UI_FORMAT, "...");
+    else
+        snprintf(out, UI_FORMAT, "+%s%s", ui_age(app->wall_ms, c->good_ms, age), c->ok ? "" : "!");
+    return out;
+}
+
+static void header(const struct ui_app *app, struct ui_area a)
+{
+    const struct su_feed_snapshot *s = app->snap;
+    char one[UI_FORMAT], two[UI_FORMAT];
+    int x, end;
+
+    ui_fill(a, 0, 0, a.r.w, 1, ' ', UI_ROLE_HEADER);
+    end = ui_text_right(a, a.r.w, 0, UI_ROLE_HEADER, wallet_text(app));
+    if (app->pending != UI_PENDING_NONE)
+        end = ui_text_right(a, end - 2, 0, UI_ROLE_HEADER, "1 tx");
+    if (app->errors > 0) {
+        snprintf(one, sizeof one, "%u errors", app->errors);
+        end = ui_text_right(a, end - 2, 0, UI_ROLE_HEADER, one);
+    }
+    a = ui_area_sub(a, 0, 0, end - 1, 1);
+    x = ui_text(a, 1, 0, UI_ROLE_HEADER, "SplitUp");
+    if (!s)
+        return;
+    x = ui_textf(a, x + 1, 0, UI_ROLE_HEADER, "%s", s->cluster);
+    if (s->slot == SU_FEED_UNKNOWN)
+        x = ui_text(a, x + 1, 0, UI_ROLE_HEADER, "---------");
+    else
+        x = ui_textf(a, x + 1, 0, UI_ROLE_HEADER, "%" PRIu64, s->slot);
+    x = ui_textf(a, x + 1, 0, UI_ROLE_HEADER, "%s", chain_age(app, one));
+    if (app->paused)
+        x = ui_textf(a, x + 1, 0, UI_ROLE_HEADER, "PAUSED %s",
+                     ui_age(app->wall_ms, s->made_ms, two));
+    if (s->has_identity)
+        ui_textf(a, x + 2, 0, UI_ROLE_HEADER, "%s %s", ui_key_short(s->identity, one),
+                 node_word(s));
+}
+
+static void tabs(const struct ui_app *app, struct ui_area a)
+{
+    char text[2 * UI_FORMAT], time[UI_FORMAT];
+    unsigned alerts = app->snap ? ui_alerts(app->snap) : 0;
+    int x = 0;
+
+    ui_fill(a, 0, 0, a.r.w, 1, ' ', UI_ROLE_HEADER);
+    for (int i = 0; i < UI_PANES; i++) {
+        bool now = i == app->pane;
+        snprintf(text, sizeof text, now ? "[%d %s]" : " %d %s ", i + 1, ui_pane_list[i]->title);
+        x = ui_text(a, x, 0, now ? UI_ROLE_TAB : UI_ROLE_HEADER, text);
+    }
+    ui_clock(app->wall_ms, time);
+    snprintf(text, sizeof text, "%u alert%s %s", alerts, alerts == 1 ? "" : "s", time);
+    if (x + ui_text_width(text) < a.r.w)
+        ui_text_right(a, a.r.w, 0, UI_ROLE_HEADER, text);
+    else if (alerts > 0)
+        ui_text_right(a, a.r.w, 0, UI_ROLE_HEADER, "!");
+}
+
+static int freshness(const struct ui_app *app, struct ui_area a)
+{
+    static const char *const name[] = {"chain", "oracles", "node"};
+    int end = a.r.w;
+
+    for (size_t i = SU_FEED_ORIGINS; i-- > 0;) {
+        const struct su_feed_source *c = &app->snap->source[i];
+        char text[2 * UI_FORMAT], age[UI_FORMAT];
+        if (!c->url[0])
+            continue;
+        if (c->good_ms == INT64_MIN)
+            snprintf(text, sizeof text, "%s %s", name[i], c->loading ? "..." : "down");
+        else
+            snprintf(text, sizeof text, "%s %s%s", name[i], ui_age(app->wall_ms, c->good_ms, age),
+                     c->ok ? "" : "!");
+        end = ui_text_right(a, end, 0, c->ok || c->loading ? UI_ROLE_DIM : UI_ROLE_BAD, text) - 2;
+    }
+    return end;
+}
+
+static void info(const struct ui_app *app, struct ui_area a)
+{
+    const struct ui_pane_ops *p = ui_pane_list[app->pane];
+    const struct ui_table *t = &app->table[app->pane];
+    const struct su_feed_source *c;
+    char age[UI_FORMAT];
+    int x = 1;
+
+    if (!app->snap)
+        return;
+    a = ui_area_sub(a, 0, 0, freshness(app, a), 1);
+    if (!p->source)
+        return;
+    if (t->sort >= 0)
+        x = ui_textf(a, x, 0, UI_ROLE_DIM, "sort %s %c", t->source->col[t->sort].head,
+                     t->desc ? 'v' : '^');
+    else
+        x = ui_textf(a, x, 0, UI_ROLE_DIM, "sort %s",
+                     t->desc ? "as it came, turned" : "as it came");
+    x = ui_textf(a, x + 3, 0, UI_ROLE_DIM, "filter ");
+    x = ui_text(a, x, 0, t->filter[0] ? UI_ROLE_WARN : UI_ROLE_DIM,
+                t->filter[0] ? t->filter : "none");
+    if (app->variant[app->pane] & UI_VARIANT_OWN && app->pane != UI_PANE_LOG)
+        x = ui_text(a, x + 2, 0, UI_ROLE_WARN, "mine");
+    x = ui_textf(a, x + 3, 0, UI_ROLE_DIM, "%zu of %zu", t->matching, t->items);
+    if (t->n_tag)
+        x = ui_textf(a, x + 2, 0, UI_ROLE_TAG, "%zu tagged", t->n_tag);
+    c = &app->snap->source[SU_FEED_CHAIN];
+    if (c->url[0] && !c->ok && !c->loading && c->good_ms != INT64_MIN)
+        ui_textf(a, x + 2, 0, UI_ROLE_BAD, "STALE %s", ui_age(app->wall_ms, c->good_ms, age));
+}
+
+static void key_bar(const struct ui_app *app, struct ui_area a)
+{
+    bool list = app->mode == UI_LIST || app->mode == UI_DETAIL;
+    int w = a.r.w / 10;
+
+    for (int n = 1; n <= 10; n++) {
+        const struct ui_key_row *r = ui_keys_find(UI_SCOPE_ALL, UI_K_F(n));
+        const char *label = r ? r->label : "";
+        bool off = r && r->tier >= 2 && (app->readonly || !app->snap || !app->snap->has_wallet);
+        int x = (n - 1) * w;
+        char key[8];
+        if (!list)
+            label = n == 1 ? "Help" : n == 10 ? "Back" : "";
+        if (n == 5 && list &&
+            !(ui_pane_list[app->pane]->source && app->table[app->pane].source->children))
+            label = "";
+        snprintf(key, sizeof key, "F%d", n);
+        x = ui_text(a, x, 0, UI_ROLE_TEXT, key);
+        ui_text_in(a, x, 0, n * w - x, off ? UI_ROLE_DIM : UI_ROLE_KEY, false, label);
+    }
+}
+
+static const char *hint(const struct ui_app *app)
+{
+    switch (app->mode) {
+    case UI_FORM:
+        return "Tab next field   Enter goes on   Esc cancel   ^A all there is";
+    case UI_PREVIEW:
+        return "Tab to Sign   Esc cancel   early keys are dropped";
+    case UI_WAIT:
+        return "Asking the chain what it would do. Esc cancel";
+    case UI_SENDING:
+        return "Esc hides this; it goes on";
+    case UI_DETAIL:
+        return "Esc back   j k scroll   v plain text";
+    case UI_HELP:
+        return "type to filter   F1 or Esc to leave";
+    default:
+        return "";
+    }
+}
+
+void ui_draw_frame(const struct ui_app *app, struct ui_area a, const struct ui_layout *l)
+{
+    header(app, rect(a, l->header));
+    tabs(app, rect(a, l->tabs));
+    if (app->mode != UI_HELP && app->mode != UI_DETAIL)
+        info(app, rect(a, l->info));
+    if (app->message[0])
+        ui_text(rect(a, l->message), 1, 0, app->message_role, app->message);
+    else
+        ui_text(rect(a, l->message), 1, 0, UI_ROLE_DIM, hint(app));
+    key_bar(app, rect(a, l->keys));
+}
+
+void ui_draw_small(const struct ui_app *app, struct ui_area a)
+{
+    const struct su_feed_snapshot *s = app->snap;
+    char one[UI_FORMAT], two[UI_FORMAT];
+    unsigned alerts;
+
+    ui_textf(a, 1, 0, UI_ROLE_HEADER, "SplitUp %dx%d (needs %dx%d)", app->w, app->h, UI_MIN_W,
+             UI_MIN_H);
+    if (s) {
+        ui_textf(a, 1, 2, UI_ROLE_TEXT, "%s  slot %s %s", node_word(s), ui_count(s->slot, one),
+                 chain_age(app, two));
+        ui_textf(a, 1, 3, UI_ROLE_TEXT, "models %zu  tasks %zu", s->n_model, s->n_execution);
+        alerts = ui_alerts(s);
+        if (alerts)
+            ui_textf(a, 1, 4, UI_ROLE_BAD, "! %u alerts", alerts);
+    }
+    if (ui_modal_is_dialog(app->mode))
+        ui_text(a, 1, 5, UI_ROLE_WARN, "a dialog is open; Esc cancels it");
+    ui_text(a, 1, 6, UI_ROLE_TEXT, "Resize, or: splitup ui --once");
+    ui_text(a, 1, 8, UI_ROLE_TEXT, "q quit");
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/* The help screen and the manual page: both are the key table written out. */
+#include "ui/panes/panes.h"
+
+static bool wanted(const struct ui_app *app, const struct ui_key_row *r)
+{
+    return r->help[0] &&
+           (ui_match_text(r->help, app->help_filter) || ui_match_text(r->shown, app->help_filter));
+}
+
+static size_t collect(const struct ui_app *app, enum ui_scope scope, const struct ui_key_row **out,
+                      size_t n, size_t cap)
+{
+    for (size_t i = 0; i < ui_keys_count && n < cap; i++)
+        if (ui_keys[i].scope == scope && wanted(app, &ui_keys[i]))
+            out[n++] = &ui_keys[i];
+    return n;
+}
+
+#define ENTRIES 128
+static size_t entries(const struct ui_app *app, const struct ui_key_row *out[ENTRIES],
+                      size_t first[4])
+{
+    size_t n = 0;
+
+    first[0] = 0;
+    n = collect(app, (enum ui_scope)app->pane, out, n, ENTRIES);
+    first[1] = n;
+    n = collect(app, UI_SCOPE_ALL, out, n, ENTRIES);
+    first[2] = n;
+    n = collect(app, UI_SCOPE_FORM, out, n, ENTRIES);
+    first[3] = n;
+    return n;
+}
+
+static int columns(const struct ui_app *app)
+{
+    return app->w >= 120 ? 4 : app->w >= 78 ? 3 : 2;
+}
+
+/* Lines of a section: its head and its rows, side by side. */
+static int section_lines(size_t n, int cols)
+{
+    return n == 0 ? 0 : 1 + (int)((n + (size_t)cols - 1) / (size_t)cols);
+}
+
+int ui_help_lines(const struct ui_app *app)
+{
+    const struct ui_key_row *row[ENTRIES];
+    size_t first[4];
+    int lines = 1;
+
+    entries(app, row, first);
+    for (size_t s = 0; s < 3; s++)
+        lines += section_lines(first[s + 1] - first[s], columns(app));
+    return lines;
+}
+
+void ui_draw_help(const struct ui_app *app, struct ui_area a)
+{
+    const struct ui_key_row *row[ENTRIES];
+    size_t first[4];
+    int cols = columns(app), w = a.r.w / cols, y = 1 - app->scroll;
+    struct ui_area in = ui_area_sub(a, 0, 1, a.r.w, a.r.h - 1);
+
+    entries(app, row, first);
+    ui_textf(a, 1, 0, UI_ROLE_TEXT, "Keys%s%s   $ spends  ! also wants something typed",
+             app->help_filter[0] ? " with " : "", app->help_filter);
+    y = -app->scroll;
+    for (size_t s = 0; s < 3; s++) {
+        size_t n = first[s + 1] - first[s];
+        int per = (int)((n + (size_t)cols - 1) / (size_t)cols);
+        if (n == 0)
+            continue;
+        ui_text(in, 1, y++, UI_ROLE_TAG,
+                ui_scope_name(s == 0   ? (enum ui_scope)app->pane
+                              : s == 1 ? UI_SCOPE_ALL
+                                       : UI_SCOPE_FORM));
+        for (size_t i = 0; i < n; i++) {
+            const struct ui_key_row *r = row[first[s] + i];
+            struct ui_area c = ui_area_sub(in, w * ((int)i / per), 0, w, in.r.h);
+            int line = y + (int)i % per;
+            ui_text(c, 1, line, UI_ROLE_OK, r->shown);
+            ui_textf(c, 9, line, UI_ROLE_TEXT, "%s%s", r->help,
+                     r->tier == 2   ? " $"
+                     : r->tier == 3 ? " !"
+                                    : "");
+        }
+        y += per;
+    }
+}
+
+/* ---- splitup-keys(7) ------------------------------------------------------------------------------ */
+
+static void mdoc_text(struct su_buf *b, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '\\')
+            su_buf_str(b, "\\e");
+        else if (*s == '-' || *s == '~' || *s == '^')
+            su_buf_printf(b, "\\%s", *s == '-' ? "-" : *s == '~' ? "(ti" : "(ha");
+        else
+            su_buf_u8(b, (uint8_t)*s);
+    }
+}
+
+void su_ui_keys_page(struct su_buf *out)
+{
+    static const enum ui_scope order[] = {UI_SCOPE_ALL,   UI_SCOPE_MODELS, UI_SCOPE_TASKS,
+                                          UI_SCOPE_STAKE, UI_SCOPE_BEATS,  UI_SCOPE_SAMPLES,
+                                          UI_SCOPE_RUN,   UI_SCOPE_LOG,    UI_SCOPE_FORM};
+
+    su_buf_str(out,
+               ".\\\" SPDX-License-Identifier: MIT\n"
+               ".\\\" Written by the key table of the app: tests/unit/ui/test_tables.c renews it.\n"
+               ".Dd November 22, 2026\n.Dt SPLITUP-KEYS 7\n.Os\n.Sh NAME\n.Nm splitup-keys\n"
+               ".Nd keys of the terminal app\n.Sh DESCRIPTION\n"
+               "The keys of\n.Xr splitup 1\nwithout a command. A key that spends opens a form; "
+               "what is signed is shown first and the\nfirst button is Cancel. Those marked "
+               "\\(lqtyped\\(rq also ask for the amount in letters of one's own.\n");
+    for (size_t s = 0; s < SU_ARRAY_LEN(order); s++) {
+        su_buf_printf(out, ".Ss %s\n.Bl -tag -width \"F10 and more\" -compact\n",
+                      ui_scope_name(order[s]));
+        for (size_t i = 0; i < ui_keys_count; i++) {
+            const struct ui_key_row *r = &ui_keys[i];
+            if (r->scope != order[s] || !r->help[0])
+                continue;
+            su_buf_str(out, ".It ");
+            mdoc_text(out, r->shown);
+            su_buf_str(out, "\n");
+            mdoc_text(out, r->help);
+            su_buf_str(out, r->tier == 2 ? " (spends)" : r->tier == 3 ? " (spends, typed)" : "");
+            su_buf_str(out, "\n");
+        }
+        su_buf_str(out, ".El\n");
+    }
+    su_buf_str(out, ".Sh SEE ALSO\n.Xr splitup 1\n");
+}

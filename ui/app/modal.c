@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+/* Dialogs: what their keys do, and what results of the backend change. Nothing is committed but a
+   preview that was on the screen, whole, for UI_GUARD_MS, with Cancel in focus at first. */
+#include "ui/panes/panes.h"
+
+bool ui_modal_is_dialog(enum ui_mode m)
+{
+    return m >= UI_MENU;
+}
+
+static void close_dialog(struct ui_app *app)
+{
+    app->mode = UI_LIST;
+    for (size_t i = 0; i < SU_UI_FIELDS; i++)
+        if (app->form.in[i].secret)
+            ui_input_wipe(&app->form.in[i]);
+}
+
+static void submit_token(struct ui_app *app, enum su_ui_step step, uint64_t token)
+{
+    app->intent = (struct su_ui_intent){.kind = app->pending_kind, .step = step, .token = token};
+    ui_act(app, UI_ACT_SUBMIT);
+}
+
+/* ---- form -------------------------------------------------------------------------------------- */
+
+static void fill_most(struct ui_app *app)
+{
+    struct ui_form *f = &app->form;
+    const struct su_feed_snapshot *s = app->snap;
+    char text[SU_OPS_AMOUNT_TEXT];
+
+    if (f->focus >= SU_UI_FIELDS || !f->def->field[f->focus].label)
+        return;
+    if (f->def->kind == SU_UI_UNLOCK && f->focus == 1)
+        ui_input_set(&f->in[1], "all");
+    else if (f->def->kind == SU_UI_DEPOSIT && f->focus == 1 && s &&
+             s->wallet_usdc != SU_FEED_UNKNOWN)
+        ui_input_set(&f->in[1], su_ops_amount_number(s->wallet_usdc, SU_OPS_USDC, text));
+}
+
+static void form_key(struct ui_app *app, int key)
+{
+    struct ui_form *f = &app->form;
+    size_t n = ui_intent_fields(f->def);
+    const struct ui_key_row *r = ui_keys_find(UI_SCOPE_FORM, key);
+
+    switch (r ? r->request : UI_REQ_NONE) {
+    case UI_REQ_NEXT_FIELD:
+        f->focus = (f->focus + 1) % (n + 2);
+        return;
+    case UI_REQ_PREV_FIELD:
+        f->focus = (f->focus + n + 1) % (n + 2);
+        return;
+    case UI_REQ_LEAVE:
+        close_dialog(app);
+        return;
+    case UI_REQ_MOST:
+        fill_most(app);
+        return;
+    case UI_REQ_SUBMIT:
+        if (f->focus == n + 1)
+            close_dialog(app);
+        else if (f->focus + 1 < n)
+            f->focus++;
+        else
+            ui_form_submit(app);
+        return;
+    default:
+        break;
+    }
+    if (f->focus < n && ui_input_key(&f->in[f->focus], key)) {
+        f->changed = true;
+        if (f->err_field == f->focus)
+            f->err_field = SU_UI_FIELDS;
+    }
+}
+
+/* ---- preview ----------------------------------------------------------------------------------- */
+
+/* Buttons come after the typed text, if there is one. */
+static size_t first_button(const struct ui_preview *p)
+{
+    return p->p.tier >= SU_OPS_TIER_TYPED ? 1 : 0;
+}
+
+static bool typed_right(const struct ui_preview *p)
+{
+    return p->p.tier < SU_OPS_TIER_TYPED ||
+           (p->p.confirm[0] && strcmp(p->typed.text, p->p.confirm) == 0);
+}
+
+static void discard(struct ui_app *app)
+{
+    submit_token(app, SU_UI_DISCARD, app->preview.p.token);
+    app->pending = UI_PENDING_NONE;
+    ui_input_wipe(&app->preview.typed);
+    close_dialog(app);
+    ui_say(app, UI_ROLE_TEXT, "Not signed. Nothing was spent");
+}
+
+static void sign(struct ui_app *app)
+{
+    struct ui_preview *p = &app->preview;
+
+    if (p->dead)
+        ui_say(app, UI_ROLE_WARN, "This preview has expired: cancel and prepare it again");
+    else if (p->seen < p->p.n_line)
+        ui_say(app, UI_ROLE_WARN, "Read on first: PgDn shows the rest");
+    else if (!typed_right(p)) {
+        ui_say(app, UI_ROLE_WARN, "Type %s first", p->p.confirm);
+        p->focus = 0;
+    } else if (app->readonly || !app->snap || !app->snap->source[SU_FEED_CHAIN].ok) {
+        ui_say(app, UI_ROLE_WARN, "Off until the chain answers");
+    } else {
+        submit_token(app, SU_UI_COMMIT, p->p.token);
+        app->pending = UI_PENDING_COMMIT;
+        app->pending_token = p->p.token;
+        app->pending_ms = app->now_ms;
+        su_str_copy(app->progress, sizeof app->progress, "signing");
+        app->mode = UI_SENDING;
+        p->dead = true; /* once */
+    }
+}
+
+static void preview_key(struct ui_app *app, int key)
+{
+    struct ui_preview *p = &app->preview;
+    size_t first = first_button(p), n = first + 2;
+
+    if (!p->drawn || app->now_ms - p->shown_ms < UI_GUARD_MS)
+        return;
+    if (key == UI_K_ESC || key == UI_K_F(10) || key == UI_K_CTRL('C')) {
+        discard(app);
+    } else if (key == UI_K_TAB || key == UI_K_RIGHT) {
+        p->focus = (p->focus + 1) % n;
+    } else if (key == UI_K_BTAB || key == UI_K_LEFT) {
+        p->focus = (p->focus + n - 1) % n;
+    } else if (key == UI_K_PGDN || key == UI_K_DOWN) {
+        p->top += key == UI_K_DOWN ? 1 : 4;
+        if (p->top >= p->p.n_line)
+            p->top = p->p.n_line ? p->p.n_line - 1 : 0;
+    } else if (key == UI_K_PGUP || key == UI_K_UP) {
+        p->top -= SU_MIN(p->top, key == UI_K_UP ? 1u : 4u);
+    } else if (key == UI_K_ENTER || key == '\r') {
+        if (p->focus == first)
+            discard(app);
+        else if (p->focus == first + 1)
+            sign(app);
+        else
+            p->focus = typed_right(p) ? first + 1 : 0;
+    } else if (p->focus == 0 && first == 1) {
+        ui_input_key(&p->typed, key);
+    }
+}
+
+static void open_preview(struct ui_app *app, const struct su_ui_result *r)
+{
+    struct ui_preview *p = &app->preview;
+    unsigned floor = ui_intent_def(r->kind)->tier;
+
+    *p = (struct ui_preview){.p = *r, .shown_ms = app->now_ms};
+    p->p.n_line = SU_MIN(p->p.n_line, (size_t)SU_OPS_LINES_MAX);
+    p->p.confirm[sizeof p->p.confirm - 1] = 0;
+    p->p.tier = SU_MAX(p->p.tier, floor);
+    p->focus = first_button(p); /* Cancel */
+    app->pending_token = r->token;
+    app->mode = UI_PREVIEW;
+    ui_act(app, UI_ACT_FLUSH);
+}
+
+/* ---- passphrase -------------------------------------------------------------------------------- */
+
+static void answer(struct ui_app *app, bool give)
+{
+    app->intent = (struct su_ui_intent){.kind = app->pending_kind, .step = SU_UI_ANSWER};
+    if (give)
+        su_str_copy(app->intent.field[0], SU_UI_TEXT, app->secret.text);
+    ui_input_wipe(&app->secret);
+    app->mode = app->under;
+    app->unlocked = give;
+    ui_act(app, UI_ACT_SUBMIT);
+}
+
+static void secret_key(struct ui_app *app, int key)
+{
+    if (key == UI_K_ESC || key == UI_K_F(10) || key == UI_K_CTRL('C'))
+        answer(app, false);
+    else if (key == UI_K_ENTER || key == '\r')
+        answer(app, app->secret.len > 0);
+    else
+        ui_input_key(&app->secret, key);
+}
+
+static void ask_secret(struct ui_app *app, const struct su_ui_result *r)
+{
+    if (app->mode != UI_SECRET)
+        app->under = app->mode;
+    ui_input_wipe(&app->secret);
+    app->secret.secret = true;
+    su_str_copy(app->secret_path, sizeof app->secret_path, r->text);
+    app->secret_again = r->again;
+    app->mode = UI_SECRET;
+    ui_act(app, UI_ACT_FLUSH);
+}
+
+/* ---- lists: actions, wallet, first start ------------------------------------------------------- */
+
+const struct ui_key_row *ui_menu_at(const struct ui_app *app, size_t i)
+{
+    for (size_t k = 0; k < ui_keys_count; k++) {
+        const struct ui_key_row *r = &ui_keys[k];
+        bool own = r->scope == (enum ui_scope)app->pane;
+        bool spends = r->scope == UI_SCOPE_ALL && r->tier >= 2;
+        if ((own || spends) && i-- == 0)
+            return r;
+    }
+    return NULL;
+}
+
+static void menu_key(struct ui_app *app, int key)
+{
+    const struct ui_key_row *r;
+
+    if (key == UI_K_ESC || key == 'q' || key == UI_K_F(10) || key == UI_K_CTRL('C')) {
+        close_dialog(app);
+    } else if (key == UI_K_DOWN || key == 'j' || key == UI_K_TAB) {
+        if (ui_menu_at(app, app->menu + 1))
+            app->menu++;
+    } else if (key == UI_K_UP || key == 'k' || key == UI_K_BTAB) {
+        app->menu -= app->menu > 0;
+    } else {
+        r = key == UI_K_ENTER || key == '\r' ? ui_menu_at(app, app->menu)
+                                             : ui_keys_find((enum ui_scope)app->pane, key);
+        close_dialog(app);
+        if (r)
+            ui_request(app, r->request);
+    }
+}
+
+static void wallet_key(struct ui_app *app, int key)
+{
+    switch (key) {
+    case 'n':
+        ui_open_form(app, SU_UI_WALLET_NEW);
+        break;
+    case 'i':
+        ui_open_form(app, SU_UI_WALLET_IMPORT);
+        break;
+    case 'a':
+        ui_open_form(app, SU_UI_AIRDROP);
+        break;
+    case 'l':
+        ui_act(app, UI_ACT_LOCK);
+        app->unlocked = false;
+        ui_say(app, UI_ROLE_TEXT, "Wallet locked");
+        break;
+    case UI_K_ESC:
+    case 'q':
+    case UI_K_F(2):
+    case UI_K_F(10):
+    case UI_K_CTRL('C'):
+    case UI_K_ENTER:
+        close_dialog(app);
+        break;
+    default:
+        break;
+    }
+}
+
+static void welcome_key(struct ui_app *app, int key)
+{
+    if (key == 'd' || key == 'w') {
+        app->choice = key == 'd' ? SU_UI_START_DEMO : SU_UI_WATCH_CLUSTER;
+        ui_act(app, UI_ACT_QUIT);
+    } else if (key == 'n' || key == 'i') {
+        ui_open_form(app, key == 'n' ? SU_UI_WALLET_NEW : SU_UI_WALLET_IMPORT);
+    } else if (key == UI_K_ESC || key == UI_K_ENTER) {
+        close_dialog(app);
+    } else if (key == 'q' || key == UI_K_F(10) || key == UI_K_CTRL('C')) {
+        ui_act(app, UI_ACT_QUIT);
+    }
+}
+
+static void help_key(struct ui_app *app, int key)
+{
+    size_t n = strlen(app->help_filter);
+    int most = SU_MAX(ui_help_lines(app) - (app->h - 5), 0);
+
+    if (key == UI_K_ESC || key == UI_K_F(1) || key == UI_K_F(10) || key == UI_K_CTRL('C')) {
+        app->mode = UI_LIST;
+    } else if (key == UI_K_DOWN || key == UI_K_PGDN) {
+        app->scroll += key == UI_K_DOWN ? 1 : 10;
+    } else if (key == UI_K_UP || key == UI_K_PGUP) {
+        app->scroll -= key == UI_K_UP ? 1 : 10;
+    } else if ((key == UI_K_BACKSPACE || key == '\b') && n > 0) {
+        app->help_filter[n - 1] = 0;
+    } else if (key >= ' ' && key < 0x7f && n + 1 < sizeof app->help_filter) {
+        app->help_filter[n] = (char)key;
+        app->help_filter[n + 1] = 0;
+    }
+    app->scroll = SU_MAX(0, SU_MIN(app->scroll, most));
+}
+
+static void ask_quit_key(struct ui_app *app, int key)
+{
+    if (key == 'y' || key == 'Y')
+        ui_act(app, UI_ACT_QUIT);
+    else
+        close_dialog(app);
+}
+
+static void wait_key(struct ui_app *app, int key)
+{
+    if (key != UI_K_ESC && key != UI_K_F(10) && key != UI_K_CTRL('C'))
+        return;
+    ui_act(app, UI_ACT_CANCEL);
+    close_dialog(app);
+}
+
+static void sending_key(struct ui_app *app, int key)
+{
+    if (key == UI_K_CTRL('C'))
+        ui_act(app, UI_ACT_CANCEL);
+    else if (key == UI_K_ESC || key == 'q' || key == UI_K_F(10) || key == UI_K_ENTER)
+        close_dialog(app);
+}
+
+static void notice_key(struct ui_app *app, int key)
+{
+    (void)key;
+    close_dialog(app);
+}
+
+static struct ui_input *field_in_focus(struct ui_app *app)
+{
+    if (app->mode == UI_SECRET)
+        return &app->secret;
+    if (app->mode == UI_FORM && app->form.focus < ui_intent_fields(app->form.def))
+        return &app->form.in[app->form.focus];
+    if (app->mode == UI_PREVIEW && first_button(&app->preview) == 1 && app->preview.focus == 0)
+        return &app->preview.typed;
+    return NULL;
+}
+
+static void (*const key_of[])(struct ui_app *, int) = {
+    [UI_HELP] = help_key,       [UI_MENU] = menu_key,         [UI_FORM] = form_key,
+    [UI_WAIT] = wait_key,       [UI_PREVIEW] = preview_key,   [UI_SENDING] = sending_key,
+    [UI_NOTICE] = notice_key,   [UI_SECRET] = secret_key,     [UI_WALLET] = wallet_key,
+    [UI_WELCOME] = welcome_key, [UI_ASK_QUIT] = ask_quit_key,
+};
+
+bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
+{
+    struct ui_input *in;
+
+    if (app->mode != UI_HELP && !ui_modal_is_dialog(app->mode))
+        return false;
+    if (ev->kind == UI_EVENT_KEY) {
+        int key = ev->key == '\r' ? UI_K_ENTER : ev->key;
+        app->message[0] = 0;
+        if (key == UI_K_CTRL('Z'))
+            ui_act(app, UI_ACT_SUSPEND);
+        else if (key == UI_K_CTRL('L'))
+            ui_act(app, UI_ACT_REDRAW);
+        else
+            key_of[app->mode](app, key);
+    } else if (ev->kind == UI_EVENT_PASTE) {
+        in = field_in_focus(app);
+        if (in)
+            ui_input_paste(in, ev->text);
+    }
+    return true;
+}
+
+/* ---- results ----------------------------------------------------------------------------------- */
+
+static void run_progress(struct ui_app *app, const struct su_ui_result *r)
+{
+    static const uint8_t none[32];
+
+    if (r->kind != SU_UI_RUN)
+        return;
+    if (memcmp(r->execution, none, 32) != 0) {
+        app->run.has_execution = true;
+        memcpy(app->run.execution, r->execution, 32);
+    }
+    if (r->text[0] && (r->outcome == SU_UI_DONE || app->run.has_execution))
+        su_str_copy(app->run.output, sizeof app->run.output, r->text);
+}
+
+static void done(struct ui_app *app, const struct su_ui_result *r)
+{
+    bool hidden = app->mode != UI_WAIT && app->mode != UI_SENDING && app->mode != UI_SECRET &&
+                  app->mode != UI_PREVIEW;
+
+    run_progress(app, r);
+    if (app->mode == UI_SECRET)
+        ui_input_wipe(&app->secret);
+    if (app->mode == UI_PREVIEW)
+        app->preview.dead = true;
+    app->pending = UI_PENDING_NONE;
+    if (r->outcome == SU_UI_FAILED && r->err.code == SU_ECANCELLED) {
+        if (!hidden)
+            close_dialog(app);
+        ui_say(app, UI_ROLE_WARN,
+               r->maybe ? "Cancelled; it was sent and may still land"
+                        : "Cancelled. Nothing was spent");
+        return;
+    }
+    if (r->outcome == SU_UI_FAILED)
+        app->errors++;
+    app->notice = *r;
+    if (hidden) {
+        char line[200];
+        su_err_line(&r->err, line, sizeof line);
+        app->message_role = r->outcome == SU_UI_FAILED ? UI_ROLE_BAD : UI_ROLE_OK;
+        su_str_copy(app->message, sizeof app->message, r->outcome == SU_UI_FAILED ? line : r->text);
+    } else {
+        app->mode = UI_NOTICE;
+    }
+    ui_act(app, UI_ACT_HURRY);
+}
+
+void ui_modal_result(struct ui_app *app, const struct su_ui_result *r)
+{
+    if (r->kind >= SU_UI_KINDS)
+        return;
+    switch (r->outcome) {
+    case SU_UI_PROPOSED:
+        if (app->pending == UI_PENDING_PREPARE && app->pending_kind == r->kind &&
+            (app->mode == UI_WAIT || app->mode == UI_SECRET)) {
+            if (app->mode == UI_SECRET)
+                ui_input_wipe(&app->secret);
+            open_preview(app, r);
+        } else {
+            app->pending_kind = r->kind;
+            if (app->pending == UI_PENDING_PREPARE)
+                app->pending = UI_PENDING_NONE;
+            submit_token(app, SU_UI_DISCARD, r->token);
+        }
+        break;
+    case SU_UI_PROGRESS:
+        su_str_copy(app->progress, sizeof app->progress, r->text);
+        run_progress(app, r);
+        break;
+    case SU_UI_PASSPHRASE:
+        ask_secret(app, r);
+        break;
+    default:
+        if (app->pending != UI_PENDING_NONE)
+            done(app, r);
+        break;
+    }
+}
+
+void ui_modal_tick(struct ui_app *app)
+{
+    struct ui_preview *p = &app->preview;
+
+    if (app->mode == UI_PREVIEW && p->p.valid_ms > 0 &&
+        app->now_ms - p->shown_ms > (int64_t)p->p.valid_ms)
+        p->dead = true;
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+/* How dialogs look. Each keeps its way out in sight at every size that has dialogs. */
+#include "ui/panes/panes.h"
+
+static struct ui_area dialog(const struct ui_app *app, struct ui_area a, int w, int h,
+                             const char *title, enum ui_role role)
+{
+    struct ui_rect r = ui_layout_dialog(app->w, app->h, w, h);
+    struct ui_area in = ui_frame(ui_area_sub(a, r.x, r.y, r.w, r.h), title, role);
+
+    return ui_area_sub(in, 1, 0, in.r.w - 2, in.r.h);
+}
+
+static int button(struct ui_area a, int x, int y, const char *label, bool focus, bool off)
+{
+    int start = x;
+
+    x = ui_textf(a, x, y,
+                 focus ? UI_ROLE_BUTTON
+                 : off ? UI_ROLE_DIM
+                       : UI_ROLE_TEXT,
+                 "[ %s ]", label);
+    if (focus)
+        ui_cursor(a, start, y);
+    return x + 3;
+}
+
+static void spendable(const struct ui_app *app, struct ui_area a, int y)
+{
+    const struct su_feed_snapshot *s = app->snap;
+    char one[UI_FORMAT];
+    int x;
+
+    if (!s || !s->has_wallet)
+        return;
+    x = ui_pair(a, 0, y, "Wallet    ", UI_ROLE_TEXT, ui_key_short(s->wallet, one));
+    x = ui_pair(a, x, y, "holds", UI_ROLE_MONEY, ui_money(s->wallet_usdc, 6, one));
+    ui_text(a, x - 2, y, UI_ROLE_DIM, "USDC");
+}
+
+static void draw_form(const struct ui_app *app, struct ui_area a)
+{
+    const struct ui_form *f = &app->form;
+    size_t n = ui_intent_fields(f->def);
+    struct ui_area in = dialog(app, a, 72, (int)n * 2 + 6, f->def->title,
+                               f->def->tier >= 3 ? UI_ROLE_DANGER : UI_ROLE_FRAME);
+    int y = 1, step = in.r.h >= (int)n * 2 + 4 ? 2 : 1, x;
+
+    spendable(app, in, 0);
+    for (size_t i = 0; i < n; i++, y += step) {
+        bool bad = i == f->err_field;
+        int w = SU_MIN(in.r.w - 11, 50);
+        ui_textf(in, 0, y, UI_ROLE_DIM, "%-10s", f->def->field[i].label);
+        ui_input_draw(&f->in[i], in, 11, y, w, i == f->focus, bad);
+        if (bad)
+            ui_textf(in, 11, y + 1, UI_ROLE_FIELD_BAD, "! %s", f->err.msg);
+        else if (step == 2)
+            ui_text(in, 12, y + 1, UI_ROLE_DIM, f->def->field[i].hint);
+    }
+    x = button(in, 11, in.r.h - 1, "Preview", f->focus == n, false);
+    button(in, x, in.r.h - 1, "Cancel", f->focus == n + 1, false);
+}
+
+static void draw_wait(const struct ui_app *app, struct ui_area a)
+{
+    struct ui_area in =
+        dialog(app, a, 56, 5, ui_intent_def(app->pending_kind)->title, UI_ROLE_FRAME);
+
+    ui_textf(in, 0, 0, UI_ROLE_TEXT, "Trying it out against the chain  (%.1f s)",
+             (double)(app->now_ms - app->pending_ms) / 1000);
+    ui_text(in, 0, 1, UI_ROLE_DIM, "Nothing is signed before you have seen what it does.");
+    button(in, 0, 2, "Cancel", true, false);
+}
+
+static void draw_lines(struct ui_preview *p, struct ui_area a)
+{
+    size_t rows = a.r.h < 0 ? 0 : (size_t)a.r.h, i = p->top;
+
+    if (rows >= p->p.n_line)
+        i = 0;
+    else if (i + rows > p->p.n_line)
+        i = p->p.n_line - rows;
+    p->top = i;
+    for (int y = 0; i < p->p.n_line && (size_t)y < rows; y++, i++) {
+        char label[25], text[161];
+        su_str_copy(label, sizeof label, p->p.line[i].label);
+        su_str_copy(text, sizeof text, p->p.line[i].text);
+        ui_textf(a, 0, y, UI_ROLE_DIM, "%s", label);
+        ui_text(a, SU_MIN(18, a.r.w / 3), y, UI_ROLE_TEXT, text);
+    }
+    /* What has been in sight in one piece from the top counts. */
+    if (i > p->seen && p->top <= p->seen)
+        p->seen = i;
+}
+
+static void draw_preview(struct ui_app *app, struct ui_area a)
+{
+    struct ui_preview *p = &app->preview;
+    bool typed = p->p.tier >= SU_OPS_TIER_TYPED;
+    char title[100];
+    struct ui_area in;
+    int y, x;
+    size_t first = typed ? 1 : 0;
+
+    snprintf(title, sizeof title, "Confirm: %.60s%s",
+             p->p.title[0] ? p->p.title : ui_intent_def(p->p.kind)->title,
+             typed ? "   [cannot be undone]" : "");
+    in = dialog(app, a, 76, (int)p->p.n_line + 8, title, typed ? UI_ROLE_DANGER : UI_ROLE_FRAME);
+    y = in.r.h - (typed ? 4 : 3);
+    draw_lines(p, ui_area_sub(in, 0, 0, in.r.w, y));
+    if (p->seen < p->p.n_line)
+        ui_textf(in, 0, y, UI_ROLE_WARN, "%zu more lines: PgDn", p->p.n_line - p->seen);
+    else if (p->dead)
+        ui_text(in, 0, y, UI_ROLE_BAD, "! expired: cancel and prepare it again");
+    else
+        ui_textf(in, 0, y, UI_ROLE_DIM, "tried out: ok   %zu transaction%s   signer %s", p->p.n_tx,
+                 p->p.n_tx == 1 ? "" : "s", p->p.signer);
+    if (typed) {
+        x = ui_textf(in, 0, y + 1, UI_ROLE_TEXT, "To go on, type %s: ", p->p.confirm);
+        ui_input_draw(&p->typed, in, x, y + 1, SU_MAX(SU_MIN(24, in.r.w - x), 8), p->focus == 0,
+                      p->typed.len > 0 && strcmp(p->typed.text, p->p.confirm) != 0);
+    }
+    x = button(in, 4, in.r.h - 1, "Cancel", p->focus == first, false);
+    button(in, x, in.r.h - 1, "Sign and send", p->focus == first + 1,
+           p->dead || p->seen < p->p.n_line);
+    if (!p->drawn) {
+        p->drawn = true;
+        p->shown_ms = app->now_ms;
+    }
+}
+
+static void draw_sending(const struct ui_app *app, struct ui_area a)
+{
+    struct ui_area in =
+        dialog(app, a, 64, 6, ui_intent_def(app->pending_kind)->title, UI_ROLE_FRAME);
+
+    ui_textf(in, 0, 0, UI_ROLE_TEXT, "Under way for %.1f s",
+             (double)(app->now_ms - app->pending_ms) / 1000);
+    ui_text(in, 0, 1, UI_ROLE_TEXT, app->progress);
+    button(in, 0, in.r.h - 1, "Hide", true, false);
+    ui_text(in, 12, in.r.h - 1, UI_ROLE_DIM, "it goes on; the header says 1 tx");
+}
+
+static void draw_notice(const struct ui_app *app, struct ui_area a)
+{
+    const struct su_ui_result *r = &app->notice;
+    bool bad = r->outcome == SU_UI_FAILED;
+    struct ui_area in =
+        dialog(app, a, 72, bad ? 10 : 7, bad ? "Not done" : ui_intent_def(r->kind)->title,
+               bad ? UI_ROLE_DANGER : UI_ROLE_FRAME);
+    char line[500];
+    int y;
+
+    if (bad)
+        su_err_line(&r->err, line, sizeof line);
+    else
+        su_str_copy(line, sizeof line, r->text);
+    y = ui_paragraph(ui_area_sub(in, 0, 0, in.r.w, in.r.h - 2), 0, UI_ROLE_TEXT, line);
+    if (bad)
+        ui_text(ui_area_sub(in, 0, 0, in.r.w, in.r.h - 1), 0, SU_MIN(y, in.r.h - 2), UI_ROLE_DIM,
+                r->maybe ? "It was sent and may still land: look before trying again."
+                         : "Nothing was spent.");
+    button(in, 0, in.r.h - 1, "Enter", true, false);
+}
+
+static void draw_secret(const struct ui_app *app, struct ui_area a)
+{
+    struct ui_area in = dialog(app, a, 64, 8, "Unlock wallet", UI_ROLE_FRAME);
+
+    ui_pair(in, 0, 0, "File      ", UI_ROLE_TEXT, app->secret_path);
+    ui_text(in, 0, 2, UI_ROLE_DIM, "Passphrase");
+    ui_input_draw(&app->secret, in, 11, 2, SU_MIN(40, in.r.w - 11), true, app->secret_again);
+    if (app->secret_again)
+        ui_text(in, 11, 3, UI_ROLE_FIELD_BAD, "! wrong passphrase");
+    ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Enter unlocks   Esc refuses   never echoed or kept");
+}
+
+static void draw_wallet(const struct ui_app *app, struct ui_area a)
+{
+    struct ui_area in = dialog(app, a, 70, 14, "Wallet and setup", UI_ROLE_FRAME);
+    const struct su_feed_snapshot *s = app->snap;
+    char one[UI_FORMAT];
+    int y = 0;
+
+    ui_pair(in, 0, y++, "Key file", UI_ROLE_TEXT, app->wallet_path[0] ? app->wallet_path : "?");
+    if (s && s->has_wallet) {
+        ui_pair(in, 0, y++, "Full key", UI_ROLE_TEXT, ui_key_full(s->wallet, one));
+        ui_pair(in, 0, y++, "USDC    ", UI_ROLE_MONEY, ui_money(s->wallet_usdc, 6, one));
+        ui_pair(in, 0, y++, "SOL     ", UI_ROLE_MONEY, ui_sol(s->wallet_lamports, one));
+    } else {
+        ui_text(in, 0, y++, UI_ROLE_WARN, "There is no wallet yet.");
+    }
+    if (s)
+        ui_pair(in, 0, y++, "Chain   ", UI_ROLE_TEXT, s->source[SU_FEED_CHAIN].url);
+    y += in.r.h > 10;
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "n  new key file       i  import one");
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "a  test money         l  lock now, also :lock");
+    ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Nothing on this page spends.   Esc close");
+    ui_cursor(in, 0, in.r.h - 1);
+}
+
+static void draw_menu(const struct ui_app *app, struct ui_area a)
+{
+    size_t n = 0;
+    struct ui_area in;
+
+    while (ui_menu_at(app, n))
+        n++;
+    in = dialog(app, a, 50, (int)n + 3, "Actions here", UI_ROLE_FRAME);
+    for (size_t i = 0; i < n; i++) {
+        const struct ui_key_row *r = ui_menu_at(app, i);
+        bool off = r->tier >= 2 && app->readonly;
+        ui_textf(in, 0, (int)i, off ? UI_ROLE_DIM : UI_ROLE_TEXT, " %-9s %s%s", r->shown, r->help,
+                 r->tier == 3   ? " !"
+                 : r->tier == 2 ? " $"
+                                : "");
+        if (i == app->menu) {
+            ui_paint(in, 0, (int)i, in.r.w, UI_ROLE_SELECT);
+            ui_cursor(in, 0, (int)i);
+        }
+    }
+    ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Enter does it   Esc closes");
+}
+
+static void draw_welcome(const struct ui_app *app, struct ui_area a)
+{
+    struct ui_area in = dialog(app, a, 70, 13, "Welcome to SplitUp", UI_ROLE_FRAME);
+
+    ui_text(in, 0, 0, UI_ROLE_TEXT, "Nothing is set up on this machine yet. What would you like?");
+    ui_text(in, 1, 2, UI_ROLE_TEXT, "d  start the private demo network on this machine");
+    ui_text(in, 1, 3, UI_ROLE_TEXT, "w  watch a cluster (devnet)");
+    ui_text(in, 1, 5, UI_ROLE_TEXT, "n  create a wallet");
+    ui_text(in, 1, 6, UI_ROLE_TEXT, "i  import a wallet");
+    ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Enter or Esc looks around   q quits   F1 helps later");
+    ui_cursor(in, 1, 2);
+}
+
+static void draw_ask_quit(const struct ui_app *app, struct ui_area a)
+{
+    struct ui_area in = dialog(app, a, 60, 5, "Leave?", UI_ROLE_DANGER);
+
+    ui_text(in, 0, 0, UI_ROLE_WARN, "1 transaction is still unconfirmed.");
+    ui_text(in, 0, 1, UI_ROLE_TEXT, "It may land after you have left.");
+    ui_text(in, 0, 2, UI_ROLE_TEXT, "y leaves   Enter or Esc stays");
+    ui_cursor(in, 0, 2);
+}
+
+void ui_draw_modal(struct ui_app *app, struct ui_area a)
+{
+    a.g->cursor = false;
+    switch (app->mode) {
+    case UI_FORM:
+        draw_form(app, a);
+        break;
+    case UI_WAIT:
+        draw_wait(app, a);
+        break;
+    case UI_PREVIEW:
+        draw_preview(app, a);
+        break;
+    case UI_SENDING:
+        draw_sending(app, a);
+        break;
+    case UI_NOTICE:
+        draw_notice(app, a);
+        break;
+    case UI_SECRET:
+        draw_secret(app, a);
+        break;
+    case UI_WALLET:
+        draw_wallet(app, a);
+        break;
+    case UI_MENU:
+        draw_menu(app, a);
+        break;
+    case UI_WELCOME:
+        draw_welcome(app, a);
+        break;
+    case UI_ASK_QUIT:
+        draw_ask_quit(app, a);
+        break;
+    default:
+        break;
+    }
+}

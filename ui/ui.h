@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* ui: the terminal app. Seven panes over what the feed knows, dialogs for what ops can do. It reads
+   nothing but snapshots and writes nothing but intents; both go through a backend, so that the whole
+   app runs in tests without a network and without a terminal. The thread that calls su_ui_run never
+   waits for anything but keys and the backend's descriptors.
+
+   Inside: term/ (grid, looks, the terminal), widgets/ (table, form, input line, texts), panes/ (one
+   file each), app/ (events to state, state to grid, the loop), live.c (feed and ops as a backend). */
+#ifndef SU_UI_H
+#define SU_UI_H
+
+#include "base/base.h"
+#include "feed/feed.h"
+#include "ops/ops.h"
+
+/* ---- intents: what a person wants done --------------------------------------------------------- */
+
+enum su_ui_kind { /* of an intent; its fields are in ui/app/intents.def */
+                  SU_UI_DEPOSIT,
+                  SU_UI_UNLOCK,
+                  SU_UI_TAKE_OUT,
+                  SU_UI_CLAIM,
+                  SU_UI_AIRDROP,
+                  SU_UI_DECLARE,
+                  SU_UI_UNDECLARE,
+                  SU_UI_RUN,
+                  SU_UI_WALLET_NEW,
+                  SU_UI_WALLET_IMPORT,
+                  SU_UI_KINDS
+};
+#define SU_UI_FIELDS 4u
+#define SU_UI_TEXT 512u
+#define SU_UI_PIXELS (28u * 28u)
+enum su_ui_step {
+    SU_UI_PREPARE, /* make a proposal; answered with PROPOSED or FAILED */
+    SU_UI_COMMIT, /* carry out the proposal `token`; PROGRESS..., then DONE or FAILED */
+    SU_UI_DISCARD, /* forget the proposal `token`; not answered */
+    SU_UI_ANSWER /* field 0 is the passphrase that was asked for */
+};
+struct su_ui_intent {
+    enum su_ui_kind kind;
+    enum su_ui_step step;
+    uint64_t token; /* of COMMIT and DISCARD: the one of the preview that was agreed to */
+    char field[SU_UI_FIELDS][SU_UI_TEXT]; /* "" = not given */
+    uint8_t pixel[SU_UI_PIXELS]; /* of RUN with a drawn digit, 0 to 255 */
+    bool drawn;
+};
+
+enum su_ui_outcome {
+    SU_UI_PROPOSED,
+    SU_UI_PROGRESS,
+    SU_UI_DONE,
+    SU_UI_FAILED,
+    SU_UI_PASSPHRASE /* ANSWER it; an empty one refuses */
+};
+/* Results come in order. PROPOSED carries what is to be shown before COMMIT; a proposal without
+   transactions and lines (making a key file, test money) has n_line 0 or n_tx 0 and is shown alike. */
+struct su_ui_result {
+    enum su_ui_outcome outcome;
+    enum su_ui_kind kind;
+    uint64_t token; /* never 0; a proposal dies with its token */
+    struct su_err err; /* FAILED */
+    char title[64], text[400]; /* PROGRESS, DONE: a line; PASSPHRASE: the key file */
+    bool again; /* PASSPHRASE: the last one was wrong */
+    bool maybe; /* FAILED: it was sent and may still land */
+    unsigned tier; /* PROPOSED: enum su_ops_tier */
+    struct su_ops_line line[SU_OPS_LINES_MAX];
+    size_t n_line, n_tx;
+    char confirm[64]; /* PROPOSED, tier 3: what is to be typed */
+    char signer[64]; /* whose wallet */
+    uint32_t valid_ms; /* how long a proposal holds; 0 = no end */
+    uint8_t execution[32]; /* DONE, PROGRESS of RUN: whose */
+};
+
+/* All functions are called on the thread of su_ui_run and must not wait. */
+struct su_ui_backend {
+    void *ctx;
+    int (*feed_fd)(void *ctx); /* readable when there is a newer snapshot; -1 = never */
+    const struct su_feed_snapshot *(*take)(void *ctx); /* never NULL */
+    void (*release)(void *ctx, const struct su_feed_snapshot *s);
+    void (*hurry)(void *ctx); /* ask the sources again now */
+    /* False: one is under way (ANSWER is always taken). Copies it. */
+    bool (*submit)(void *ctx, const struct su_ui_intent *i);
+    void (*cancel)(void *ctx); /* what is under way ends soon, with FAILED and SU_ECANCELLED */
+    int (*result_fd)(void *ctx); /* readable when there is a result; -1 = never */
+    bool (*result)(void *ctx, struct su_ui_result *out); /* false: none left */
+    void (*lock)(void *ctx); /* forgets the wallet's secret */
+    void (*note)(void *ctx, const char *text); /* a line into the log */
+};
+
+/* ---- the app ----------------------------------------------------------------------------------- */
+
+struct su_ui_options {
+    const char *pane; /* to begin with; NULL = the last one */
+    const char *charset; /* "utf8", "acs", "ascii"; NULL = by locale */
+    const char *config; /* file that keeps sorts and looks; NULL = none */
+    const char *wallet_path; /* shown; NULL = unknown */
+    bool no_color, no_mouse;
+    bool readonly; /* nothing can be signed */
+    bool welcome; /* nothing is configured: begin with the offers of a first start */
+};
+/* Runs until the person leaves. Answers what a first start chose in *choice (NULL allowed), which the
+   caller acts on: 0 = simply left. SU_EINVAL: no terminal, unknown pane or charset; SU_EFORMAT: the
+   configuration; SU_ECANCELLED: the terminal hung up or a signal asked to end. The terminal is as it
+   was found, however this ends. One at a time in a process. */
+enum su_ui_choice { SU_UI_LEFT, SU_UI_START_DEMO, SU_UI_WATCH_CLUSTER };
+SU_CHECK enum su_code su_ui_run(const struct su_ui_backend *b, const struct su_ui_options *o,
+                                enum su_ui_choice *choice, struct su_err *e);
+
+/* The names of panes, "models" first; NULL beyond the last. */
+const char *su_ui_pane_name(size_t i);
+/* Prints a pane from the table that the app draws: all columns, all rows, values in full. SU_EINVAL:
+   unknown pane, or one without a table; SU_EIO. */
+enum su_ui_format { SU_UI_TEXT_TABLE, SU_UI_TSV, SU_UI_JSON };
+SU_CHECK enum su_code su_ui_print(const struct su_feed_snapshot *s, const char *pane,
+                                  enum su_ui_format format, int64_t wall_ms, struct su_buf *out,
+                                  struct su_err *e);
+/* The manual page of the keys, splitup-keys(7), from the table that handles them. */
+void su_ui_keys_page(struct su_buf *out);
+
+/* ---- the real backend -------------------------------------------------------------------------- */
+
+struct su_ui_live;
+/* Opens a feed and a worker thread with ops. feed: as for su_feed_open. url, keypair: as in struct
+   su_ops_options; passphrases are asked through the app. Errors of su_feed_open, su_ops_open;
+   SU_ENOMEM. On failure *out is NULL. */
+SU_CHECK enum su_code su_ui_live_open(const struct su_feed_options *feed, const char *url,
+                                      const char *keypair, struct su_ui_live **out,
+                                      struct su_err *e);
+const struct su_ui_backend *su_ui_live_backend(struct su_ui_live *l); /* valid until close */
+/* Ends what is under way; NULL allowed. Not during su_ui_run. */
+void su_ui_live_close(struct su_ui_live *l);
+
+#endif

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include "ui/widgets/input.h"
+
+#include <string.h>
+
+void ui_input_wipe(struct ui_input *in)
+{
+    explicit_bzero(in->text, sizeof in->text);
+    in->len = in->cursor = 0;
+}
+
+void ui_input_set(struct ui_input *in, const char *text)
+{
+    ui_input_wipe(in);
+    ui_input_paste(in, text);
+}
+
+static void insert(struct ui_input *in, const char *s, size_t n)
+{
+    if (in->len + n >= sizeof in->text)
+        return;
+    memmove(in->text + in->cursor + n, in->text + in->cursor, in->len - in->cursor + 1);
+    memcpy(in->text + in->cursor, s, n);
+    in->len += n;
+    in->cursor += n;
+}
+
+static size_t encode(uint32_t cp, char out[4])
+{
+    if (cp < 0x80) {
+        out[0] = (char)cp;
+        return 1;
+    }
+    if (cp < 0x800) {
+        out[0] = (char)(0xc0 | cp >> 6);
+        out[1] = (char)(0x80 | (cp & 0x3f));
+        return 2;
+    }
+    if (cp < 0x10000) {
+        out[0] = (char)(0xe0 | cp >> 12);
+        out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (cp & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | cp >> 18);
+    out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (cp & 0x3f));
+    return 4;
+}
+
+static size_t before(const struct ui_input *in)
+{
+    size_t i = in->cursor;
+
+    while (i > 0 && ((uint8_t)in->text[--i] & 0xc0) == 0x80)
+        ;
+    return i;
+}
+
+static size_t after(const struct ui_input *in)
+{
+    size_t i = in->cursor;
+
+    if (i < in->len)
+        i++;
+    while (i < in->len && ((uint8_t)in->text[i] & 0xc0) == 0x80)
+        i++;
+    return i;
+}
+
+static void cut(struct ui_input *in, size_t from, size_t to)
+{
+    memmove(in->text + from, in->text + to, in->len - to + 1);
+    in->len -= to - from;
+    in->cursor = from;
+}
+
+static size_t word_before(const struct ui_input *in)
+{
+    size_t i = in->cursor;
+
+    while (i > 0 && in->text[i - 1] == ' ')
+        i--;
+    while (i > 0 && in->text[i - 1] != ' ')
+        i--;
+    return i;
+}
+
+bool ui_input_key(struct ui_input *in, int key)
+{
+    char text[4];
+
+    switch (key) {
+    case UI_K_LEFT:
+        in->cursor = before(in);
+        return true;
+    case UI_K_RIGHT:
+        in->cursor = after(in);
+        return true;
+    case UI_K_HOME:
+        in->cursor = 0;
+        return true;
+    case UI_K_END:
+    case UI_K_CTRL('E'):
+        in->cursor = in->len;
+        return true;
+    case UI_K_BACKSPACE:
+    case '\b':
+        cut(in, before(in), in->cursor);
+        return true;
+    case UI_K_DEL:
+        cut(in, in->cursor, after(in));
+        return true;
+    case UI_K_CTRL('W'):
+        cut(in, word_before(in), in->cursor);
+        return true;
+    case UI_K_CTRL('U'):
+        cut(in, 0, in->cursor);
+        return true;
+    default:
+        break;
+    }
+    if (key < ' ' || (key >= 0x7f && key < 0xa0) || key > 0x10ffff ||
+        (key >= 0xd800 && key < 0xe000))
+        return false;
+    insert(in, text, encode((uint32_t)key, text));
+    return true;
+}
+
+void ui_input_paste(struct ui_input *in, const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        size_t n = su_utf8_step(text, left);
+        bool control = n == 1 && ((uint8_t)*text < ' ' || *text == 0x7f);
+        if (n == 2 && (uint8_t)text[0] == 0xc2 && (uint8_t)text[1] < 0xa0)
+            control = true;
+        if (n > 0 && !control)
+            insert(in, text, n);
+        n = n ? n : 1;
+        text += n;
+        left -= n;
+    }
+}
+
+void ui_input_draw(const struct ui_input *in, struct ui_area a, int x, int y, int w, bool focused,
+                   bool bad)
+{
+    char shown[SU_UI_TEXT], head[SU_UI_TEXT];
+    int width, at, skip = 0;
+    struct ui_area field = ui_area_sub(a, x + 1, y, w - 2, 1);
+    enum ui_role role = bad ? UI_ROLE_FIELD_BAD : UI_ROLE_FIELD;
+
+    su_str_copy(shown, sizeof shown, in->text);
+    memcpy(head, in->text, in->cursor);
+    head[in->cursor] = 0;
+    width = ui_text_width(shown);
+    at = ui_text_width(head);
+    explicit_bzero(head, sizeof head);
+    if (in->secret) {
+        memset(shown, '*', (size_t)width);
+        shown[width] = 0;
+    }
+    if (at >= field.r.w)
+        skip = at - field.r.w + 1;
+    ui_put(a, x, y, '[', UI_ROLE_TEXT);
+    ui_put(a, x + w - 1, y, ']', UI_ROLE_TEXT);
+    ui_fill(field, 0, 0, field.r.w, 1, ' ', role);
+    ui_text(ui_area_sub(field, 0, 0, field.r.w, 1), -skip, 0, role, shown);
+    explicit_bzero(shown, sizeof shown);
+    if (focused)
+        ui_cursor(field, at - skip, 0);
+}

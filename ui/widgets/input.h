@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/* widgets/input: one line of text being edited. */
+#ifndef SU_UI_INPUT_H
+#define SU_UI_INPUT_H
+
+#include "ui/term/term.h"
+#include "ui/ui.h"
+
+struct ui_input {
+    char text[SU_UI_TEXT]; /* UTF-8 without control characters */
+    size_t len, cursor; /* bytes; cursor at the start of a character */
+    bool secret; /* drawn as stars, never copied anywhere but into an intent */
+};
+
+void ui_input_set(struct ui_input *in, const char *text);
+void ui_input_wipe(struct ui_input *in); /* forgets it beyond recall */
+/* True when the key was one of editing. */
+bool ui_input_key(struct ui_input *in, int key);
+/* Text put in as a whole: control characters and what does not fit are left out. */
+void ui_input_paste(struct ui_input *in, const char *text);
+void ui_input_draw(const struct ui_input *in, struct ui_area a, int x, int y, int w, bool focused,
+                   bool bad);
+
+#endif
