@@ -78,7 +78,10 @@ enum su_code su_task_open(struct su_exec *x, const struct su_package *p, uint32_
         struct su_weight_source src = su_task_weights(&from);
         t->has_witness = t->graph->n_output > pt->graph->n_output;
         t->e_max = emit_limit(t->graph, p);
-        rc = su_stage_load(x, t->graph, p->t_max, p->e_max, &src, &t->stage, e);
+        rc = su_task_device_graph(t, e);
+        from.graph = t->device;
+        if (rc == SU_OK)
+            rc = su_stage_load(x, t->device, p->t_max, p->e_max, &src, &t->stage, e);
     }
     if (rc != SU_OK) {
         rc = su_task_fail(t, rc, e);
@@ -94,6 +97,10 @@ void su_task_close(struct su_task *t)
     if (!t)
         return;
     su_stage_free(t->stage);
+    for (uint32_t i = 0; i < SU_STAGE_SESSION_MAX; i++)
+        su_task_voice_fini(t, i);
+    if (t->device != t->graph)
+        su_graph_free(t->device);
     su_graph_free(t->graph);
     free(t);
 }
@@ -139,12 +146,14 @@ enum su_code su_task_session_new(struct su_task *t, uint32_t ctx, uint32_t *sess
 
 void su_task_session_free(struct su_task *t, uint32_t session)
 {
+    su_task_voice_fini(t, session);
     su_stage_session_free(t->stage, session);
 }
 
 enum su_code su_task_session_truncate(struct su_task *t, uint32_t session, uint32_t length,
                                       struct su_err *e)
 {
+    su_task_voice_truncate(t, session, length);
     if (t->graph->n_state == 0)
         return SU_OK;
     return su_task_fail(t, su_stage_session_truncate(t->stage, session, length, e), e);
@@ -284,8 +293,7 @@ static enum su_code add_leaves(const struct su_task *t, const struct su_row *row
     for (uint32_t o = 0; o < su_task_outputs(t) && rc == SU_OK; o++)
         rc = add_port(t, SU_PORT_OUTPUT, o, row, n_row, r->output[o], trace, e);
     if (rc == SU_OK && t->has_witness)
-        rc = add_port(t, SU_PORT_WITNESS, 0, row, n_row, r->held.output[t->graph->n_output - 1],
-                      trace, e);
+        rc = add_port(t, SU_PORT_WITNESS, 0, row, n_row, su_task_witness_rows(t, r), trace, e);
     if (rc != SU_OK)
         su_trace_truncate(trace, row[0].position);
     return rc;
@@ -294,6 +302,8 @@ static enum su_code add_leaves(const struct su_task *t, const struct su_row *row
 /* Brings the sessions of a failed dispatch's rows back to what they were before it. */
 static void cut_back(struct su_task *t, const struct su_row *row, uint32_t n_row)
 {
+    for (uint32_t i = n_row; i-- > 0;)
+        su_task_voice_truncate(t, row[i].session, row[i].position);
     for (uint32_t i = n_row; t->graph->n_state > 0 && i-- > 0;)
         if (su_stage_session_length(t->stage, row[i].session) > row[i].position)
             (void)!su_stage_session_truncate(t->stage, row[i].session, row[i].position, NULL);
@@ -324,6 +334,8 @@ enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n
     if (rc == SU_OK)
         rc = su_stage_wait(t->stage, ticket, false, &r->held, e);
     if (rc == SU_OK)
+        rc = su_task_draw(t, row, n_row, n_emit, r, e);
+    if (rc == SU_OK)
         rc = fill_result(t, n_row, n_emit, r, e);
     if (rc == SU_OK && trace)
         rc = add_leaves(t, row, n_row, input, r, trace, e);
@@ -339,5 +351,6 @@ enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n
 void su_task_result_fini(struct su_task_result *r)
 {
     su_step_result_fini(&r->held);
+    free(r->logits);
     memset(r, 0, sizeof *r);
 }

@@ -86,6 +86,24 @@ void su_task_session_free(struct su_task *t, uint32_t session);
 SU_CHECK enum su_code su_task_session_truncate(struct su_task *t, uint32_t session, uint32_t length,
                                                struct su_err *e);
 
+/* How a session of a task that draws tokens (its graph has the op sample) draws them, as su_sample
+   does: step p draws token p + 1 of the sequence that begins with the prompt. Each session needs to be
+   told before its first step that emits, and forgets with su_task_session_truncate; of other tasks this
+   does nothing. The prompt is copied. SU_EINVAL: no prompt, or an option out of its range; SU_ENOMEM. */
+struct su_draw {
+    struct su_sampling sampling;
+    const uint32_t *prompt;
+    uint32_t n_prompt;
+};
+SU_CHECK enum su_code su_task_session_draw(struct su_task *t, uint32_t session,
+                                           const struct su_draw *d, struct su_err *e);
+/* Sampling options as the parameters of an input container; the seed is the execution's. Decoding
+   reads hostile bytes: SU_EFORMAT, SU_EINVAL. */
+#define SU_DRAW_PARAMS_BYTES 28u
+void su_draw_encode(const struct su_sampling *s, uint8_t out[SU_DRAW_PARAMS_BYTES]);
+SU_CHECK enum su_code su_draw_decode(const void *params, size_t n, uint64_t seed,
+                                     struct su_sampling *out, struct su_err *e);
+
 /* What a dispatch gave: the rows of each output, in the order of the dispatch. */
 struct su_task_result {
     const void *output[SU_TASK_PORTS_MAX]; /* rows of steps that emit come without gaps */
@@ -93,6 +111,7 @@ struct su_task_result {
     uint32_t rows[SU_TASK_PORTS_MAX]; /* n_row, also of a FIXED one; or how many emit */
     double ms;
     struct su_step_result held; /* private */
+    void *logits; /* private */
 };
 /* Runs n_row rows (row[i].position is the step); input[k]: rows of input k without gaps, of an EMIT
    one those that emit, of a FIXED one as many as there are rows, all alike (SU_EINVAL); of any
@@ -113,6 +132,7 @@ struct su_replay {
     const void *input[SU_TASK_PORTS_MAX];
     uint32_t steps;
     const bool *emits;
+    const struct su_draw *draw; /* of a task that draws tokens; else NULL */
     bool (*cancelled)(void *ctx); /* asked between dispatches; may be NULL */
     void (*progress)(void *ctx, uint32_t done, uint32_t total);
     void *ctx;

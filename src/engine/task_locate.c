@@ -448,6 +448,12 @@ enum su_code su_task_locate(struct su_task *a, const struct su_replay *r, uint32
                             struct su_store *store, struct su_task_difference *out,
                             struct su_err *e)
 {
+    /* A token is drawn on the host: what can differ is what it is drawn from. */
+    struct su_task device = *a;
+    device.graph = a->device;
+    device.sample_at = UINT32_MAX;
+    device.has_witness = a->device->n_output > su_task_outputs(a);
+    a = &device;
     const struct su_graph *g = a->graph;
     memset(out, 0, sizeof *out);
     if (step >= r->steps)

@@ -11,8 +11,23 @@ struct su_task {
     uint32_t index, t_max, e_max; /* e_max: rows of a dispatch that may emit */
     struct su_graph *graph; /* with the witness, when there is one, as its last output */
     bool has_witness;
+    struct su_graph *device; /* what the stage runs: `graph`, or the same without the op sample */
+    uint32_t sample_at; /* the output that is a drawn token; UINT32_MAX: none */
+    uint32_t witness_at; /* among the outputs of `device` */
     struct su_stage *stage;
+    struct su_task_voice *voice[SU_STAGE_SESSION_MAX];
 };
+
+/* ---- drawing tokens (task_sample.c) ------------------------------------------------------------ */
+
+/* Fills device, sample_at and witness_at from graph. */
+SU_CHECK enum su_code su_task_device_graph(struct su_task *t, struct su_err *e);
+void su_task_voice_fini(struct su_task *t, uint32_t session);
+void su_task_voice_truncate(struct su_task *t, uint32_t session, uint32_t length);
+/* Tokens in place of the logits, which move to r->logits. */
+SU_CHECK enum su_code su_task_draw(struct su_task *t, const struct su_row *row, uint32_t n_row,
+                                   uint32_t n_emit, struct su_task_result *r, struct su_err *e);
+const void *su_task_witness_rows(const struct su_task *t, const struct su_task_result *r);
 
 /* Weights of a graph, found by name and first row in a manifest, read from a store. */
 struct su_task_source {

@@ -146,6 +146,8 @@ enum su_code su_task_replay(struct su_task *t, const struct su_replay *r, struct
         rc = su_task_session_new(t, su_task_ctx(t->graph, r->steps), &c.session, e);
         open = rc == SU_OK;
     }
+    if (rc == SU_OK && r->draw)
+        rc = su_task_session_draw(t, c.session, r->draw, e);
     while (rc == SU_OK && su_task_cursor_next(&c, r->steps))
         rc = one_dispatch(t, &c, *trace, output, e);
     if (open)
