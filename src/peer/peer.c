@@ -243,8 +243,10 @@ static enum su_code take_answer(const struct su_wire_scope *scope, const char *e
     struct su_wire_frame f;
 
     enum su_code c = su_wire_parse(body->data, body->len, &f, e);
-    if (c != SU_OK)
-        return su_wrap(e, "%s answers", endpoint);
+    if (c != SU_OK) {
+        (void)su_wrap(e, "%s answers", endpoint);
+        return c;
+    }
     if (f.m.kind != SU_WIRE_ACK && f.m.kind != SU_WIRE_REFUSAL)
         return su_fail(e, SU_EFORMAT, endpoint, "answers with a %s", su_wire_kind_name(f.m.kind));
     c = su_wire_verify(&f, &x, e);
@@ -425,8 +427,10 @@ static enum su_code take_frames(struct hearing *h, const uint8_t digest[32],
         enum su_code c = su_wire_parse(body->data + at, n, &f, e);
         if (c == SU_OK)
             c = take_frame(h, &f, e);
-        if (c != SU_OK)
-            return su_wrap(e, "%s answers", h->endpoint);
+        if (c != SU_OK) {
+            (void)su_wrap(e, "%s answers", h->endpoint);
+            return c;
+        }
         at += n;
     }
     return h->any ? SU_OK : su_fail(e, SU_EFORMAT, h->endpoint, "answers with nothing");

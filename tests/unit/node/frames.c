@@ -10,17 +10,26 @@
 
 #include "graph/graph.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+static uint8_t g_keys[256][32];
+static pthread_once_t g_once = PTHREAD_ONCE_INIT;
+
+static void fill_keys(void)
+{
+    for (unsigned b = 0; b < 256; b++)
+        memset(g_keys[b], (int)b, 32);
+}
+
+/* 32 times the same byte. */
 static const uint8_t *bytes_of(uint8_t b)
 {
-    static uint8_t keys[256][32];
-
-    memset(keys[b], b, 32);
-    return keys[b];
+    (void)pthread_once(&g_once, fill_keys);
+    return g_keys[b];
 }
 
 struct su_wire_scope frames_scope(void)
