@@ -115,21 +115,34 @@ static bool on_cancelled(void *ctx)
     return cli_interrupted();
 }
 
-enum su_code cli_ops_open(const struct cli *c, struct su_ops **out, struct su_err *e)
-{
-    return cli_ops_open_at(c, cli_get(c, "--url"), out, e);
-}
-
-enum su_code cli_ops_open_at(const struct cli *c, const char *cluster, struct su_ops **out,
-                             struct su_err *e)
+static enum su_code open_ops(const struct cli *c, const char *cluster, const char *identity,
+                             struct su_ops **out, struct su_err *e)
 {
     const struct su_ops_options o = {.url = cluster,
                                      .keypair = cli_get(c, "--keypair"),
+                                     .identity = identity,
                                      .passphrase = on_passphrase,
                                      .cancelled = on_cancelled,
                                      .ctx = (void *)(uintptr_t)c};
 
     return su_ops_open(&o, out, e);
+}
+
+enum su_code cli_ops_open(const struct cli *c, struct su_ops **out, struct su_err *e)
+{
+    return open_ops(c, cli_get(c, "--url"), NULL, out, e);
+}
+
+enum su_code cli_ops_open_at(const struct cli *c, const char *cluster, struct su_ops **out,
+                             struct su_err *e)
+{
+    return open_ops(c, cluster, NULL, out, e);
+}
+
+enum su_code cli_ops_open_as(const struct cli *c, const char *identity, struct su_ops **out,
+                             struct su_err *e)
+{
+    return open_ops(c, cli_get(c, "--url"), identity, out, e);
 }
 
 enum su_code cli_subcommand(const struct cli *c, const char *const *words, size_t n, size_t *i,

@@ -40,6 +40,9 @@
 /* The context of --url, --keypair and --passphrase-file, which the verb has. SU_EACCES, SU_ENOENT ...:
    the passphrase file; errors of su_ops_open. */
 SU_CHECK enum su_code cli_ops_open(const struct cli *c, struct su_ops **out, struct su_err *e);
+/* The same; the key file at `identity` signs beside the wallet, not that of this machine's node. */
+SU_CHECK enum su_code cli_ops_open_as(const struct cli *c, const char *identity,
+                                      struct su_ops **out, struct su_err *e);
 /* The same for the cluster of another word than --url. */
 SU_CHECK enum su_code cli_ops_open_at(const struct cli *c, const char *cluster, struct su_ops **out,
                                       struct su_err *e);

@@ -48,6 +48,11 @@ static enum su_code settle(struct su_ops *o, const struct su_ops_options *given,
 
     if (!rc)
         rc = in_home("node.json", o->identity_path, e);
+    o->identity_given = given->identity != NULL;
+    if (!rc && given->identity &&
+        !su_str_copy(o->identity_path, sizeof o->identity_path, given->identity))
+        return su_fail(e, SU_ELIMIT, given->identity, "is longer than %zu bytes",
+                       sizeof o->identity_path - 1);
     /* Without a home folder there is no config.yml. */
     if (!rc && (!url || !keypair) && getenv("HOME"))
         rc = su_wallet_settings_read(NULL, &s, e);
@@ -73,6 +78,7 @@ enum su_code su_ops_open(const struct su_ops_options *options, struct su_ops **o
     *out = NULL;
     o->options = *options;
     o->options.url = o->options.keypair = NULL; /* borrowed for the call only */
+    o->options.identity = NULL;
     enum su_code rc = settle(o, options, e);
     if (rc) {
         su_ops_close(o);
@@ -139,7 +145,9 @@ enum su_code su_ops_identity(struct su_ops *o, bool make, struct su_wallet **out
         rc = su_wallet_create(o->identity_path, NULL, key, e);
     if (!rc && !o->identity)
         rc = su_wallet_open(&w, &o->identity, e);
-    if (rc == SU_ENOENT)
+    if (rc == SU_ENOENT && o->identity_given)
+        rc = su_fail(e, SU_ENOENT, o->identity_path, "there is no such key file");
+    else if (rc == SU_ENOENT)
         rc = su_fail(e, SU_ENOENT, o->identity_path,
                      "this machine has no node yet; `splitup-node register` makes one");
     *out = o->identity;

@@ -44,6 +44,9 @@ struct su_ops_options {
     /* Key file; NULL: keypair_path of Solana's config.yml where that is, else wallet.json in
        $SPLITUP_HOME. */
     const char *keypair;
+    /* Key file that signs beside the wallet; NULL: that of this machine's node, node.json in
+       $SPLITUP_HOME. */
+    const char *identity;
     /* As in struct su_wallet_options. */
     enum su_code (*passphrase)(void *ctx, const char *path, bool again, char *out, size_t cap,
                                size_t *n, struct su_err *e);
@@ -58,12 +61,12 @@ SU_CHECK enum su_code su_ops_open(const struct su_ops_options *o, struct su_ops 
 void su_ops_close(struct su_ops *o); /* wipes keys; NULL allowed */
 const char *su_ops_url(const struct su_ops *o); /* the first one */
 const char *su_ops_wallet_path(const struct su_ops *o);
-const char *su_ops_identity_path(const struct su_ops *o); /* node.json in $SPLITUP_HOME */
+const char *su_ops_identity_path(const struct su_ops *o);
 struct su_chain *su_ops_chain(struct su_ops *o);
 
 /* Opens the wallet, once. SU_ENOENT says how to make one; else errors of su_wallet_open. Borrowed. */
 SU_CHECK enum su_code su_ops_wallet(struct su_ops *o, struct su_wallet **out, struct su_err *e);
-/* Opens the key of this machine's node, once; make: a new one is written when there is none.
+/* Opens the key that signs beside the wallet, once; make: a new one is written when there is none.
    SU_ENOENT says how it is made. Borrowed. */
 SU_CHECK enum su_code su_ops_identity(struct su_ops *o, bool make, struct su_wallet **out,
                                       struct su_err *e);
@@ -156,6 +159,33 @@ SU_CHECK enum su_code su_ops_undeclare_prepare(struct su_ops *o, const struct su
    left; SU_EACCES: another owner's; SU_EBUSY: all that is left has to be waited for. */
 SU_CHECK enum su_code su_ops_withdraw_prepare(struct su_ops *o, struct su_ops_proposal *out,
                                               struct su_err *e);
+
+/* ---- oracles ----------------------------------------------------------------------------------- */
+
+/* Registers an oracle and bonds it. Its key is the context's identity (options.identity), which is made
+   when there is none; the wallet pays, and owns it. */
+struct su_ops_oracle {
+    const uint8_t *vrf_key; /* 32 bytes */
+    const char *endpoint; /* HOST:PORT, at most SU_ENDPOINT_MAX bytes; it cannot be changed later */
+    const char *bond; /* USDC to be bonded in all; NULL = what an oracle must have */
+};
+/* SU_EINVAL, SU_ELIMIT: endpoint or bond. */
+SU_CHECK enum su_code su_ops_oracle_check(const struct su_ops_oracle *f, struct su_err *e);
+/* What is there already is left out. SU_EACCES: registered by another owner, or with another VRF key
+   or endpoint; SU_ELIMIT: the wallet holds less USDC. */
+SU_CHECK enum su_code su_ops_oracle_prepare(struct su_ops *o, const struct su_ops_oracle *f,
+                                            struct su_ops_proposal *out, struct su_err *e);
+/* Announces the next epoch with the same parameters. The context's identity is the administrator's
+   key. */
+struct su_ops_admit {
+    const uint8_t (*keys)[32]; /* of oracles, 1 to SU_ORACLES_MAX */
+    size_t n;
+    bool alone; /* they replace the present ones; else they join them */
+};
+/* Nobody joins or leaves: n_tx is 0. SU_EACCES: not the administrator; SU_ELIMIT: more than
+   SU_ORACLES_MAX; SU_ENOENT: a key is not registered. */
+SU_CHECK enum su_code su_ops_admit_prepare(struct su_ops *o, const struct su_ops_admit *f,
+                                           struct su_ops_proposal *out, struct su_err *e);
 
 /* ---- models ----------------------------------------------------------------------------------- */
 

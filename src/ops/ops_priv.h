@@ -13,7 +13,7 @@ struct su_ops {
     struct su_wallet *wallet, *identity;
     struct su_chain_env env;
     struct su_params params;
-    bool env_known;
+    bool env_known, identity_given; /* given: not that of this machine's node */
     struct su_peer_self *self; /* the wallet's voice off the chain, made when needed */
     struct su_http_keep *keep;
 };

@@ -211,7 +211,8 @@ enum su_code ops_finish(struct su_ops *o, struct su_ops_proposal *p, struct su_e
     (void)su_ops_amount_text(p->rent_lamports, SU_OPS_SOL, rent);
     ops_line(p, "signed by", "%s", su_wallet_address(o->wallet));
     if (p->steps->identity_signs)
-        ops_line(p, "and", "%s (this machine's node)", su_wallet_address(o->identity));
+        ops_line(p, "and", "%s%s", su_wallet_address(o->identity),
+                 o->identity_given ? "" : " (this machine's node)");
     if (p->rent_lamports > 0)
         ops_line(p, "rent", "%s, paid back when the account is closed", rent);
     if (p->n_tx > 1)

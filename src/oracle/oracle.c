@@ -194,6 +194,16 @@ static enum su_code check_entry(struct su_oracle *o, struct su_err *e)
     return rc;
 }
 
+/* Process and URL into the locked file, for whoever looks for this oracle. */
+static void write_place(const struct su_oracle *o)
+{
+    char text[160];
+    int n = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), o->url);
+
+    if (ftruncate(o->run_fd, 0) != 0 || pwrite(o->run_fd, text, (size_t)n, 0) != n)
+        su_log(SU_LOG_WARN, "oracle", "its place in %s cannot be written", o->folder);
+}
+
 static enum su_code begin_to_serve(struct su_oracle *o, struct su_err *e)
 {
     const char *bind = o->options.bind ? o->options.bind : "127.0.0.1";
@@ -214,6 +224,7 @@ static enum su_code begin_to_serve(struct su_oracle *o, struct su_err *e)
         return rc;
     (void)snprintf(o->url, sizeof o->url, "http://%s%s%s:%u", v6 ? "[" : "", bind, v6 ? "]" : "",
                    su_http_server_port(o->server));
+    write_place(o);
     return SU_OK;
 }
 
