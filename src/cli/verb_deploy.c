@@ -82,7 +82,7 @@ static enum su_code package(const struct cli *c, const char *name, const struct 
 
     su_buf_init(&b, SU_PACKAGE_BYTES_MAX);
     if (!rc)
-        rc = su_package_encode(name, split, w, ids, &b, e);
+        rc = su_package_encode(&(struct su_package_of){name, split, w, ids, NULL, 0}, &b, e);
     if (!rc)
         rc = su_package_decode(b.data, b.len, out, e);
     su_buf_fini(&b);

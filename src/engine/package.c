@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Bytes of a package. All integers little-endian, nothing is padded or optional:
 
-     file   := "SUPACK1\0"  name  t_max:u32  e_max:u32  sessions:u32  ctx:u32  tasks:u32  task*
+     file   := "SUPACK1\0"  name  t_max:u32  e_max:u32  sessions:u32  ctx:u32
+               stops:u8 (at most 64)  token:u32* (ascending)  tasks:u32  task*
      name   := length:u8 (1 to 127)  UTF-8 without control characters
      task   := inputs:u8  (from_task:u32  from_output:u32)*  outputs:u8  graph_output:u32*
                length:u32  graph (su_graph_encode)  length:u32  manifest (su_manifest_encode)
@@ -91,41 +92,45 @@ static enum su_code put_task(struct su_buf *out, const struct su_plan_task *t,
     return rc ? rc : put_manifest(out, g, weights, blob, e);
 }
 
-static enum su_code put_all(struct su_buf *out, const char *name, const struct su_plan *plan,
-                            const struct su_weights *weights, const uint8_t *blob, struct su_err *e)
+static enum su_code put_all(struct su_buf *out, const struct su_package_of *of, struct su_err *e)
 {
+    const struct su_plan *plan = of->plan;
     enum su_code rc = SU_OK;
 
     su_buf_put(out, magic, sizeof magic);
-    su_buf_u8(out, (uint8_t)strlen(name));
-    su_buf_str(out, name);
+    su_buf_u8(out, (uint8_t)strlen(of->name));
+    su_buf_str(out, of->name);
     su_buf_u32(out, plan->t_max);
     su_buf_u32(out, plan->e_max);
     su_buf_u32(out, plan->sessions);
     su_buf_u32(out, plan->ctx);
+    su_buf_u8(out, (uint8_t)of->n_stop);
+    for (uint32_t i = 0; i < of->n_stop; i++)
+        su_buf_u32(out, of->stop[i]);
     su_buf_u32(out, plan->n_task);
     for (uint32_t i = 0; i < plan->n_task && !rc; i++) {
-        rc = put_task(out, &plan->task[i], weights, blob, e);
+        rc = put_task(out, &plan->task[i], of->weights, of->blob, e);
         if (rc)
             (void)su_wrap(e, "task %" PRIu32, i);
     }
     return rc ? rc : su_buf_check(out, "package", e);
 }
 
-enum su_code su_package_encode(const char *name, const struct su_plan *plan,
-                               const struct su_weights *weights, const uint8_t *blob,
-                               struct su_buf *out, struct su_err *e)
+enum su_code su_package_encode(const struct su_package_of *of, struct su_buf *out, struct su_err *e)
 {
     struct su_package *read_back = NULL;
     struct su_buf b;
     enum su_code rc;
 
-    if (!is_name(name))
+    if (!is_name(of->name))
         return su_fail(e, SU_EINVAL, "package",
                        "a name is 1 to %u bytes of UTF-8 without control characters",
                        SU_GRAPH_NAME_MAX);
+    if (of->n_stop > SU_PACKAGE_STOPS_MAX)
+        return su_fail(e, SU_ELIMIT, "package", "%" PRIu32 " tokens end an answer; at most %u",
+                       of->n_stop, SU_PACKAGE_STOPS_MAX);
     su_buf_init(&b, SU_PACKAGE_BYTES_MAX);
-    rc = put_all(&b, name, plan, weights, blob, e);
+    rc = put_all(&b, of, e);
     if (!rc)
         rc = su_package_decode(b.data, b.len, &read_back, e);
     if (!rc && su_buf_reserve(out, b.len))
@@ -162,6 +167,22 @@ static enum su_code read_name(struct su_reader *r, struct su_package *p, struct 
     return SU_OK;
 }
 
+static enum su_code read_stops(struct su_reader *r, struct su_package *p, struct su_err *e)
+{
+    p->n_stop = su_read_u8(r);
+    if (p->n_stop > SU_PACKAGE_STOPS_MAX)
+        return su_fail(e, SU_ELIMIT, "package", "%" PRIu32 " tokens end an answer; at most %u",
+                       p->n_stop, SU_PACKAGE_STOPS_MAX);
+    for (uint32_t i = 0; i < p->n_stop; i++) {
+        p->stop[i] = su_read_u32(r);
+        if (!r->failed && i > 0 && p->stop[i] <= p->stop[i - 1])
+            return su_fail(e, SU_EFORMAT, "package",
+                           "the tokens that end an answer are not in order at offset %zu",
+                           r->pos - 4);
+    }
+    return SU_OK;
+}
+
 static enum su_code read_head(struct su_reader *r, struct su_package *p, struct su_err *e)
 {
     const uint8_t *head = su_read_bytes(r, sizeof magic);
@@ -177,6 +198,9 @@ static enum su_code read_head(struct su_reader *r, struct su_package *p, struct 
     p->e_max = su_read_u32(r);
     p->sessions = su_read_u32(r);
     p->ctx = su_read_u32(r);
+    rc = read_stops(r, p, e);
+    if (rc)
+        return rc;
     p->n_task = su_read_u32(r);
     if (r->failed)
         return truncated(r, e);

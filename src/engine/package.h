@@ -16,6 +16,7 @@
 #include "weights/weights.h"
 
 #define SU_PACKAGE_BYTES_MAX (256u << 20)
+#define SU_PACKAGE_STOPS_MAX 64u
 
 struct su_package_task {
     struct su_graph *graph; /* checked; without the witness */
@@ -31,16 +32,25 @@ struct su_package {
     struct su_package_task *task;
     uint32_t n_task;
     uint32_t t_max, e_max, sessions, ctx; /* as in struct su_plan */
+    uint32_t stop[SU_PACKAGE_STOPS_MAX]; /* tokens that end a generation, ascending */
+    uint32_t n_stop;
     uint8_t digest[32]; /* the model's on chain: sha256("splitup/model" || bytes of the package) */
 };
 
+struct su_package_of {
+    const char *name;
+    const struct su_plan *plan;
+    const struct su_weights *weights;
+    const uint8_t *blob; /* of each file of weights, 32 bytes */
+    const uint32_t *stop; /* tokens that end a generation, ascending; n_stop of them */
+    uint32_t n_stop;
+};
 /* Appends the package of a plan whose weights lie in files with these blob ids (su_manifest_build).
    SU_EINVAL: the name, which is 1 to SU_GRAPH_NAME_MAX bytes of UTF-8 without control characters;
    errors of su_manifest_build and su_buf_check, and those of su_package_decode for a plan that it
    would refuse. On failure out is as it was. */
-SU_CHECK enum su_code su_package_encode(const char *name, const struct su_plan *plan,
-                                        const struct su_weights *weights, const uint8_t *blob,
-                                        struct su_buf *out, struct su_err *e);
+SU_CHECK enum su_code su_package_encode(const struct su_package_of *of, struct su_buf *out,
+                                        struct su_err *e);
 /* Reads hostile bytes: every graph is checked, every connection goes forward and fits, every manifest
    names exactly its graph's weights, VRAM and macs are recomputed, nothing is left over. On failure
    *out is NULL: SU_EFORMAT, SU_ETRUNC, SU_ELIMIT (more than SU_PACKAGE_BYTES_MAX, too many tasks,
@@ -60,8 +70,7 @@ SU_CHECK enum su_code su_package_check_task(const struct su_package *p, uint32_t
    package over them, whose blob's id goes to id. Without a store nothing is kept, and only *out made.
    On failure *out is NULL and id untouched; files may be in the store: errors of su_store_put_file,
    su_map_open and su_package_encode. The caller owns *out. */
-SU_CHECK enum su_code su_package_publish(const char *name, const struct su_plan *plan,
-                                         const struct su_weights *weights, struct su_store *store,
+SU_CHECK enum su_code su_package_publish(const struct su_package_of *of, struct su_store *store,
                                          const struct su_store_hooks *hooks,
                                          struct su_package **out, uint8_t id[32], struct su_err *e);
 /* What a model's URI says: the id of the package's blob, and of "http(s)://HOST:PORT/blob/<hex>" the

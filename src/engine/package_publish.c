@@ -31,26 +31,27 @@ static enum su_code hash_file(const char *path, const struct su_store_hooks *hoo
     return rc;
 }
 
-enum su_code su_package_publish(const char *name, const struct su_plan *plan,
-                                const struct su_weights *weights, struct su_store *store,
+enum su_code su_package_publish(const struct su_package_of *of, struct su_store *store,
                                 const struct su_store_hooks *hooks, struct su_package **out,
                                 uint8_t id[32], struct su_err *e)
 {
-    uint32_t n = su_weights_files(weights);
+    struct su_package_of whole = *of;
+    uint32_t n = su_weights_files(of->weights);
     uint8_t *blob = su_alloc((size_t)32 * n + 1), made[32];
     struct su_package *p = NULL;
     struct su_buf b;
     enum su_code rc = SU_OK;
 
     *out = NULL;
+    whole.blob = blob;
     su_buf_init(&b, SU_PACKAGE_BYTES_MAX);
     for (uint32_t i = 0; i < n && !rc; i++) {
-        const char *path = su_weights_file_path(weights, i);
+        const char *path = su_weights_file_path(of->weights, i);
         rc = store ? su_store_put_file(store, path, hooks, blob + (size_t)32 * i, e)
                    : hash_file(path, hooks, blob + (size_t)32 * i, e);
     }
     if (!rc)
-        rc = su_package_encode(name, plan, weights, blob, &b, e);
+        rc = su_package_encode(&whole, &b, e);
     if (!rc)
         rc = su_package_decode(b.data, b.len, &p, e);
     if (!rc && store)

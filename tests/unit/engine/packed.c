@@ -18,7 +18,9 @@ struct packed packed_new(const struct su_plan *plan, const struct su_weights *we
     must(su_store_open(p.dir, NULL, &p.store, &e), &e);
     must(su_store_put_bytes(p.store, data, n, p.blob, &e), &e);
     su_buf_init(&b, 0);
-    must(su_package_encode("packed", plan, weights, p.blob, &b, &e), &e);
+    must(su_package_encode(&(struct su_package_of){"packed", plan, weights, p.blob, NULL, 0}, &b,
+                           &e),
+         &e);
     must(su_package_decode(b.data, b.len, &p.package, &e), &e);
     su_buf_fini(&b);
     return p;

@@ -29,6 +29,7 @@ static struct su_graph *layer(const char *input, const char *weight, const char 
 struct draft {
     const char *magic, *name;
     uint32_t t_max, e_max, sessions, ctx, tasks;
+    uint32_t stop[SU_PACKAGE_STOPS_MAX + 1], n_stop;
     uint8_t inputs, outputs; /* of task 1, as the bytes tell */
     struct su_plan_input from[2];
     uint32_t graph_output[2];
@@ -45,6 +46,8 @@ static struct draft draft_of(void)
                           .e_max = 4,
                           .sessions = 2,
                           .ctx = 16,
+                          .stop = {7, 0x80000000u},
+                          .n_stop = 2,
                           .tasks = 2,
                           .inputs = 1,
                           .outputs = 1,
@@ -115,6 +118,9 @@ static void draft_put(const struct draft *d, struct su_buf *out)
     su_buf_u32(out, d->e_max);
     su_buf_u32(out, d->sessions);
     su_buf_u32(out, d->ctx);
+    su_buf_u8(out, (uint8_t)d->n_stop);
+    for (uint32_t i = 0; i < d->n_stop; i++)
+        su_buf_u32(out, d->stop[i]);
     su_buf_u32(out, d->tasks);
     put_task(out, d, 0);
     put_task(out, d, 1);
@@ -154,6 +160,8 @@ static void test_taken(void **state)
     assert_string_equal(p->name, "two layers");
     assert_int_equal(p->n_task, 2);
     assert_int_equal(p->t_max, 8);
+    assert_int_equal(p->n_stop, 2);
+    assert_int_equal(p->stop[1], 0x80000000u);
     assert_int_equal(p->e_max, 4);
     assert_int_equal(p->sessions, 2);
     assert_int_equal(p->ctx, 16);
@@ -216,6 +224,8 @@ static void test_head_refused(void **state)
     REFUSED(d.name = "a\xff", SU_EFORMAT, "name");
     REFUSED(d.name = long_name, SU_EFORMAT, "127");
     REFUSED(d.t_max = 0, SU_ELIMIT, "rows");
+    REFUSED(d.n_stop = SU_PACKAGE_STOPS_MAX + 1, SU_ELIMIT, "end an answer");
+    REFUSED((d.n_stop = 2, d.stop[0] = d.stop[1] = 5), SU_EFORMAT, "order");
     REFUSED(d.t_max = SU_ROWS_MAX + 1, SU_ELIMIT, "rows");
     REFUSED(d.e_max = 0, SU_ELIMIT, "rows");
     REFUSED(d.e_max = 9, SU_ELIMIT, "rows");
@@ -409,7 +419,9 @@ static void test_encode(void **state)
     assert_true(plan->n_task >= 2);
     su_buf_init(&b, 0);
     su_buf_str(&b, "before");
-    must(su_package_encode("three", plan, file.weights, ids, &b, &e), &e);
+    must(su_package_encode(&(struct su_package_of){"three", plan, file.weights, ids, NULL, 0}, &b,
+                           &e),
+         &e);
     assert_memory_equal(b.data, "before", 6);
     must(su_package_decode(b.data + 6, b.len - 6, &p, &e), &e);
     assert_int_equal(p->n_task, plan->n_task);
@@ -432,18 +444,31 @@ static void test_encode(void **state)
         su_manifest_fini(&m);
     }
     su_buf_init(&again, 0);
-    must(su_package_encode("three", plan, file.weights, ids, &again, &e), &e);
+    must(su_package_encode(&(struct su_package_of){"three", plan, file.weights, ids, NULL, 0},
+                           &again, &e),
+         &e);
     assert_int_equal(again.len, b.len - 6);
     assert_memory_equal(again.data, b.data + 6, again.len);
 
     size_t len = again.len;
-    assert_int_equal(su_package_encode("", plan, file.weights, ids, &again, &e), SU_EINVAL);
-    assert_int_equal(su_package_encode("\x01", plan, file.weights, ids, &again, &e), SU_EINVAL);
+    assert_int_equal(su_package_encode(
+                         &(struct su_package_of){"", plan, file.weights, ids, NULL, 0}, &again, &e),
+                     SU_EINVAL);
+    assert_int_equal(
+        su_package_encode(&(struct su_package_of){"\x01", plan, file.weights, ids, NULL, 0}, &again,
+                          &e),
+        SU_EINVAL);
     plan->ctx = 1u << 21;
-    assert_int_equal(su_package_encode("three", plan, file.weights, ids, &again, &e), SU_ELIMIT);
+    assert_int_equal(
+        su_package_encode(&(struct su_package_of){"three", plan, file.weights, ids, NULL, 0},
+                          &again, &e),
+        SU_ELIMIT);
     plan->ctx = 1;
     struct weight_file other = weight_file_new(plan->task[0].graph, weight);
-    assert_int_equal(su_package_encode("three", plan, other.weights, ids, &again, &e), SU_ENOENT);
+    assert_int_equal(
+        su_package_encode(&(struct su_package_of){"three", plan, other.weights, ids, NULL, 0},
+                          &again, &e),
+        SU_ENOENT);
     err_matches(&e, SU_ENOENT, "task ");
     assert_int_equal(again.len, len);
     assert_false(again.failed);

@@ -68,7 +68,9 @@ static struct su_package *make_package(struct world *w)
     must(su_plan_build(g, &o, &plan, &e), &e);
     assert_int_equal(plan->n_task, 2);
     su_buf_init(&b, 0);
-    must(su_package_encode("two", plan, w->file.weights, w->id, &b, &e), &e);
+    must(su_package_encode(&(struct su_package_of){"two", plan, w->file.weights, w->id, NULL, 0},
+                           &b, &e),
+         &e);
     must(su_package_decode(b.data, b.len, &p, &e), &e);
     su_buf_fini(&b);
     su_plan_free(plan);
@@ -263,15 +265,24 @@ static void test_publish(void **state)
     must(su_file_write(path, w->file.bytes.data, w->file.bytes.len, 0600, &e), &e);
     must(su_weights_open(path, &weights, &e), &e);
 
-    must(su_package_publish("two", plan, weights, NULL, NULL, &dry, dry_id, &e), &e);
-    assert_int_equal(su_package_publish("two", plan, weights, NULL, &hooks, &made, id, &e),
-                     SU_ECANCELLED);
+    must(su_package_publish(&(struct su_package_of){"two", plan, weights, NULL, NULL, 0}, NULL,
+                            NULL, &dry, dry_id, &e),
+         &e);
+    assert_int_equal(
+        su_package_publish(&(struct su_package_of){"two", plan, weights, NULL, NULL, 0}, NULL,
+                           &hooks, &made, id, &e),
+        SU_ECANCELLED);
     assert_null(made);
-    assert_int_equal(su_package_publish("two", plan, weights, w->peer, &hooks, &made, id, &e),
-                     SU_ECANCELLED);
-    assert_int_equal(su_package_publish("", plan, weights, w->peer, NULL, &made, id, &e),
+    assert_int_equal(
+        su_package_publish(&(struct su_package_of){"two", plan, weights, NULL, NULL, 0}, w->peer,
+                           &hooks, &made, id, &e),
+        SU_ECANCELLED);
+    assert_int_equal(su_package_publish(&(struct su_package_of){"", plan, weights, NULL, NULL, 0},
+                                        w->peer, NULL, &made, id, &e),
                      SU_EINVAL);
-    must(su_package_publish("two", plan, weights, w->peer, NULL, &made, id, &e), &e);
+    must(su_package_publish(&(struct su_package_of){"two", plan, weights, NULL, NULL, 0}, w->peer,
+                            NULL, &made, id, &e),
+         &e);
     assert_memory_equal(id, dry_id, 32);
     assert_memory_equal(made->digest, dry->digest, 32);
     assert_memory_equal(made->digest, w->p->digest, 32);

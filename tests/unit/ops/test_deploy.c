@@ -21,7 +21,7 @@ static struct su_package *package_of(const char *name, const struct su_graph *g,
 
     ok(su_plan_build(g, &o, &plan, &e), &e);
     su_buf_init(&b, 0);
-    ok(su_package_encode(name, plan, weights, blob, &b, &e), &e);
+    ok(su_package_encode(&(struct su_package_of){name, plan, weights, blob, NULL, 0}, &b, &e), &e);
     ok(su_package_decode(b.data, b.len, &k, &e), &e);
     su_buf_fini(&b);
     su_plan_free(plan);
