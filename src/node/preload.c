@@ -77,32 +77,6 @@ static void add_source(struct sources *s, const char *url)
         s->n++;
 }
 
-/* The id of the package and, when it names one, the host: "sha256:<hex>" or
-   "http(s)://HOST:PORT/blob/<hex>". Any other URI is not followed: it comes from a stranger. */
-static enum su_code read_uri(const struct su_acc_model *m, uint8_t id[32], struct sources *s,
-                             struct su_err *e)
-{
-    char uri[SU_URI_MAX + 1];
-    uint8_t raw[33];
-    size_t n = 0;
-
-    su_str_sanitize(uri, sizeof uri, (const char *)m->uri, m->uri_len);
-    const char *blob = strstr(uri, "/blob/");
-    const char *hex = su_str_starts(uri, "sha256:") ? uri + strlen("sha256:")
-                      : blob                        ? blob + strlen("/blob/")
-                                                    : "";
-    if (!su_hex_decode(hex, raw, sizeof raw, &n) || n != 32)
-        return su_fail(e, SU_EUNSUPPORTED, uri,
-                       "the model's URI names no package; it should be sha256:<64 hex digits> or "
-                       "http://HOST:PORT/blob/<64 hex digits>");
-    memcpy(id, raw, 32);
-    if (blob && (su_str_starts(uri, "http://") || su_str_starts(uri, "https://"))) {
-        uri[blob - uri] = 0;
-        add_source(s, uri);
-    }
-    return SU_OK;
-}
-
 /* Endpoints of those who declare a task of the model, as the ledger lists them. */
 static void add_nodes(struct su_node_agent *n, const struct su_chain_model *m, struct sources *s)
 {
@@ -128,52 +102,19 @@ static void add_nodes(struct su_node_agent *n, const struct su_chain_model *m, s
     su_chain_accounts_fini(&list);
 }
 
-static enum su_code fetch_package(struct su_node_agent *n, const uint8_t id[32],
-                                  const struct sources *s, struct su_err *e)
+/* The package is the one that the chain registers. */
+static enum su_code check_package(const struct su_package *p, const struct su_chain_model *m,
+                                  struct su_err *e)
 {
-    const struct su_store_fetch how = {.expect_id = id,
-                                       .max_bytes = SU_PACKAGE_BYTES_MAX,
-                                       .hooks = {.cancelled = node_cancelled, .ctx = n}};
-    char hex[65], uri[300];
-    uint8_t got[32];
-    enum su_code rc = su_fail(e, SU_ENOENT, "package", "nobody is known who has it");
+    enum su_code rc = SU_OK;
 
-    (void)su_hex_encode(id, 32, hex, sizeof hex);
-    if (su_store_has(n->store, id, NULL))
-        return SU_OK;
-    for (size_t i = 0; i < s->n && rc && !node_cancelled(n); i++) {
-        (void)snprintf(uri, sizeof uri, "%s/blob/%s", s->url[i], hex);
-        rc = su_store_fetch(n->store, uri, &how, got, e);
-    }
-    return rc;
-}
-
-/* Reads the package and holds it against the chain. */
-static enum su_code open_package(struct su_node_agent *n, const struct su_chain_model *m,
-                                 const uint8_t id[32], struct su_package **out, struct su_err *e)
-{
-    struct su_store_blob blob;
-    enum su_code rc = su_store_blob_open(n->store, id, true, &blob, e);
-
-    *out = NULL;
-    if (rc)
-        return rc;
-    rc = blob.bytes > SU_PACKAGE_BYTES_MAX
-             ? su_fail(e, SU_ELIMIT, "package", "is larger than %u bytes", SU_PACKAGE_BYTES_MAX)
-             : su_package_decode(blob.data, (size_t)blob.bytes, out, e);
-    su_store_blob_close(&blob);
-    if (!rc && memcmp((*out)->digest, m->model->digest, 32) != 0)
-        rc = su_fail(e, SU_EDIGEST, "package", "is not the one that the model registers");
-    if (!rc && (*out)->n_task != m->model->task_count)
-        rc = su_fail(e, SU_EDIGEST, "package", "has %u tasks, the model registers %u",
-                     (*out)->n_task, m->model->task_count);
-    for (uint32_t i = 0; !rc && i < (*out)->n_task && i < m->model->tasks_added; i++)
-        rc = su_package_check_task(*out, i, m->tasks[i]->graph_digest, m->tasks[i]->weights_digest,
-                                   e);
-    if (rc) {
-        su_package_free(*out);
-        *out = NULL;
-    }
+    if (memcmp(p->digest, m->model->digest, 32) != 0)
+        return su_fail(e, SU_EDIGEST, "package", "is not the one that the model registers");
+    if (p->n_task != m->model->task_count)
+        return su_fail(e, SU_EDIGEST, "package", "has %u tasks, the model registers %u", p->n_task,
+                       m->model->task_count);
+    for (uint32_t i = 0; !rc && i < p->n_task && i < m->model->tasks_added; i++)
+        rc = su_package_check_task(p, i, m->tasks[i]->graph_digest, m->tasks[i]->weights_digest, e);
     return rc;
 }
 
@@ -184,7 +125,6 @@ struct loading {
     struct node_task *task;
     struct su_chain_model model;
     struct sources sources;
-    uint8_t package_id[32];
 };
 
 static void on_progress(void *ctx, const struct su_progress *p)
@@ -211,20 +151,35 @@ static const struct node_model *model_known(struct su_node_agent *n, const uint8
     return NULL;
 }
 
+static enum su_code fetch_package(struct loading *l, const char *uri, struct su_package **out,
+                                  struct su_err *e)
+{
+    const struct su_store_hooks hooks = {.cancelled = on_cancelled, .ctx = l};
+    const char *peers[PEERS_MAX];
+
+    for (size_t i = 0; i < l->sources.n; i++)
+        peers[i] = l->sources.url[i];
+    return su_package_open(uri, l->node->store, peers, l->sources.n, &hooks, out, e);
+}
+
 static enum su_code get_package(struct loading *l, struct su_err *e)
 {
     struct su_node_agent *n = l->node;
     struct su_package *p = NULL;
-    enum su_code rc = fetch_package(n, l->package_id, &l->sources, e);
+    char uri[SU_URI_MAX + 1];
 
-    if (rc && rc != SU_ECANCELLED) {
+    su_str_sanitize(uri, sizeof uri, (const char *)l->model.model->uri, l->model.model->uri_len);
+    enum su_code rc = fetch_package(l, uri, &p, e);
+    if (rc && rc != SU_ECANCELLED && rc != SU_EUNSUPPORTED) {
         add_nodes(n, &l->model, &l->sources);
-        rc = fetch_package(n, l->package_id, &l->sources, e);
+        rc = fetch_package(l, uri, &p, e);
     }
     if (!rc)
-        rc = open_package(n, &l->model, l->package_id, &p, e);
-    if (rc)
+        rc = check_package(p, &l->model, e);
+    if (rc) {
+        su_package_free(p);
         return rc;
+    }
     struct node_model *m = su_alloc(sizeof *m);
     memcpy(m->key, l->model.key, 32);
     m->package = p;
@@ -291,6 +246,17 @@ static void set_state(struct loading *l, enum node_task_state s)
     pthread_mutex_unlock(&l->node->lock);
 }
 
+/* The host in the model's URI has the weights, too. */
+static void add_publisher(struct loading *l)
+{
+    char uri[SU_URI_MAX + 1], peer[SU_PACKAGE_PEER_MAX];
+    uint8_t id[32];
+
+    su_str_sanitize(uri, sizeof uri, (const char *)l->model.model->uri, l->model.model->uri_len);
+    if (su_package_uri_parse(uri, id, peer, NULL) == SU_OK && peer[0])
+        add_source(&l->sources, peer);
+}
+
 /* Which model and which task of it, from the chain. */
 static enum su_code identify(struct loading *l, struct su_err *e)
 {
@@ -313,7 +279,9 @@ static enum su_code identify(struct loading *l, struct su_err *e)
     su_chain_accounts_fini(&list);
     for (size_t i = 0; i < n->n_peers; i++)
         add_source(&l->sources, n->peers[i]);
-    return rc ? rc : read_uri(l->model.model, l->package_id, &l->sources, e);
+    if (!rc)
+        add_publisher(l);
+    return rc;
 }
 
 static enum su_code load(struct loading *l, struct su_err *e)
