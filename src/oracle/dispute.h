@@ -59,12 +59,13 @@ struct dispute_finding {
     char why[200]; /* one line */
     bool executed; /* the task was computed again: */
     uint8_t input_root[32], output_root[32]; /* by us */
-    bool has_step; /* the first step that differs is known: */
+    bool has_port; /* where a party differs is known: */
     enum su_port port;
     uint8_t number;
+    bool has_step; /* and the first step at which it does: */
     uint32_t step;
-    uint8_t leaf[32],
-        other_leaf[32]; /* of the asserter, or of the first signed; ours, or another */
+    uint8_t leaf[32]; /* the asserter's, or the first signed */
+    uint8_t other_leaf[32]; /* ours, or another that is signed */
     bool has_op; /* what computes it, and the first element that differs: */
     uint32_t node;
     char op[32], value[SU_GRAPH_NAME_MAX + 1];
