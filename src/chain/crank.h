@@ -168,6 +168,16 @@ SU_CHECK enum su_code su_chain_crank_run(struct su_chain *chain, const struct su
                                          const struct su_chain_crank_send *how, size_t *sent,
                                          struct su_err *e);
 
+/* Pays the pool's oldest claims in one transaction: as many as fit and as its balance covers; those
+   of closed nodes lapse. For when no execution is open whose cranks do. *paid may be 0, because there
+   is nothing to pay, or somebody else was faster. Errors: of the endpoint; of a transaction that
+   nobody else's success explains. Blocks. */
+#define SU_CHAIN_CLAIMS_MAX 8u
+SU_CHECK enum su_code su_chain_claims_pay(struct su_chain *chain, const struct su_chain_env *env,
+                                          const struct su_signer *signer,
+                                          const struct su_chain_send_opts *opts, size_t *paid,
+                                          struct su_err *e);
+
 /* ---- who is waited for ----------------------------------------------------------------------- */
 
 /* A sampled task's present draw. */

@@ -51,6 +51,14 @@ uint64_t chain_check_began(const struct su_chain_case *c, uint16_t task);
 /* a + b, UINT64_MAX when it does not fit. */
 uint64_t chain_plus(uint64_t a, uint64_t b);
 
+/* What a state that has moved on answers: somebody else's success explains it. */
+bool chain_explained(const struct su_chain_failure *f);
+/* The batch is a transaction that fits, with the instructions a sender puts before it. */
+bool chain_batch_fits(const struct su_chain_batch *b);
+/* claim_pay of a claim, to a node known by its account alone: it may have been closed. */
+void chain_claim_append(struct su_chain_batch *b, uint64_t seq, const uint8_t node[32],
+                        const uint8_t rent_payer[32]);
+
 /* A list of cranks being made. */
 struct chain_cranks {
     const struct su_chain_case *c;

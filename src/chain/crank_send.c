@@ -35,20 +35,6 @@ static void append_match(struct su_chain_batch *b, const struct su_chain_at *at,
     su_chain_make_match(b, at, k->part, producers);
 }
 
-/* The node of the claim is known by its account alone: it may have been closed. */
-static void append_claim(struct su_chain_batch *b, const struct su_chain_case *c,
-                         const struct su_chain_crank *k)
-{
-    struct chain_roles r = chain_roles_of(b);
-    uint8_t claim[32];
-
-    su_chain_addr_claim(b->env, k->claim, claim);
-    r.claim = claim;
-    r.node = c->claim->node;
-    r.rent_payer = k->rent_payer;
-    chain_emit_bare(b, SU_IX_CLAIM_PAY, &r);
-}
-
 static void append_ended(struct su_chain_batch *b, const struct su_chain_case *c,
                          const struct su_chain_at *at, const struct su_chain_crank *k)
 {
@@ -81,7 +67,7 @@ static void append_ended(struct su_chain_batch *b, const struct su_chain_case *c
         su_chain_make_close_execution(b, at, k->rent_payer);
         break;
     case SU_IX_CLAIM_PAY:
-        append_claim(b, c, k);
+        chain_claim_append(b, k->claim, c->claim->node, k->rent_payer);
         break;
     default:
         chain_batch_fail(b, SU_EINVAL, "crank", "no instruction that anybody may call");
@@ -156,8 +142,7 @@ static size_t spares_last(struct su_chain_crank *items, size_t n, struct su_chai
     return kept;
 }
 
-/* The batch is a transaction that fits, with the instructions a sender puts before it. */
-static bool fits(const struct su_chain_batch *b)
+bool chain_batch_fits(const struct su_chain_batch *b)
 {
     static const uint8_t blockhash[32];
     struct su_small_instr limit, price;
@@ -189,7 +174,7 @@ static size_t take(const struct su_chain_case *c, const uint8_t payer[32],
         if (used > 0 && (k->alone || units > UNITS_MAX))
             break;
         su_chain_crank_append(&b, c, k);
-        if (used > 0 && (su_chain_batch_check(&b, NULL) || !fits(&b)))
+        if (used > 0 && (su_chain_batch_check(&b, NULL) || !chain_batch_fits(&b)))
             break;
         used++;
         if (k->alone)
@@ -242,8 +227,7 @@ struct run {
     struct su_err err;
 };
 
-/* What a state that has moved on answers. */
-static bool explained(const struct su_chain_failure *f)
+bool chain_explained(const struct su_chain_failure *f)
 {
     static const uint32_t of_us[] = {SU_PROG_BadInstruction,   SU_PROG_NotEnoughAccounts,
                                      SU_PROG_MissingSignature, SU_PROG_NotWritable,
@@ -306,7 +290,7 @@ static enum su_code send_single(struct run *r, const struct su_chain_crank *k, b
     }
     *landed = f.kind[0] == '\0';
     r->sent += *landed;
-    if (!*landed && !explained(&f) && !r->first) {
+    if (!*landed && !chain_explained(&f) && !r->first) {
         r->first = why.code;
         r->err = why;
     }

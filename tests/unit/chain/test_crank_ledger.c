@@ -276,6 +276,27 @@ static void settled(struct scene *s)
     assert_int_equal(s->now.execution->state, SU_EXEC_SETTLED);
 }
 
+/* Once the check is paid its claim waits in the pool, and is paid without any execution, once. */
+static void claim_paid(struct scene *s)
+{
+    const struct su_chain_send_opts o = {.poll_ms = 5};
+    struct su_err e = {0};
+    size_t paid;
+    must(su_chain_claims_pay(s->c->chain, &s->c->env, &s->c->payer, &o, &paid, &e), &e);
+    assert_int_equal(paid, 0);
+    size_t n = su_chain_crank(&s->now, &s->by, list, SU_CHAIN_CRANKS_MAX), kept = 0;
+    for (size_t k = 0; k < n; k++)
+        if (list[k].claims)
+            list[kept++] = list[k];
+    assert_int_equal(kept, 1);
+    assert_int_equal(send(s, kept), 1);
+    must(su_chain_claims_pay(s->c->chain, &s->c->env, &s->c->payer, &o, &paid, &e), &e);
+    assert_int_equal(paid, 1);
+    must(su_chain_claims_pay(s->c->chain, &s->c->env, &s->c->payer, &o, &paid, &e), &e);
+    assert_int_equal(paid, 0);
+    assert_true(look(s));
+}
+
 /* Assignments and checks are closed first: whose reserves are left is no longer written anywhere,
    and a client that comes then finds them by one listing. */
 static void closed(struct scene *s)
@@ -321,6 +342,7 @@ static void from_request_to_nothing(void **unused)
     drawn(&s);
     checked(&s);
     settled(&s);
+    claim_paid(&s);
     closed(&s);
     for (size_t i = 0; i < sizeof tags; i++) {
         must(su_chain_list(s.c->chain, tags[i], NULL, &left, &e), &e);
