@@ -196,4 +196,29 @@ SU_CHECK enum su_code su_input_find(const struct su_input *in, const struct su_p
                                     uint32_t task, uint32_t input,
                                     const struct su_input_tensor **out, struct su_err *e);
 
+/* ---- generations of a registered model --------------------------------------------------------- */
+
+/* Where drawn tokens go: output of the one task with the op sample -> the first external input of the
+   same type and shape, one step later. False: the model does not generate. */
+struct su_feedback {
+    uint32_t from_task, from_output, to_task, to_input;
+};
+bool su_package_feedback(const struct su_package *p, struct su_feedback *out);
+/* What everybody who runs or checks a task of a generation must know of its input container. Steps
+   from `steps` - 1 on emit, whatever they were cut into: the first draws the first token behind the
+   prompt. Input `to_input` of `to_task` has the prompt's rows, then what was drawn a step before. */
+struct su_prompt {
+    struct su_feedback feedback;
+    uint32_t steps; /* of the prompt, >= 1 */
+    struct su_draw draw; /* its prompt points into the container */
+};
+/* seed: the execution's. Tokens of the prompt are not compared with the vocabulary. SU_ENOENT: the
+   model does not generate; SU_ETYPE: its fed input is no token; errors of su_input_find and
+   su_draw_decode. */
+SU_CHECK enum su_code su_prompt_of(const struct su_package *p, const struct su_input *in,
+                                   uint64_t seed, struct su_prompt *out, struct su_err *e);
+/* Whether a step emits, and the first step at which a value of that domain has a row. */
+bool su_prompt_emits(const struct su_prompt *p, uint32_t step);
+uint32_t su_prompt_first(const struct su_prompt *p, enum su_domain domain);
+
 #endif
