@@ -136,7 +136,7 @@ static enum su_code get_inputs(struct check *k, const void **input, struct su_er
             return su_fail(e, SU_ENOMEM, "input", "%u rows of %llu bytes", k->v.steps,
                            (unsigned long long)row);
         rc = ask(k, i, true, e);
-        if (rc && rc != SU_ECANCELLED)
+        if (rc && rc != SU_ECANCELLED && rc != SU_EACCES)
             rc = ask(k, i, false, e);
         input[i] = k->rows[i];
     }
@@ -227,6 +227,12 @@ static enum su_code act(struct check *k, bool *acted, struct su_err *e)
     return SU_OK;
 }
 
+/* The asserter learns of our Check a moment after we do. */
+static bool is_early(enum su_code rc, uint32_t pause)
+{
+    return rc == SU_EACCES && pause < PAUSE_MAX_MS;
+}
+
 static void work(struct check *k)
 {
     uint32_t pause = PAUSE_FIRST_MS;
@@ -239,7 +245,8 @@ static void work(struct check *k)
             node_duty_wait(k->d, k->news, acted ? 4 * LOOK_MS : LOOK_MS);
             pause = PAUSE_FIRST_MS;
         } else if (rc != SU_ECANCELLED) {
-            node_duty_error(k->d, &e);
+            if (!is_early(rc, pause))
+                node_duty_error(k->d, &e);
             node_duty_wait(k->d, k->news, pause);
             pause = SU_MIN(2 * pause, PAUSE_MAX_MS);
         }
