@@ -97,6 +97,7 @@ struct su_ui_options {
     const char *wallet_path; /* shown; NULL = unknown */
     bool no_color, no_mouse;
     bool readonly; /* nothing can be signed */
+    bool sealed; /* the key file has a passphrase */
     bool welcome; /* nothing is configured: begin with the offers of a first start */
 };
 /* Runs until the person leaves. Answers what a first start chose in *choice (NULL allowed), which the
@@ -120,12 +121,24 @@ void su_ui_keys_page(struct su_buf *out);
 
 /* ---- the real backend -------------------------------------------------------------------------- */
 
+/* Turns what was drawn or typed into an input, and what came back into words. On the worker thread. */
+struct su_ui_runner {
+    void *ctx;
+    /* Appends the input container for the intent's model, and says how many steps at most. */
+    enum su_code (*input)(void *ctx, struct su_ops *o, const struct su_ui_intent *i,
+                          struct su_buf *out, uint32_t *max_steps, struct su_err *e);
+    /* One line of what has come so far; "" = nothing yet. */
+    void (*output)(void *ctx, const struct su_ops_follow_state *s, char *out, size_t cap);
+};
+struct su_ui_live_options {
+    struct su_feed_options feed; /* as for su_feed_open; copied but for the texts and keys */
+    const char *url, *keypair; /* as in struct su_ops_options; passphrases are asked in the app */
+    const struct su_ui_runner *runner; /* NULL: nothing can be run */
+};
 struct su_ui_live;
-/* Opens a feed and a worker thread with ops. feed: as for su_feed_open. url, keypair: as in struct
-   su_ops_options; passphrases are asked through the app. Errors of su_feed_open, su_ops_open;
-   SU_ENOMEM. On failure *out is NULL. */
-SU_CHECK enum su_code su_ui_live_open(const struct su_feed_options *feed, const char *url,
-                                      const char *keypair, struct su_ui_live **out,
+/* Opens a feed, and a worker thread with ops. What the options point to must stay. Errors of
+   su_feed_open and su_ops_open; SU_ENOMEM. On failure *out is NULL. */
+SU_CHECK enum su_code su_ui_live_open(const struct su_ui_live_options *o, struct su_ui_live **out,
                                       struct su_err *e);
 const struct su_ui_backend *su_ui_live_backend(struct su_ui_live *l); /* valid until close */
 /* Ends what is under way; NULL allowed. Not during su_ui_run. */

@@ -290,7 +290,8 @@ struct ui_app {
     struct ui_input secret;
     char secret_path[256];
     bool secret_again;
-    bool unlocked; /* a passphrase was given since the last lock */
+    bool sealed; /* the key file has a passphrase */
+    bool unlocked; /* it was given since the last lock */
     struct su_ui_result notice;
     struct ui_run run;
     int scroll; /* help, detail, wallet */

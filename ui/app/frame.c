@@ -10,11 +10,13 @@ static struct ui_area rect(struct ui_area a, struct ui_rect r)
 
 static const char *wallet_text(const struct ui_app *app)
 {
-    return app->readonly            ? "READ-ONLY"
-           : !app->snap             ? "wallet ?"
-           : !app->snap->has_wallet ? "wallet NONE"
-           : app->unlocked          ? "wallet UNLOCKED"
-                                    : "wallet LOCKED";
+    if (app->readonly)
+        return "READ-ONLY";
+    if (!app->snap)
+        return "wallet ?";
+    if (!app->snap->has_wallet)
+        return "wallet NONE";
+    return app->unlocked ? "wallet UNLOCKED" : app->sealed ? "wallet LOCKED" : "wallet OPEN";
 }
 
 static const char *node_word(const struct su_feed_snapshot *s)

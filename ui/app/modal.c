@@ -381,11 +381,13 @@ static void run_progress(struct ui_app *app, const struct su_ui_result *r)
 
     if (r->kind != SU_UI_RUN)
         return;
-    if (memcmp(r->execution, none, 32) != 0) {
-        app->run.has_execution = true;
-        memcpy(app->run.execution, r->execution, 32);
-    }
-    if (r->text[0] && (r->outcome == SU_UI_DONE || app->run.has_execution))
+    if (memcmp(r->execution, none, 32) == 0)
+        return;
+    if (!app->run.has_execution || memcmp(r->execution, app->run.execution, 32) != 0)
+        app->run.output[0] = 0;
+    app->run.has_execution = true;
+    memcpy(app->run.execution, r->execution, 32);
+    if (r->text[0] && r->outcome == SU_UI_PROGRESS)
         su_str_copy(app->run.output, sizeof app->run.output, r->text);
 }
 
@@ -441,7 +443,8 @@ void ui_modal_result(struct ui_app *app, const struct su_ui_result *r)
         }
         break;
     case SU_UI_PROGRESS:
-        su_str_copy(app->progress, sizeof app->progress, r->text);
+        if (app->pending == UI_PENDING_COMMIT && app->pending_kind == r->kind)
+            su_str_copy(app->progress, sizeof app->progress, r->text);
         run_progress(app, r);
         break;
     case SU_UI_PASSPHRASE:

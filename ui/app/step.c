@@ -202,7 +202,7 @@ static void copy(struct ui_app *app)
 
     if (p->key && ui_selected(app, &r) && p->key(app, r, app->text)) {
         ui_act(app, UI_ACT_COPY);
-        ui_say(app, UI_ROLE_TEXT, "Copied %s", app->text);
+        ui_say(app, UI_ROLE_TEXT, "%s", app->text);
     }
 }
 

@@ -32,6 +32,7 @@ void kit_open(struct kit *k, enum ui_fixture_kind kind, int w, int h)
     setenv("TZ", "UTC", 1);
     *k = (struct kit){.now_ms = 1000};
     ui_app_init(&k->app);
+    k->app.sealed = true;
     su_str_copy(k->app.wallet_path, sizeof k->app.wallet_path,
                 "~/.local/share/splitup/wallet.json");
     kit_event(k, &tick);

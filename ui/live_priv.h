@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/* live: a feed and a worker thread as a backend. The thread of the app only takes the mutex for
+   moments; whatever asks the chain happens on the worker. */
+#ifndef SU_UI_LIVE_PRIV_H
+#define SU_UI_LIVE_PRIV_H
+
+#include "ui/ui.h"
+
+#include <pthread.h>
+
+#define UI_LIVE_INTENTS 4u
+#define UI_LIVE_RESULTS 32u
+
+struct su_ui_live {
+    struct su_ui_live_options options;
+    struct su_ui_backend backend;
+    struct su_feed *feed; /* under mutex when it is changed */
+    struct su_ops *ops; /* the worker's */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    /* under mutex */
+    struct su_ui_intent intent[UI_LIVE_INTENTS];
+    size_t n_intent;
+    struct su_ui_result result[UI_LIVE_RESULTS];
+    size_t n_result;
+    bool busy, cancelled, closing, answered;
+    char answer[SU_UI_TEXT];
+    struct su_wallet *wallet; /* once it was opened */
+    int event; /* readable while there are results */
+    /* the worker's */
+    struct su_ui_intent now;
+    struct su_ops_proposal proposal;
+    struct su_ops_request_terms terms;
+    struct su_buf input;
+    uint64_t token; /* of the proposal; 0 = none */
+    uint64_t tokens;
+    struct su_ops_follow *follow;
+    uint32_t told; /* state->changes that were passed on */
+    uint8_t wallet_key[32];
+    char output[400]; /* what was told last of a run */
+};
+
+void ui_live_push(struct su_ui_live *l, const struct su_ui_result *r);
+/* Prepares the intent l->now: proposal and lines in r. */
+enum su_code ui_live_prepare(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e);
+/* Carries out what was prepared; r: what came of it. */
+enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e);
+/* A turn of following what was asked for, if anything was. */
+void ui_live_follow(struct su_ui_live *l, uint32_t wait_ms);
+
+#endif
