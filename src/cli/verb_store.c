@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* splitup store, models, graph: looking at what lies on this disk. */
-#include "cli_priv.h"
+#include "deploy.h"
+#include "http/http.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
-
-static enum su_code open_store(const struct cli *c, struct su_store **out, struct su_err *e)
-{
-    char home[3900], dir[4096];
-    const char *given = cli_get(c, "--dir");
-    *out = NULL;
-    if (!given) {
-        enum su_code rc = su_home_dir(home, sizeof home, e);
-        if (rc == SU_OK)
-            rc = su_path_join(dir, sizeof dir, home, "blobs", e);
-        if (rc != SU_OK)
-            return rc;
-    }
-    return su_store_open(given ? given : dir, NULL, out, e);
-}
 
 static const char *plural(uint64_t n)
 {
@@ -42,6 +30,7 @@ static bool list_one(void *ctx, const struct su_store_entry *b)
         su_json_put_str(l->json, "id", hex);
         su_json_put_u64(l->json, "bytes", b->bytes);
         su_json_put_u64(l->json, "pins", b->pins);
+        su_json_put_bool(l->json, "partial", b->partial);
         su_json_put_i64(l->json, "used_ms", b->used_ms);
         su_json_put_i64(l->json, "expire_ms", b->expire_ms);
         su_json_end_object(l->json);
@@ -49,13 +38,14 @@ static bool list_one(void *ctx, const struct su_store_entry *b)
         cli_table_cell(&l->table, "%s", hex);
         cli_table_cell(&l->table, "%s", su_format_size(b->bytes, size, sizeof size));
         cli_table_cell(&l->table, "%u", b->pins);
+        cli_table_cell(&l->table, "%s", b->partial ? "in part" : "whole");
     }
     return !cli_interrupted();
 }
 
 static enum su_code store_ls(const struct cli *c, struct su_store *s, struct su_err *e)
 {
-    static const char *const title[] = {"ID", ">SIZE", ">PINS"};
+    static const char *const title[] = {"ID", ">SIZE", ">PINS", "HERE"};
     struct listing l = {0};
     struct su_json_writer w;
     struct su_buf b;
@@ -125,23 +115,6 @@ static enum su_code store_gc(const struct cli *c, struct su_store *s, struct su_
     return SU_OK;
 }
 
-static bool hook_cancelled(void *ctx)
-{
-    (void)ctx;
-    return cli_interrupted();
-}
-
-static void hook_progress(void *ctx, const struct su_progress *p)
-{
-    cli_progress(ctx, "store", p, false);
-}
-
-static struct su_store_hooks hooks_of(struct cli *c)
-{
-    return (struct su_store_hooks){
-        .cancelled = hook_cancelled, .progress = hook_progress, .ctx = c};
-}
-
 static void print_bad(void *ctx, const struct su_store_bad *bad)
 {
     char hex[2 * SU_STORE_ID_BYTES + 1];
@@ -155,7 +128,7 @@ static enum su_code store_verify(struct cli *c, struct su_store *s, struct su_er
     uint8_t id[SU_STORE_ID_BYTES];
     uint64_t checked = 0, damaged = 0;
     size_t len = 0;
-    struct su_store_hooks hooks = hooks_of(c);
+    struct su_store_hooks hooks = cli_store_hooks(c);
     if (c->n_arg > 1 && (!su_hex_decode(c->arg[1], id, sizeof id, &len) || len != sizeof id))
         return su_fail(e, SU_EINVAL, c->arg[1],
                        "is no blob id; give 64 hexadecimal digits as `splitup store ls` shows");
@@ -186,7 +159,7 @@ static enum su_code store_add(struct cli *c, struct su_store *s, bool fetch, str
 {
     uint8_t id[SU_STORE_ID_BYTES];
     char hex[2 * SU_STORE_ID_BYTES + 1];
-    struct su_store_fetch f = {.hooks = hooks_of(c)};
+    struct su_store_fetch f = {.hooks = cli_store_hooks(c)};
     if (c->n_arg < 2)
         return su_fail(e, SU_EUSAGE, c->arg[0], "needs a %s",
                        fetch ? "URI: file:, http:, https: or sha256:" : "file");
@@ -200,24 +173,102 @@ static enum su_code store_add(struct cli *c, struct su_store *s, bool fetch, str
     return SU_OK;
 }
 
+/* ---- serving --------------------------------------------------------------------------------- */
+
+static void handle(void *ctx, const struct su_http_call *call, struct su_http_answer *a)
+{
+    (void)su_store_serve(ctx, call, a);
+}
+
+static enum su_code print_serving(const struct cli *c, const char *bind, uint16_t port,
+                                  struct su_err *e)
+{
+    char url[128];
+    struct su_json_writer w;
+    struct su_buf b;
+
+    (void)snprintf(url, sizeof url, strchr(bind, ':') ? "http://[%s]:%u" : "http://%s:%u", bind,
+                   port);
+    if (!cli_has(c, "--json")) {
+        printf("serving this store at %s; SIGINT or SIGTERM ends it\n", url);
+        return cli_flush(e);
+    }
+    su_buf_init(&b, 0);
+    su_json_writer_init(&w, &b, 0);
+    su_json_put_object(&w, NULL);
+    su_json_put_str(&w, "url", url);
+    su_json_end_object(&w);
+    return cli_print_json(&b, e);
+}
+
+static void on_terminate(int signal_number)
+{
+    (void)signal_number;
+    (void)raise(SIGINT);
+}
+
+static enum su_code store_serve(const struct cli *c, struct su_store *s, struct su_err *e)
+{
+    const char *bind = cli_get(c, "--bind") ? cli_get(c, "--bind") : "127.0.0.1";
+    struct su_http_server_opts o = {
+        .bind = bind, .port = CLI_STORE_PORT, .idle_ms = 60000, .handler = handle, .ctx = s};
+    struct sigaction act = {.sa_handler = on_terminate}, old;
+    struct pollfd wake = {.fd = cli_interrupt_fd(), .events = POLLIN};
+    struct su_http_server *server = NULL;
+    uint64_t port = o.port;
+    enum su_code rc = SU_OK;
+
+    if (wake.fd < 0)
+        return su_fail(e, SU_EIO, "store", "no file descriptors left to wait with");
+    if (cli_get(c, "--port"))
+        rc = su_parse_u64(cli_get(c, "--port"), "--port", 0, 65535, &port, e);
+    o.port = (uint16_t)port;
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGTERM, &act, &old);
+    if (!rc)
+        rc = su_http_server_start(&o, &server, e);
+    if (!rc)
+        rc = print_serving(c, bind, su_http_server_port(server), e);
+    while (!rc && !cli_interrupted())
+        (void)poll(&wake, 1, -1);
+    su_http_server_stop(server);
+    sigaction(SIGTERM, &old, NULL);
+    return rc;
+}
+
+static enum su_code check_words(const struct cli *c, const char *verb, struct su_err *e)
+{
+    static const struct {
+        const char *option, *verbs, *say;
+    } only[] = {{"--budget", " gc ", "is for store gc"},
+                {"--bind", " serve ", "is for store serve"},
+                {"--port", " serve ", "is for store serve"},
+                {"--json", " ls gc verify serve ", "store put and get print the id alone"}};
+    char padded[32];
+
+    (void)snprintf(padded, sizeof padded, " %s ", verb);
+    if (c->n_arg > 1 && strstr(" ls gc serve ", padded))
+        return su_fail(e, SU_EUSAGE, c->arg[1], "one word too many after store %s", verb);
+    for (size_t i = 0; i < SU_ARRAY_LEN(only); i++)
+        if (cli_has(c, only[i].option) && !strstr(only[i].verbs, padded))
+            return su_fail(e, SU_EUSAGE, only[i].option, "%s; leave it out of store %s",
+                           only[i].say, verb);
+    return SU_OK;
+}
+
 static enum su_code run_store(struct cli *c, struct su_err *e)
 {
-    static const char *const word[] = {"ls", "gc", "verify", "put", "get"};
+    static const char *const word[] = {"ls", "gc", "verify", "put", "get", "serve"};
     unsigned which = 0;
     while (which < SU_ARRAY_LEN(word) && strcmp(c->arg[0], word[which]) != 0)
         which++;
     if (which == SU_ARRAY_LEN(word))
         return su_fail(e, SU_EUSAGE, c->arg[0],
-                       "is no store command; give ls, gc, verify, put or get");
-    if (c->n_arg > 1 && which < 2)
-        return su_fail(e, SU_EUSAGE, c->arg[1], "one word too many after store %s", c->arg[0]);
-    if (cli_has(c, "--budget") && which != 1)
-        return su_fail(e, SU_EUSAGE, "--budget", "is for store gc, not for store %s", c->arg[0]);
-    if (cli_has(c, "--json") && which > 2)
-        return su_fail(e, SU_EUSAGE, "--json", "store %s prints the id alone; leave it out",
-                       c->arg[0]);
+                       "is no store command; give ls, gc, verify, put, get or serve");
     struct su_store *s = NULL;
-    enum su_code rc = open_store(c, &s, e);
+    enum su_code rc = check_words(c, word[which], e);
+    if (rc == SU_OK)
+        rc = cli_store_open(cli_get(c, "--dir"), &s, e);
     if (rc != SU_OK)
         return rc;
     switch (which) {
@@ -230,6 +281,9 @@ static enum su_code run_store(struct cli *c, struct su_err *e)
     case 2:
         rc = store_verify(c, s, e);
         break;
+    case 5:
+        rc = store_serve(c, s, e);
+        break;
     default:
         rc = store_add(c, s, which == 4, e);
     }
@@ -239,19 +293,22 @@ static enum su_code run_store(struct cli *c, struct su_err *e)
 
 const struct cli_verb cli_verb_store = {
     .name = "store",
-    .args = "ls|gc|verify [ID]|put FILE|get URI",
-    .summary = "List, clean, check or fill the store of weights and tensors",
+    .args = "ls|gc|verify [ID]|put FILE|get URI|serve",
+    .summary = "List, clean, check, fill or serve the store of weights and tensors",
     .detail = "Blobs are named by the root of a Merkle tree over their bytes. ls lists them; gc "
               "removes expired ones, then the least "
               "recently used beyond --budget, never a pinned one; verify reads every byte again "
               "and sets damaged ones aside; put "
               "stores a file; get fetches file:, http:, https: or sha256: URIs, resuming broken "
-              "downloads.",
+              "downloads; serve gives blobs to others over HTTP, whole or in ranges, until SIGINT "
+              "or SIGTERM: with --json the first line is an object with its url.",
     .min_arg = 1,
     .max_arg = 2,
     .option = {{"--dir", "FOLDER", "the store (default: blobs/ in $SPLITUP_HOME)"},
                {"--budget", "SIZE", "gc: bytes to keep at most"},
-               {"--json", NULL, "print one JSON object (ls, gc, verify)"}},
+               {"--bind", "ADDRESS", "serve: numeric address (default: 127.0.0.1)"},
+               {"--port", "N", "serve: TCP port, 0 for any free one (default: 8898)"},
+               {"--json", NULL, "print one JSON object (ls, gc, verify, serve)"}},
     .run = run_store,
 };
 
