@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The executions an oracle watches: the list, what lies on disk for each, and whose turn it is. */
-#include "oracle_priv.h"
+#include "judge.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char *const file_names[] = {"input", "table"};
 
 enum su_code ora_exec_path(const struct su_oracle *o, const uint8_t key[32], const char *name,
                            char out[4200], struct su_err *e)
@@ -80,12 +78,18 @@ void ora_exec_free(struct ora_exec *x)
 
 static void remove_folder(const struct su_oracle *o, const uint8_t key[32])
 {
-    char path[4200];
+    char path[4200], file[4500];
 
-    for (size_t i = 0; i < SU_ARRAY_LEN(file_names); i++)
-        if (ora_exec_path(o, key, file_names[i], path, NULL) == SU_OK)
-            (void)unlink(path);
-    if (ora_exec_path(o, key, NULL, path, NULL) == SU_OK && rmdir(path) != 0 && errno != ENOENT)
+    if (ora_exec_path(o, key, NULL, path, NULL) != SU_OK)
+        return;
+    DIR *d = opendir(path);
+    for (const struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d))
+        if (su_path_join(file, sizeof file, path, entry->d_name, NULL) == SU_OK &&
+            entry->d_name[0] != '.')
+            (void)unlink(file);
+    if (d)
+        (void)closedir(d);
+    if (rmdir(path) != 0 && errno != ENOENT)
         su_log(SU_LOG_WARN, "oracle", "%s cannot be removed: %s", path, strerror(errno));
 }
 
@@ -98,6 +102,7 @@ void ora_exec_end(struct su_oracle *o, struct ora_exec *x)
         o->exec[i] = o->exec[--o->n_exec];
         break;
     }
+    ora_judge_forget(o, x->key);
     remove_folder(o, x->key);
     (void)pthread_mutex_unlock(&o->lock);
     ora_exec_free(x);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "oracle_priv.h"
+#include "judge.h"
 
 #include "vrf/vrf.h"
 
@@ -291,6 +291,7 @@ enum su_code su_oracle_open(const struct su_oracle_options *options, struct su_o
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&o->work, &attr);
+    (void)pthread_cond_init(&o->judging, NULL);
     (void)pthread_condattr_destroy(&attr);
     ora_queue_init(&o->nodes);
     enum su_code rc = open_all(o, options, e);
@@ -309,6 +310,7 @@ static void wake_all(struct su_oracle *o)
 {
     (void)pthread_mutex_lock(&o->lock);
     (void)pthread_cond_broadcast(&o->work);
+    (void)pthread_cond_broadcast(&o->judging);
     (void)pthread_mutex_unlock(&o->lock);
     ora_queue_wake(&o->nodes);
 }
@@ -334,8 +336,10 @@ void su_oracle_close(struct su_oracle *o)
         ora_queue_fini(&o->peer[i]->queue);
         free(o->peer[i]);
     }
-    for (size_t i = 0; i < o->n_exec; i++)
+    for (size_t i = 0; i < o->n_exec; i++) {
+        ora_judge_forget(o, o->exec[i]->key);
         ora_exec_free(o->exec[i]);
+    }
     for (size_t i = 0; i < o->n_model; i++) {
         su_chain_model_fini(o->model[i].model);
         free(o->model[i].model);
@@ -350,6 +354,7 @@ void su_oracle_close(struct su_oracle *o)
     su_signer_fini(&o->signer);
     ora_queue_fini(&o->nodes);
     (void)pthread_cond_destroy(&o->work);
+    (void)pthread_cond_destroy(&o->judging);
     (void)pthread_mutex_destroy(&o->lock);
     if (o->run_fd >= 0)
         (void)close(o->run_fd);
@@ -375,15 +380,17 @@ void su_oracle_stop(struct su_oracle *o)
 
 enum su_code su_oracle_run(struct su_oracle *o, struct su_err *e)
 {
-    pthread_t thread[2 + ORA_WORKERS + ORA_COURIERS];
+    static void *(*const lone[])(void *) = {ticker, watcher};
+    enum { LONE = SU_ARRAY_LEN(lone) };
+    pthread_t thread[LONE + ORA_JUDGES + ORA_WORKERS + ORA_COURIERS];
     enum su_code rc = SU_OK;
     size_t n = 0;
 
     for (size_t i = 0; i < SU_ARRAY_LEN(thread) && !rc; i++) {
-        void *(*run)(void *) = i == 0                ? ticker
-                               : i == 1              ? watcher
-                               : i < 2 + ORA_WORKERS ? ora_worker
-                                                     : ora_courier;
+        void *(*run)(void *) = i < LONE                              ? lone[i]
+                               : i < LONE + ORA_JUDGES               ? ora_judges
+                               : i < LONE + ORA_JUDGES + ORA_WORKERS ? ora_worker
+                                                                     : ora_courier;
         if (pthread_create(&thread[n], NULL, run, o) == 0)
             n++;
         else

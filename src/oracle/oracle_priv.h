@@ -18,6 +18,7 @@
 enum {
     ORA_WORKERS = 12, /* executions in hand at once */
     ORA_COURIERS = 6, /* posts to nodes at once */
+    ORA_JUDGES = 2, /* disputes at once */
     ORA_EXECUTIONS_MAX = 4096,
     ORA_PROPOSALS = 4, /* kept per execution */
     ORA_QUEUE_MAX = 512, /* posts waiting for one peer, or for nodes */
@@ -167,7 +168,8 @@ struct su_oracle {
         struct su_chain_model *model;
     } * model; /* never removed */
     size_t n_model;
-    bool people_wanted; /* somebody needs fresh entries */
+    struct ora_job *job; /* disputes, as long as their executions */
+    pthread_cond_t judging; /* there is a job, or the end */
 
     struct ora_queue nodes; /* posts to nodes */
 };

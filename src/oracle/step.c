@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* One look at an execution: what the chain says, and what this oracle does about it. */
-#include "oracle_priv.h"
+#include "judge.h"
 
 #include "vrf/vrf.h"
 
@@ -285,6 +285,9 @@ static bool act(struct su_oracle *o, struct ora_exec *x, uint8_t number)
         break;
     case SU_EXEC_CHECKING:
         tell_nodes(o, x, rank);
+        break;
+    case SU_EXEC_REVEALING:
+        ora_judge(o, x, number);
         break;
     default:
         break;
