@@ -7,8 +7,6 @@
 #include "network.h"
 #include "super/super.h"
 
-#include <stdatomic.h>
-
 #define DEMO_HOME_MAX 512 /* bytes of the home's path */
 #define DEMO_PATH_MAX 640 /* of a file in it */
 #define DEMO_NODES_MAX 16u
@@ -66,8 +64,6 @@ struct demo {
     uint64_t digit; /* the next one's number */
     uint64_t started_ns;
     double setup_s;
-    char answer[SU_SUPER_LINE_MAX]; /* of the command that deploys */
-    atomic_bool answered;
 };
 
 /* One execution. */

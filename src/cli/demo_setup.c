@@ -314,30 +314,17 @@ static enum su_code fill_pool(struct demo *d, unsigned i, struct su_err *e)
     return send(d, &b, by, 1, e);
 }
 
-static void on_line(void *ctx, unsigned id, enum su_super_stream stream, const char *line, size_t n)
-{
-    struct demo *d = ctx;
-
-    (void)id;
-    if (stream != SU_SUPER_STDOUT || n >= sizeof d->answer || n == 0 || line[0] != '{')
-        return;
-    memcpy(d->answer, line, n);
-    d->answer[n] = 0;
-    atomic_store(&d->answered, true);
-}
-
 /* The command that everybody uses, whose JSON tells the model's address. */
 static enum su_code deploy(struct demo *d, unsigned i, struct su_err *e)
 {
     char wallet[DEMO_PATH_MAX], home[DEMO_PATH_MAX], set_home[DEMO_PATH_MAX + 16],
         set_user[DEMO_PATH_MAX + 16];
-    const char *const argv[] = {d->self, "deploy",    "register", "mnist",  "--target-vram",
-                                "300KB", "--uri",     d->store,   "--url",  d->url,
-                                "--yes", "--keypair", wallet,     "--json", NULL};
+    const char *const argv[] = {d->self, "deploy",      "register", "mnist",  "--target-vram",
+                                "300KB", "--serve-url", d->store,   "--url",  d->url,
+                                "--yes", "--keypair",   wallet,     "--json", NULL};
     const char *const env[] = {set_home, set_user, "XDG_CONFIG_HOME=", NULL};
-    const struct su_super_spec spec = {
-        .name = "deploy", .argv = argv, .env = env, .on_line = on_line, .ctx = d};
-    struct su_super_end end = {.status = 0};
+    const struct su_super_spec spec = {.name = "deploy", .argv = argv, .env = env, .errand = true};
+    char line[SU_SUPER_LINE_MAX];
     struct su_json *doc = NULL;
     const struct su_json_value *preview;
     const char *text;
@@ -350,13 +337,9 @@ static enum su_code deploy(struct demo *d, unsigned i, struct su_err *e)
     (void)snprintf(set_user, sizeof set_user, "HOME=%s", home);
     enum su_code rc = su_super_spawn(d->super, &spec, &id, e);
     if (!rc)
-        rc = su_super_wait(d->super, id, READY_MS, &end, e);
-    if (!rc && end.status != 0)
-        rc = su_super_check(d->super, e);
-    for (unsigned k = 0; k < READY_MS / NAP_MS && !rc && !atomic_load(&d->answered); k++)
-        nap(NAP_MS); /* the end may be known before the last line is */
+        rc = su_super_ready(d->super, id, READY_MS, line, sizeof line, e);
     if (!rc)
-        rc = su_json_parse(d->answer, strlen(d->answer), "deploy", NULL, &doc, e);
+        rc = su_json_parse(line, strlen(line), "deploy", NULL, &doc, e);
     if (!rc)
         rc = su_json_get_object(su_json_root(doc), "preview", &preview, e);
     if (!rc)

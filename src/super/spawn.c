@@ -100,6 +100,7 @@ static enum su_code child_make(const struct su_super_spec *spec, struct super_ch
         return su_fail(e, SU_ENOMEM, spec->name, "not enough memory for one more child");
     (void)su_str_copy(c->name, sizeof c->name, spec->name != NULL ? spec->name : spec->argv[0]);
     c->stage = spec->stage;
+    c->errand = spec->errand;
     c->on_line = spec->on_line;
     c->ctx = spec->ctx;
     c->log_fd = c->streams[0].fd = c->streams[1].fd = theirs[0] = theirs[1] = -1;

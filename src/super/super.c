@@ -308,7 +308,8 @@ enum su_code su_super_check(struct su_super *s, struct su_err *e)
     (void)pthread_mutex_lock(&s->lock);
     for (unsigned i = 0; i < s->n_children && code == SU_OK; i++) {
         const struct super_child *c = s->children[i];
-        if (c->ended && !c->asked && c->spawn_errno == 0)
+        bool done = c->errand && c->ended && end_status(c) == 0;
+        if (c->ended && !c->asked && !done && c->spawn_errno == 0)
             code = end_report(c, "", e);
     }
     (void)pthread_mutex_unlock(&s->lock);

@@ -64,6 +64,7 @@ struct su_super_spec { /* copied */
                     size_t n);
     void *ctx;
     int stage; /* stopped together; higher stages go first */
+    bool errand; /* meant to end by itself: with status 0 that is nothing to su_super_check */
 };
 
 /* Starts a child: when this returns SU_OK its program runs. *id counts from 0. SU_EINVAL: no

@@ -53,6 +53,7 @@ struct super_stream { /* of the network's thread */
 struct super_child {
     char name[64];
     int stage;
+    bool errand;
     void (*on_line)(void *ctx, unsigned id, enum su_super_stream stream, const char *line,
                     size_t n);
     void *ctx;
