@@ -42,6 +42,7 @@ static enum su_code deploy_register(struct cli *c, struct su_ops *o, struct su_e
     struct su_store *store = NULL;
     char uri[SU_URI_MAX + 1];
     uint8_t key[32];
+    uint64_t percent = 0;
     enum su_code rc = cli_may_sign(c, e);
 
     if (!rc && c->n_arg > 1 && cli_get(c, "--model"))
@@ -54,7 +55,10 @@ static enum su_code deploy_register(struct cli *c, struct su_ops *o, struct su_e
         rc = cli_deployed_open(c, word, cli_get(c, "--name"), store, &d, e);
     if (!rc)
         rc = package_uri(c, d.id, uri, e);
-    const struct su_ops_model f = {.package = d.package, .uri = uri};
+    if (!rc && cli_get(c, "--sampling"))
+        rc = su_parse_u64(cli_get(c, "--sampling"), "--sampling", 1, 100, &percent, e);
+    const struct su_ops_model f = {
+        .package = d.package, .uri = uri, .sampling_ppm = (uint32_t)percent * (SU_PPM / 100)};
     if (!rc)
         rc = su_ops_model_prepare(o, &f, &p, key, e);
     if (!rc)
@@ -114,6 +118,9 @@ const struct cli_verb cli_verb_deploy = {
                {"--serve-url", "URL",
                 "register: where this machine's store is served (default: "
                 "http://127.0.0.1:8898), or sha256: with whoever has it"},
+               {"--sampling", "PERCENT",
+                "register: of how many executions each task is checked (default: the network's "
+                "least)"},
                {"--input", "FILE", "test-execution: a file of digits (default: made-up numbers)"},
                {"--index", "N", "test-execution: which digit, counted from 0"},
                {"--steps", "N", "test-execution: how many steps (default 1; with states 8)"},
