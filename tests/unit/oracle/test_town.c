@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void settles(void **state)
 {
@@ -32,11 +33,105 @@ static void samples_everything(void **state)
     town_free(t);
 }
 
+static void one_oracle_down(void **state)
+{
+    struct town *t = town_new(&(struct town_setting){.nodes = 3, .oracles = 2});
+    uint8_t x[4][32];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        town_request(t, i % 2, x[i]);
+    town_wait_settled(t, (const uint8_t(*)[32])x, 4, 90000);
+    town_free(t);
+}
+
+/* The number of the node that has task `task`, and the task's attempt. */
+static unsigned asserter(struct town *t, const uint8_t execution[32], uint16_t task,
+                         unsigned *attempt)
+{
+    struct su_chain_execution x;
+    unsigned n = 0;
+
+    assert_true(town_look(t, execution, &x));
+    assert_non_null(x.assignments[task]);
+    while (n < t->n_node && memcmp(t->node[n].key.public_key, x.assignments[task]->node, 32) != 0)
+        n++;
+    *attempt = x.assignments[task]->attempt;
+    su_chain_execution_fini(&x);
+    return n;
+}
+
+static void everybody_idle(struct town *t, bool idle)
+{
+    for (unsigned i = 0; i < t->n_node; i++)
+        atomic_store(&t->node[i].idle, idle);
+}
+
+static void node_lost(void **state)
+{
+    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3});
+    unsigned lost, now, attempt;
+    uint8_t x[32];
+
+    (void)state;
+    everybody_idle(t, true);
+    town_request(t, 2, x);
+    town_wait_state(t, x, SU_EXEC_RUNNING, 30000);
+    lost = asserter(t, x, 1, &attempt);
+    assert_true(lost < t->n_node && attempt == 0);
+    town_node_stop(t, lost);
+    for (unsigned waited = 0;; waited += 50) { /* the committee finds another */
+        now = asserter(t, x, 1, &attempt);
+        if (now < t->n_node && now != lost)
+            break;
+        assert_true(waited < 20000);
+        town_sleep(50);
+    }
+    assert_int_equal(attempt, 1);
+    everybody_idle(t, false);
+    assert_int_equal(town_wait_gone(t, x, 60000), SU_EXEC_SETTLED);
+    town_free(t);
+}
+
+static void oracles_restart(void **state)
+{
+    struct town *t =
+        town_new(&(struct town_setting){.nodes = 3, .oracles = 3, .sampling_ppm = SU_PPM});
+    uint8_t x[2][32];
+
+    (void)state;
+    everybody_idle(t, true);
+    town_request(t, 0, x[0]);
+    town_wait_state(t, x[0], SU_EXEC_RUNNING, 30000);
+    for (unsigned i = 0; i < TOWN_ORACLES; i++)
+        town_oracle_stop(t, i);
+    town_sleep(300);
+    for (unsigned i = 0; i < TOWN_ORACLES; i++)
+        town_oracle_start(t, i);
+    everybody_idle(t, false);
+    town_request(t, 1, x[1]);
+    town_wait_settled(t, (const uint8_t(*)[32])x, 2, 90000);
+    town_free(t);
+}
+
+static void ten_at_once(void **state)
+{
+    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3});
+    uint8_t x[10][32];
+
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        town_request(t, i % 3, x[i]);
+    town_wait_settled(t, (const uint8_t(*)[32])x, 10, 120000);
+    town_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(settles),
-        cmocka_unit_test(samples_everything),
+        cmocka_unit_test(settles),         cmocka_unit_test(samples_everything),
+        cmocka_unit_test(one_oracle_down), cmocka_unit_test(node_lost),
+        cmocka_unit_test(oracles_restart), cmocka_unit_test(ten_at_once),
     };
 
     if (getenv("TOWN_VERBOSE"))

@@ -500,6 +500,7 @@ static void found(struct town *t)
     t->params.round_slots = ROUND_SLOTS;
     t->params.turn_slots = 50;
     t->params.missing_slots = 10;
+    t->params.commit_base_ms = 8000;
     town_must(su_ledger_open(&lo, &t->ledger, &e), &e);
     town_must(su_ledger_setup(t->ledger, &t->params, &e), &e);
     town_must(su_ledger_rpc_start(t->ledger, &ro, &t->rpc, &e), &e);
@@ -612,6 +613,30 @@ uint8_t town_wait_gone(struct town *t, const uint8_t execution[32], unsigned ms)
         town_sleep(50);
     }
     return state;
+}
+
+void town_wait_settled(struct town *t, const uint8_t (*execution)[32], size_t n, unsigned ms)
+{
+    uint64_t end = su_clock_mono_ns() + ms * 1000000ull;
+    uint8_t state[TOWN_EXECUTIONS] = {0};
+    size_t left;
+
+    do {
+        left = 0;
+        for (size_t i = 0; i < n; i++) {
+            struct su_chain_execution x;
+            if (!town_look(t, execution[i], &x))
+                continue;
+            state[i] = x.execution->state;
+            left++;
+            su_chain_execution_fini(&x);
+        }
+        if (su_clock_mono_ns() > end)
+            fail_msg("%zu are not gone after %u ms", left, ms);
+        town_sleep(20);
+    } while (left > 0);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(state[i], SU_EXEC_SETTLED);
 }
 
 void town_wait_state(struct town *t, const uint8_t execution[32], uint8_t state, unsigned ms)

@@ -76,6 +76,8 @@ void town_request(struct town *t, unsigned to, uint8_t execution[32]);
 bool town_look(struct town *t, const uint8_t execution[32], struct su_chain_execution *x);
 /* Waits until it is gone; fails the test after so many ms. Returns the last state seen. */
 uint8_t town_wait_gone(struct town *t, const uint8_t execution[32], unsigned ms);
+/* Waits until all are gone, and demands that they settled. */
+void town_wait_settled(struct town *t, const uint8_t (*execution)[32], size_t n, unsigned ms);
 /* Waits until it is in that state or a later one. */
 void town_wait_state(struct town *t, const uint8_t execution[32], uint8_t state, unsigned ms);
 /* Fails the test unless rc is SU_OK; says why. */
