@@ -65,6 +65,15 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
+static void home_of(const struct net *n, struct net_one *o, const char *kind, unsigned i)
+{
+    char name[40];
+    struct su_err e = {0};
+
+    (void)snprintf(name, sizeof name, "%s%u", kind, i);
+    must(su_path_join(o->home, sizeof o->home, n->home, name, &e), &e);
+}
+
 /* ---- transactions ----------------------------------------------------------------------------------- */
 
 static void transact(struct net *n, struct su_chain_batch *b)
@@ -121,7 +130,7 @@ static void oracles_register(struct net *n)
         char endpoint[40];
         signer_of(&o->signer, o->secret, "oracle", i);
         memcpy(members[i], o->signer.public_key, 32);
-        (void)snprintf(o->home, sizeof o->home, "%s/oracle%u", n->home, i);
+        home_of(n, o, "oracle", i);
         o->port = free_port();
         (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", o->port);
         must(su_oracle_vrf_key(o->home, true, vrf, &e), &e);
@@ -207,7 +216,7 @@ static void node_register(struct net *n, unsigned i)
 
     signer_of(&o->signer, o->secret, "node", i);
     signer_of(&o->owner, secret, "owner", i);
-    (void)snprintf(o->home, sizeof o->home, "%s/node%u", n->home, i);
+    home_of(n, o, "node", i);
     o->port = free_port();
     (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", o->port);
     a.endpoint = endpoint;
