@@ -11,7 +11,7 @@ digits=$SU_SOURCE_DIR/models/mnist/digits-images-idx3-ubyte
 left() {
     local file
     for file in /proc/[0-9]*/environ; do
-        tr '\0' '\n' <"$file" 2>/dev/null | grep -q "^SPLITUP_HOME=$TMPDIR/" && echo "$file"
+        grep -qazE "^SPLITUP_HOME=$TMPDIR/" "$file" 2>/dev/null && echo "$file"
     done
 }
 # Waits until none is left, ten seconds at most.
@@ -119,17 +119,19 @@ until_said "stays" 2
 echo q >&4
 wait $demo || fail "q: status $?: $(cat "$tmp/err")"
 for text in "request" "assigned" "commit" "answer" "draw" "final" "paid"; do
-    check "said $text twice" [ "$(grep -c " $text " "$tmp/out")" -ge 2 ]
+    check "said $text twice" [ "$(grep -cE " $text( |$)" "$tmp/out")" -ge 2 ]
 done
 none_left
 check "its folder is gone" [ -z "$(ls "$TMPDIR")" ]
 
 # However it ends.
 for signal in INT TERM KILL; do
+    : >"$tmp/out"
     "$SPLITUP" demo --seed 10 <"$tmp/keys" >"$tmp/out" 2>"$tmp/err" &
     demo=$!
     until_said "stays" 1
     cat "$TMPDIR"/splitup-demo-*/log/*.log >"$tmp/logs"
+    check "SIG$signal: they run" [ "$(left | wc -l)" -ge 8 ]
     kill -$signal $demo
     wait $demo 2>/dev/null
     status=$?
@@ -139,7 +141,7 @@ for signal in INT TERM KILL; do
     for ((i = 0; i < 50 && $(ls "$TMPDIR" | wc -l) > 0; i++)); do sleep 0.1; done
     check "SIG$signal: its folder is gone" [ -z "$(ls "$TMPDIR")" ]
 done
-refuse 2 "--nodes 3" "$SPLITUP" demo --nodes 2 --once
-refuse 2 "--oracles" "$SPLITUP" demo --oracles 9 --once
+refuse 8 "--nodes 3" "$SPLITUP" demo --nodes 2 --once
+refuse 8 "--oracles" "$SPLITUP" demo --oracles 9 --once
 refuse 3 "nothing" "$SPLITUP" demo --once --input "$tmp/nothing"
 done_ok
