@@ -196,12 +196,31 @@ static void discard(struct su_ui_live *l)
     l->token = 0;
 }
 
+static void open_wallet(struct su_ui_live *l)
+{
+    struct su_ui_result r = {.outcome = SU_UI_DONE, .kind = l->now.kind, .token = 1};
+    struct su_wallet *w;
+    enum su_code rc = su_ops_wallet(l->ops, &w, &r.err);
+
+    if (!rc)
+        rc = ui_live_renew_feed(l, su_wallet_public_key(w), &r.err);
+    if (rc)
+        r.outcome = SU_UI_FAILED;
+    else
+        snprintf(r.text, sizeof r.text, "Open: %s", su_wallet_address(w));
+    ui_live_push(l, &r);
+}
+
 static void prepare(struct su_ui_live *l)
 {
     struct su_ui_result r = {.outcome = SU_UI_PROPOSED, .kind = l->now.kind};
     struct su_err e = {.code = SU_OK};
 
     discard(l);
+    if (l->now.kind == SU_UI_WALLET_OPEN) {
+        open_wallet(l);
+        return;
+    }
     l->token = r.token = ++l->tokens;
     if (ui_live_prepare(l, &r, &e)) {
         r.outcome = SU_UI_FAILED;

@@ -143,8 +143,7 @@ static void on_progress(void *ctx, const struct su_ops_progress *p)
     ui_live_push(l, &r);
 }
 
-/* The feed looks at what the new key owns from now on. */
-static enum su_code renew_feed(struct su_ui_live *l, const uint8_t key[32], struct su_err *e)
+enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t key[32], struct su_err *e)
 {
     struct su_feed *fresh = NULL, *old;
     enum su_code rc;
@@ -188,7 +187,7 @@ static enum su_code commit_plain(struct su_ui_live *l, struct su_ui_result *r, s
     if (!rc) {
         char text[UI_FORMAT];
         snprintf(r->text, sizeof r->text, "Written. The address is %s", ui_key_full(key, text));
-        rc = renew_feed(l, key, e);
+        rc = ui_live_renew_feed(l, key, e);
     }
     return rc;
 }

@@ -46,6 +46,8 @@ void ui_live_push(struct su_ui_live *l, const struct su_ui_result *r);
 enum su_code ui_live_prepare(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e);
 /* Carries out what was prepared; r: what came of it. */
 enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e);
+/* The wallet has been opened: the feed looks at what it owns from now on. */
+enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t key[32], struct su_err *e);
 /* A turn of following what was asked for, if anything was. */
 void ui_live_follow(struct su_ui_live *l, uint32_t wait_ms);
 

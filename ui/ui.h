@@ -26,6 +26,7 @@ enum su_ui_kind { /* of an intent; its fields are in ui/app/intents.def */
                   SU_UI_RUN,
                   SU_UI_WALLET_NEW,
                   SU_UI_WALLET_IMPORT,
+                  SU_UI_WALLET_OPEN, /* asks the passphrase; PREPARE is answered with DONE */
                   SU_UI_KINDS
 };
 #define SU_UI_FIELDS 4u

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli_priv.h"
+#include "ui_open.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -173,6 +174,11 @@ static int run_words(int argc, char **argv)
     struct cli c = {0};
     struct su_err e = {0};
     setlocale(LC_CTYPE, "");
+    char *alone[] = {argc > 0 ? argv[0] : NULL, (char *)(uintptr_t) "ui", NULL};
+    if (argc < 2 && cli_ui_can()) {
+        argc = 2;
+        argv = alone;
+    }
     if (argc < 2) {
         cli_print_help(stderr);
         return su_code_exit(SU_EUSAGE);

@@ -19,7 +19,7 @@ bool ui_may_sign(struct ui_app *app)
 
 static bool needs_wallet(enum su_ui_kind kind)
 {
-    return kind != SU_UI_WALLET_NEW && kind != SU_UI_WALLET_IMPORT;
+    return kind < SU_UI_WALLET_NEW;
 }
 
 static const struct su_feed_node *node_for(const struct ui_app *app)
@@ -75,7 +75,18 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind)
     if (needs_wallet(kind) ? !ui_may_sign(app) : app->readonly || app->pending != UI_PENDING_NONE)
         return;
     if (needs_wallet(kind) && !app->snap->has_wallet) {
-        ui_say(app, UI_ROLE_WARN, "There is no wallet yet: F2 makes one");
+        ui_say(app, UI_ROLE_WARN,
+               app->sealed ? "Wallet is locked: F2, then u"
+                           : "There is no wallet yet: F2 makes one");
+        return;
+    }
+    if (kind == SU_UI_WALLET_OPEN) {
+        app->intent = (struct su_ui_intent){.kind = kind, .step = SU_UI_PREPARE};
+        app->pending = UI_PENDING_PREPARE;
+        app->pending_kind = kind;
+        app->pending_ms = app->now_ms;
+        app->mode = UI_WAIT;
+        ui_act(app, UI_ACT_SUBMIT);
         return;
     }
     for (size_t i = 0; i < SU_UI_FIELDS; i++)

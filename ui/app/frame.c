@@ -15,7 +15,7 @@ static const char *wallet_text(const struct ui_app *app)
     if (!app->snap)
         return "wallet ?";
     if (!app->snap->has_wallet)
-        return "wallet NONE";
+        return app->sealed ? "wallet LOCKED" : "wallet NONE";
     return app->unlocked ? "wallet UNLOCKED" : app->sealed ? "wallet LOCKED" : "wallet OPEN";
 }
 
@@ -125,6 +125,9 @@ static void info(const struct ui_app *app, struct ui_area a)
     a = ui_area_sub(a, 0, 0, freshness(app, a), 1);
     if (!p->source)
         return;
+    c = &app->snap->source[SU_FEED_CHAIN];
+    if (c->url[0] && !c->ok && !c->loading && c->good_ms != INT64_MIN)
+        x = ui_textf(a, x, 0, UI_ROLE_BAD, "STALE %s", ui_age(app->wall_ms, c->good_ms, age)) + 2;
     if (t->sort >= 0)
         x = ui_textf(a, x, 0, UI_ROLE_DIM, "sort %s %c", t->source->col[t->sort].head,
                      t->desc ? 'v' : '^');
@@ -138,10 +141,7 @@ static void info(const struct ui_app *app, struct ui_area a)
         x = ui_text(a, x + 2, 0, UI_ROLE_WARN, "mine");
     x = ui_textf(a, x + 3, 0, UI_ROLE_DIM, "%zu of %zu", t->matching, t->items);
     if (t->n_tag)
-        x = ui_textf(a, x + 2, 0, UI_ROLE_TAG, "%zu tagged", t->n_tag);
-    c = &app->snap->source[SU_FEED_CHAIN];
-    if (c->url[0] && !c->ok && !c->loading && c->good_ms != INT64_MIN)
-        ui_textf(a, x + 2, 0, UI_ROLE_BAD, "STALE %s", ui_age(app->wall_ms, c->good_ms, age));
+        ui_textf(a, x + 2, 0, UI_ROLE_TAG, "%zu tagged", t->n_tag);
 }
 
 static void key_bar(const struct ui_app *app, struct ui_area a)

@@ -162,6 +162,10 @@ static void open_preview(struct ui_app *app, const struct su_ui_result *r)
     *p = (struct ui_preview){.p = *r, .shown_ms = app->now_ms};
     p->p.n_line = SU_MIN(p->p.n_line, (size_t)SU_OPS_LINES_MAX);
     p->p.confirm[sizeof p->p.confirm - 1] = 0;
+    for (size_t i = 0; i < SU_OPS_LINES_MAX; i++) {
+        p->p.line[i].label[sizeof p->p.line[i].label - 1] = 0;
+        p->p.line[i].text[sizeof p->p.line[i].text - 1] = 0;
+    }
     p->p.tier = SU_MAX(p->p.tier, floor);
     p->focus = first_button(p); /* Cancel */
     app->pending_token = r->token;
@@ -249,6 +253,9 @@ static void wallet_key(struct ui_app *app, int key)
         break;
     case 'a':
         ui_open_form(app, SU_UI_AIRDROP);
+        break;
+    case 'u':
+        ui_open_form(app, SU_UI_WALLET_OPEN);
         break;
     case 'l':
         ui_act(app, UI_ACT_LOCK);

@@ -72,25 +72,56 @@ static void draw_wait(const struct ui_app *app, struct ui_area a)
     button(in, 0, 2, "Cancel", true, false);
 }
 
+/* Rows that a line takes: what does not fit beside its label goes below it, whole. */
+static int line_rows(const char *text, int w, int left)
+{
+    int n = ui_text_width(text);
+
+    return n <= w - left ? 1 : 1 + (n + w - 3) / (w - 2);
+}
+
+static void draw_line(const struct su_ops_line *l, struct ui_area a, int y, int left)
+{
+    char label[sizeof l->label + 1], text[sizeof l->text + 1];
+
+    su_str_copy(label, sizeof l->label, l->label);
+    su_str_copy(text, sizeof l->text, l->text);
+    ui_text(a, 0, y, UI_ROLE_DIM, label);
+    if (line_rows(text, a.r.w, left) == 1)
+        ui_text(a, left, y, UI_ROLE_TEXT, text);
+    else
+        ui_paragraph(ui_area_sub(a, 2, y + 1, a.r.w - 2, a.r.h), 0, UI_ROLE_TEXT, text);
+}
+
 static void draw_lines(struct ui_preview *p, struct ui_area a)
 {
-    size_t rows = a.r.h < 0 ? 0 : (size_t)a.r.h, i = p->top;
+    int left = SU_MIN(18, a.r.w / 3), y = 0, rest = 0;
+    size_t i = p->p.n_line;
 
-    if (rows >= p->p.n_line)
-        i = 0;
-    else if (i + rows > p->p.n_line)
-        i = p->p.n_line - rows;
-    p->top = i;
-    for (int y = 0; i < p->p.n_line && (size_t)y < rows; y++, i++) {
-        char label[25], text[161];
-        su_str_copy(label, sizeof label, p->p.line[i].label);
-        su_str_copy(text, sizeof text, p->p.line[i].text);
-        ui_textf(a, 0, y, UI_ROLE_DIM, "%s", label);
-        ui_text(a, SU_MIN(18, a.r.w / 3), y, UI_ROLE_TEXT, text);
+    /* Not further down than needed to see the end. */
+    while (i > 0 && rest + line_rows(p->p.line[i - 1].text, a.r.w, left) <= a.r.h)
+        rest += line_rows(p->p.line[--i].text, a.r.w, left);
+    p->top = SU_MIN(p->top, i);
+    for (i = p->top; i < p->p.n_line; i++) {
+        int rows = line_rows(p->p.line[i].text, a.r.w, left);
+        if (y + rows > a.r.h)
+            break;
+        draw_line(&p->p.line[i], a, y, left);
+        y += rows;
     }
     /* What has been in sight in one piece from the top counts. */
     if (i > p->seen && p->top <= p->seen)
         p->seen = i;
+}
+
+/* Rows of all lines in a dialog that wishes that width. */
+static int all_rows(const struct ui_app *app, const struct su_ui_result *r, int w)
+{
+    int rows = 0, in = SU_MIN(w, app->w - 2) - 4;
+
+    for (size_t i = 0; i < r->n_line; i++)
+        rows += line_rows(r->line[i].text, in, SU_MIN(18, in / 3));
+    return rows;
 }
 
 static void draw_preview(struct ui_app *app, struct ui_area a)
@@ -105,7 +136,8 @@ static void draw_preview(struct ui_app *app, struct ui_area a)
     snprintf(title, sizeof title, "Confirm: %.60s%s",
              p->p.title[0] ? p->p.title : ui_intent_def(p->p.kind)->title,
              typed ? "   [cannot be undone]" : "");
-    in = dialog(app, a, 76, (int)p->p.n_line + 8, title, typed ? UI_ROLE_DANGER : UI_ROLE_FRAME);
+    in = dialog(app, a, 76, all_rows(app, &p->p, 76) + 8, title,
+                typed ? UI_ROLE_DANGER : UI_ROLE_FRAME);
     y = in.r.h - (typed ? 4 : 3);
     draw_lines(p, ui_area_sub(in, 0, 0, in.r.w, y));
     if (p->seen < p->p.n_line)
@@ -177,7 +209,7 @@ static void draw_secret(const struct ui_app *app, struct ui_area a)
 
 static void draw_wallet(const struct ui_app *app, struct ui_area a)
 {
-    struct ui_area in = dialog(app, a, 70, 14, "Wallet and setup", UI_ROLE_FRAME);
+    struct ui_area in = dialog(app, a, 70, 15, "Wallet and setup", UI_ROLE_FRAME);
     const struct su_feed_snapshot *s = app->snap;
     char one[UI_FORMAT];
     int y = 0;
@@ -188,13 +220,16 @@ static void draw_wallet(const struct ui_app *app, struct ui_area a)
         ui_pair(in, 0, y++, "USDC    ", UI_ROLE_MONEY, ui_money(s->wallet_usdc, 6, one));
         ui_pair(in, 0, y++, "SOL     ", UI_ROLE_MONEY, ui_sol(s->wallet_lamports, one));
     } else {
-        ui_text(in, 0, y++, UI_ROLE_WARN, "There is no wallet yet.");
+        ui_text(in, 0, y++, UI_ROLE_WARN,
+                app->sealed ? "It is locked: its key is known once it was opened."
+                            : "There is no wallet yet.");
     }
     if (s)
         ui_pair(in, 0, y++, "Chain   ", UI_ROLE_TEXT, s->source[SU_FEED_CHAIN].url);
     y += in.r.h > 10;
     ui_text(in, 1, y++, UI_ROLE_TEXT, "n  new key file       i  import one");
-    ui_text(in, 1, y++, UI_ROLE_TEXT, "a  test money         l  lock now, also :lock");
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "u  unlock             l  lock now, also :lock");
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "a  test money, where the cluster gives some");
     ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Nothing on this page spends.   Esc close");
     ui_cursor(in, 0, in.r.h - 1);
 }

@@ -76,7 +76,8 @@ static void draw_row(const struct ui_table *t, const struct ui_view *v, struct u
                      const struct fit *f, struct ui_row r)
 {
     const struct ui_source *src = t->source;
-    bool tree = src->children != NULL;
+    const struct su_feed_source *chain = &v->s->source[SU_FEED_CHAIN];
+    bool tree = src->children != NULL, stale = chain->url[0] && !chain->ok && !chain->loading;
     int x = 1;
 
     for (size_t i = 0; i < f->n; i++) {
@@ -86,6 +87,10 @@ static void draw_row(const struct ui_table *t, const struct ui_view *v, struct u
         if (w == 0)
             continue;
         c->cell(v, r, false, &out);
+        if (stale && i == 1 && out.text[0]) { /* an old state may be another by now */
+            strncat(out.text, "?", sizeof out.text - strlen(out.text) - 1);
+            out.role = UI_ROLE_DIM;
+        }
         if (i == 0 && tree) {
             size_t kids = src->children(v, r.item);
             if (r.sub > 0) {

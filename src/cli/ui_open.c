@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "ui_open.h"
+
+#include "network.h"
+#include "ops_common.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- inputs and outputs of what is run ---------------------------------------------------------- */
+
+static enum su_code run_input(void *ctx, struct su_ops *o, const struct su_ui_intent *i,
+                              struct su_buf *out, uint32_t *max_steps, struct su_err *e)
+{
+    struct su_chain_model *m = su_alloc(sizeof *m);
+    const struct su_chain_env *env;
+    const struct su_params *params;
+    float pixel[SU_UI_PIXELS];
+    uint8_t key[32];
+    enum su_code rc = su_ops_env(o, &env, &params, e);
+
+    (void)ctx;
+    *max_steps = 1;
+    if (!rc && !i->drawn)
+        rc = su_fail(e, SU_EUNSUPPORTED, "prompt", "prompts are run by `splitup chat`, so far");
+    if (!rc)
+        rc = su_ops_model_find(o, i->field[0], key, e);
+    if (!rc)
+        rc = su_chain_model_load(su_ops_chain(o), env, key, m, e);
+    for (size_t k = 0; k < SU_UI_PIXELS; k++)
+        pixel[k] = (float)i->pixel[k] / 255.0f;
+    if (!rc)
+        rc = cli_digit_input(m, pixel, out, e);
+    su_chain_model_fini(m);
+    free(m);
+    return rc;
+}
+
+static void run_output(void *ctx, const struct su_ops_follow_state *s, char *out, size_t cap)
+{
+    unsigned best = 0;
+    const float *p = cli_digit_output(s, &best, NULL);
+
+    (void)ctx;
+    out[0] = 0;
+    if (p)
+        (void)snprintf(out, cap, "a %u (%.2f %%)", best, (double)p[best] * 100);
+}
+
+static const struct su_ui_runner runner = {NULL, run_input, run_output};
+
+/* ---- opening ------------------------------------------------------------------------------------ */
+
+struct places {
+    char wallet[1024], cache[4096], config[4096], url[1024];
+    uint8_t wallet_key[32], identity[32];
+    bool has_wallet, has_identity, sealed;
+};
+
+/* Who owns what: the keys that can be read without a passphrase. */
+static enum su_code find_keys(const struct cli_ui *u, struct places *p, struct su_err *e)
+{
+    const struct su_ops_options options = {.url = u->url, .keypair = u->keypair};
+    enum su_wallet_kind kind = SU_WALLET_PLAIN;
+    struct su_ops *o = NULL;
+    struct su_wallet *w;
+    enum su_code rc = su_ops_open(&options, &o, e);
+
+    if (rc)
+        return rc;
+    (void)su_str_copy(p->wallet, sizeof p->wallet, su_ops_wallet_path(o));
+    (void)su_str_copy(p->url, sizeof p->url, u->url ? u->url : su_ops_url(o));
+    p->sealed = su_wallet_file_kind(p->wallet, &kind, NULL) == SU_OK && kind == SU_WALLET_SEALED;
+    if (!p->sealed && su_ops_wallet(o, &w, NULL) == SU_OK) {
+        memcpy(p->wallet_key, su_wallet_public_key(w), 32);
+        p->has_wallet = true;
+    }
+    if (su_ops_identity(o, false, &w, NULL) == SU_OK) {
+        memcpy(p->identity, su_wallet_public_key(w), 32);
+        p->has_identity = true;
+    }
+    su_ops_close(o);
+    return SU_OK;
+}
+
+static enum su_code find_files(struct places *p, struct su_err *e)
+{
+    char home[2048];
+    enum su_code rc = su_home_dir(home, sizeof home, e);
+
+    if (!rc)
+        rc = su_dir_make(home, 0700, e);
+    if (!rc)
+        rc = su_path_join(p->cache, sizeof p->cache, home, "cache.db", e);
+    if (!rc)
+        rc = su_path_join(p->config, sizeof p->config, home, "ui.conf", e);
+    return rc;
+}
+
+static struct su_feed_options feed_options(const struct cli_ui *u, const struct places *p)
+{
+    return (struct su_feed_options){.url = p->url,
+                                    .cache_path = u->memory ? NULL : p->cache,
+                                    .wallet = p->has_wallet ? p->wallet_key : NULL,
+                                    .identity = p->has_identity ? p->identity : NULL,
+                                    .node_url = u->node_url,
+                                    .period_ms = u->period_ms};
+}
+
+enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struct su_err *e)
+{
+    struct places *p = su_alloc(sizeof *p);
+    struct su_ui_live *live = NULL;
+    enum su_code rc = find_keys(u, p, e);
+
+    if (!rc && !u->memory)
+        rc = find_files(p, e);
+    if (!rc) {
+        const struct su_ui_live_options o = {
+            .feed = feed_options(u, p), .url = p->url, .keypair = p->wallet, .runner = &runner};
+        rc = su_ui_live_open(&o, &live, e);
+    }
+    if (!rc) {
+        const struct su_ui_options o = {.pane = u->pane,
+                                        .charset = u->charset,
+                                        .config = u->memory ? NULL : p->config,
+                                        .wallet_path = p->wallet,
+                                        .no_color = u->no_color,
+                                        .no_mouse = u->no_mouse,
+                                        .readonly = u->readonly,
+                                        .sealed = p->sealed,
+                                        .welcome = u->welcome};
+        rc = su_ui_run(su_ui_live_backend(live), &o, choice, e);
+    }
+    su_ui_live_close(live);
+    free(p);
+    return rc;
+}
+
+bool cli_ui_can(void)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term &&
+           strcmp(term, "dumb") != 0;
+}
+
+bool cli_ui_first_start(void)
+{
+    struct su_wallet_settings s;
+    char home[2048], path[4096];
+
+    if (su_wallet_settings_read(NULL, &s, NULL) == SU_OK &&
+        (s.found || access(s.keypair_path, F_OK) == 0))
+        return false;
+    return su_home_dir(home, sizeof home, NULL) == SU_OK &&
+           su_path_join(path, sizeof path, home, "wallet.json", NULL) == SU_OK &&
+           access(path, F_OK) != 0;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/* splitup ui: the terminal app, or one of its panes printed. */
+#include "ui_open.h"
+
+#include "ops_common.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READY_MS = 20000 };
+
+static enum su_code known_pane(const char *name, struct su_err *e)
+{
+    char all[200] = "";
+
+    for (size_t i = 0; su_ui_pane_name(i); i++) {
+        size_t n = strlen(all);
+        if (strcmp(su_ui_pane_name(i), name) == 0)
+            return SU_OK;
+        (void)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", su_ui_pane_name(i));
+    }
+    return su_fail(e, SU_EUSAGE, name, "no such pane; there are %s", all);
+}
+
+/* A feed without the app: one look at everything, one pane on paper. */
+static enum su_code print_pane(const struct cli *c, const char *pane, struct su_err *e)
+{
+    const enum su_ui_format format = cli_has(c, "--json")  ? SU_UI_JSON
+                                     : cli_has(c, "--tsv") ? SU_UI_TSV
+                                                           : SU_UI_TEXT_TABLE;
+    const struct su_feed_snapshot *s;
+    struct su_feed_options options = {.url = NULL};
+    uint8_t wallet[32], identity[32];
+    struct su_feed *feed = NULL;
+    struct su_ops *o = NULL;
+    struct su_wallet *w;
+    struct su_buf b;
+    enum su_code rc = cli_ops_open(c, &o, e);
+
+    if (rc)
+        return rc;
+    options.url = cli_get(c, "--url") ? cli_get(c, "--url") : su_ops_url(o);
+    if (su_ops_wallet(o, &w, NULL) == SU_OK)
+        options.wallet = memcpy(wallet, su_wallet_public_key(w), 32);
+    if (su_ops_identity(o, false, &w, NULL) == SU_OK)
+        options.identity = memcpy(identity, su_wallet_public_key(w), 32);
+    su_buf_init(&b, 0);
+    rc = su_feed_open(&options, &feed, e);
+    if (!rc)
+        rc = su_feed_ready(feed, READY_MS, e);
+    if (!rc) {
+        s = su_feed_take(feed);
+        rc = su_ui_print(s, pane, format, su_clock_wall_ms(), &b, e);
+        su_feed_release(s);
+    }
+    if (!rc && fwrite(b.data, 1, b.len, stdout) != b.len)
+        rc = su_fail(e, SU_EIO, "stdout", "cannot be written");
+    su_buf_fini(&b);
+    su_feed_close(feed);
+    su_ops_close(o);
+    return rc ? rc : cli_flush(e);
+}
+
+/* What a first start chose is another command of this program. */
+static enum su_code start_demo(struct su_err *e)
+{
+    const struct cli_verb *demo = cli_verb_find("demo");
+    struct cli c = {0};
+    char *none[] = {NULL};
+    enum su_code rc;
+
+    if (!demo)
+        return su_fail(e, SU_EUNSUPPORTED, "demo", "is not in this build");
+    cli_look_at_terminal(&c);
+    rc = cli_parse(&c, demo, 0, none, e);
+    return rc ? rc : demo->run(&c, e);
+}
+
+static enum su_code run(struct cli *c, struct su_err *e)
+{
+    const char *pane = c->n_arg ? c->arg[0] : NULL;
+    bool print = cli_has(c, "--once") || cli_has(c, "--json") || cli_has(c, "--tsv");
+    struct cli_ui u = {.url = cli_get(c, "--url"),
+                       .keypair = cli_get(c, "--keypair"),
+                       .pane = pane,
+                       .charset = cli_get(c, "--charset"),
+                       .no_color = cli_has(c, "--no-color"),
+                       .no_mouse = cli_has(c, "--no-mouse"),
+                       .readonly = cli_has(c, "--readonly")};
+    enum su_ui_choice choice = SU_UI_LEFT;
+    enum su_code rc = pane ? known_pane(pane, e) : SU_OK;
+
+    if (rc)
+        return rc;
+    if (print)
+        return print_pane(c, pane ? pane : "models", e);
+    u.welcome = !u.url && !u.keypair && cli_ui_first_start();
+    rc = cli_ui_run(&u, &choice, e);
+    if (!rc && choice == SU_UI_START_DEMO)
+        return start_demo(e);
+    if (!rc && choice == SU_UI_WATCH_CLUSTER) {
+        u.url = "devnet";
+        u.welcome = false;
+        rc = cli_ui_run(&u, NULL, e);
+    }
+    return rc;
+}
+
+const struct cli_verb cli_verb_ui = {
+    .name = "ui",
+    .args = "[models|tasks|stake|beats|samples|run|log]",
+    .summary = "The terminal app; also `splitup` alone",
+    .detail = "Shows what is on a cluster and what this machine does there, and does what the "
+              "commands do: stake, take out, claim, declare, run. F1 in it lists its keys "
+              "(splitup-keys(7)). With --once, --json or --tsv it prints one pane and ends. What "
+              "it remembers is in ui.conf in $SPLITUP_HOME.",
+    .max_arg = 1,
+    .option = {{"--once", NULL, "print the pane as text and end"},
+               CLI_OPTION_JSON,
+               {"--tsv", NULL, "print the pane as lines of values between tabs, all columns"},
+               {"--charset", "NAME", "utf8, acs or ascii (default: by the locale)"},
+               {"--no-color", NULL, "no colours; $NO_COLOR does the same"},
+               {"--no-mouse", NULL, "leave the mouse to the terminal"},
+               {"--readonly", NULL, "sign nothing"},
+               {"--passphrase-file", "FILE",
+                "with --once: first line: passphrase of a sealed wallet"},
+               CLI_OPTION_URL,
+               CLI_OPTION_KEYPAIR},
+    .run = run,
+};
