@@ -19,12 +19,21 @@ struct check {
     const struct su_graph *graph;
     struct su_buf container;
     struct su_input input;
-    uint8_t *rows[SU_PORTS_MAX];
+    struct su_prompt prompt; /* of a generation */
+    uint8_t *rows[SU_PORTS_MAX]; /* of the steps that have one */
     bool replayed;
     struct su_trace_roots roots;
 };
 
 /* ---- inputs ----------------------------------------------------------------------------------------- */
+
+/* The first step at which input i has a row. */
+static uint32_t first_of(const struct check *k, uint32_t i)
+{
+    const struct su_value *v = &k->graph->value[k->graph->input[i]];
+
+    return k->v.generates ? su_prompt_first(&k->prompt, v->domain) : 0;
+}
 
 static void wanted(const struct check *k, uint32_t i, bool from_asserter, uint32_t step,
                    struct su_peer_want *w)
@@ -38,7 +47,7 @@ static void wanted(const struct check *k, uint32_t i, bool from_asserter, uint32
     m->ref.task = from_asserter ? k->d->index : s->task;
     m->ref.attempt = from_asserter ? k->d->attempt : s->attempt;
     m->ref.port = from_asserter ? (uint8_t)i : s->output;
-    m->step_first = step;
+    m->step_first = s->fed && !from_asserter ? step - 1 : step;
     m->step_count = k->v.steps - step;
     m->purpose = from_asserter ? SU_WIRE_CHECK : SU_WIRE_RECOVERY;
     w->wait_ms = WAIT_MS;
@@ -52,9 +61,12 @@ static enum su_code take(struct check *k, uint32_t i, const struct su_wire_frame
 {
     const struct su_value *v = &k->graph->value[k->graph->input[i]];
     const uint64_t row = su_value_row_bytes(v);
+    const uint32_t first = first_of(k, i), shift = k->v.source[i].fed;
     struct su_wire_frame inner = *frame;
     enum su_code rc = SU_OK;
 
+    if (frame->m.kind == SU_WIRE_INPUT && frame->m.u.input.external)
+        return SU_OK; /* the container, which is here */
     if (frame->m.kind == SU_WIRE_INPUT)
         rc = su_peer_inner(frame, &inner, e);
     if (rc)
@@ -65,9 +77,9 @@ static enum su_code take(struct check *k, uint32_t i, const struct su_wire_frame
         su_wire_row_bytes(a) != row || inner.m.data_bytes != row * a->step_count)
         return su_fail(e, SU_ETYPE, "input", "%u: a frame of another shape", i);
     for (uint32_t s = 0; s < a->step_count; s++) {
-        uint64_t step = (uint64_t)a->step_first + s;
+        uint64_t step = (uint64_t)a->step_first + shift + s;
         if (step == *have && step < k->v.steps) {
-            memcpy(k->rows[i] + step * row, inner.m.data + s * row, (size_t)row);
+            memcpy(k->rows[i] + (step - first) * row, inner.m.data + s * row, (size_t)row);
             ++*have;
         }
     }
@@ -80,10 +92,10 @@ static enum su_code ask(struct check *k, uint32_t i, bool from_asserter, struct 
     const char *endpoint = from_asserter ? k->v.asserter_endpoint : k->v.source[i].endpoint;
     const struct su_peer_call call = {
         .deadline_ms = CALL_MS, .cancelled = node_duty_over, .ctx = k->d};
-    uint32_t have = 0;
+    uint32_t have = k->v.source[i].fed ? k->prompt.steps : first_of(k, i);
     enum su_code rc = SU_OK;
 
-    if (endpoint[0] == 0)
+    if (have < k->v.steps && endpoint[0] == 0)
         return su_fail(e, SU_ENOENT, "input", "%u: whoever has it has no endpoint", i);
     while (!rc && have < k->v.steps) {
         struct su_peer_want w;
@@ -120,13 +132,24 @@ static enum su_code get_external(struct check *k, uint32_t i, const void **rows,
     return rc;
 }
 
-static enum su_code get_inputs(struct check *k, const void **input, struct su_err *e)
+static enum su_code get_prompt(struct check *k, struct su_err *e)
 {
     enum su_code rc = SU_OK;
 
+    if (!k->v.generates)
+        return SU_OK;
+    if (k->container.len == 0)
+        rc = node_input_get(k->d, &k->v, &k->container, &k->input, e);
+    return rc ? rc : su_prompt_of(k->package, &k->input, k->v.seed, &k->prompt, e);
+}
+
+static enum su_code get_inputs(struct check *k, const void **input, struct su_err *e)
+{
+    enum su_code rc = get_prompt(k, e);
+
     for (uint32_t i = 0; i < k->graph->n_input && !rc; i++) {
         uint64_t row = su_value_row_bytes(&k->graph->value[k->graph->input[i]]);
-        if (k->v.source[i].external) {
+        if (k->v.source[i].external && !k->v.source[i].fed) {
             rc = get_external(k, i, &input[i], e);
             continue;
         }
@@ -135,6 +158,9 @@ static enum su_code get_inputs(struct check *k, const void **input, struct su_er
         if (!k->rows[i])
             return su_fail(e, SU_ENOMEM, "input", "%u rows of %llu bytes", k->v.steps,
                            (unsigned long long)row);
+        if (k->v.source[i].fed)
+            memcpy(k->rows[i], k->prompt.draw.prompt,
+                   SU_MIN(k->prompt.steps, k->v.steps) * sizeof *k->prompt.draw.prompt);
         rc = ask(k, i, true, e);
         if (rc && rc != SU_ECANCELLED && rc != SU_EACCES)
             rc = ask(k, i, false, e);
@@ -164,18 +190,34 @@ static void on_progress(void *ctx, uint32_t done, uint32_t total)
     pthread_mutex_unlock(&d->node->lock);
 }
 
+/* Which steps emit: a list the caller frees, or NULL when all do. */
+static enum su_code list_emits(const struct check *k, bool **out, struct su_err *e)
+{
+    *out = k->v.generates ? su_try_alloc(k->v.steps, sizeof **out) : NULL;
+    if (k->v.generates && !*out)
+        return su_fail(e, SU_ENOMEM, NULL, "%u steps", k->v.steps);
+    for (uint32_t s = 0; *out && s < k->v.steps; s++)
+        (*out)[s] = su_prompt_emits(&k->prompt, s);
+    return SU_OK;
+}
+
 static enum su_code replay(struct check *k, struct su_err *e)
 {
     struct node_duty *d = k->d;
     struct su_replay r = {
         .steps = k->v.steps, .cancelled = between, .progress = on_progress, .ctx = d};
     struct su_trace *trace = NULL;
+    bool *emits = NULL;
     uint64_t since;
 
     node_duty_state(d, "fetching");
     enum su_code rc = get_inputs(k, r.input, e);
+    if (!rc)
+        rc = list_emits(k, &emits, e);
     if (rc)
         return rc;
+    r.emits = emits;
+    r.draw = k->v.generates ? &k->prompt.draw : NULL;
     node_duty_state(d, "running");
     node_turn_take(&d->task->turn);
     since = su_clock_mono_ns();
@@ -188,6 +230,7 @@ static enum su_code replay(struct check *k, struct su_err *e)
         su_trace_roots(trace, k->v.steps, &k->roots);
     k->replayed = rc == SU_OK;
     su_trace_free(trace);
+    free(emits);
     return rc;
 }
 

@@ -64,6 +64,38 @@ static void view_sinks(const struct su_chain_case *c, uint16_t task, struct node
     }
 }
 
+/* Drawn tokens go on one step later: to the input that the prompt begins. */
+static void view_feedback(const struct su_chain_case *c, const struct node_duty *d,
+                          struct node_view *v)
+{
+    const struct su_acc_execution *x = c->execution;
+    struct su_feedback f;
+
+    v->generates = x->sample_task != SU_NO_TASK;
+    if (!v->generates || !su_package_feedback(d->task->model->package, &f) ||
+        f.from_task != x->sample_task || f.to_task >= SU_TASKS_MAX)
+        return;
+    const struct su_acc_assignment *from = c->assignments[f.from_task];
+    const struct su_acc_assignment *to = c->assignments[f.to_task];
+    v->draws = f.from_task == d->index;
+    if (f.to_task == d->index && f.to_input < v->n_source && from) {
+        struct node_source *s = &v->source[f.to_input];
+        s->fed = true;
+        s->task = (uint16_t)f.from_task;
+        s->output = (uint8_t)f.from_output;
+        s->attempt = from->attempt;
+        memcpy(s->identity, from->node, 32);
+        endpoint_of(c, from->node, s->endpoint);
+    }
+    if (v->draws && to && !is_zero(to->node) && v->n_sink < SU_TASKS_MAX) {
+        struct node_sink *s = &v->sink[v->n_sink++];
+        s->task = (uint16_t)f.to_task;
+        s->output = (uint8_t)f.from_output;
+        memcpy(s->identity, to->node, 32);
+        endpoint_of(c, to->node, s->endpoint);
+    }
+}
+
 static void view_of(const struct su_node_agent *n, const struct node_duty *d,
                     const struct su_chain_case *c, const struct su_chain_voted *voted,
                     struct node_view *v)
@@ -77,6 +109,7 @@ static void view_of(const struct su_node_agent *n, const struct node_duty *d,
     v->flags = x->tasks[d->index].flags;
     v->steps = x->steps;
     v->max_steps = x->max_steps;
+    v->seed = x->seed;
     v->request_slot = x->request_slot;
     v->epoch = x->epoch;
     v->deadline_slot = x->deadline_slot;
@@ -94,6 +127,7 @@ static void view_of(const struct su_node_agent *n, const struct node_duty *d,
     v->assigned = a->attempt == d->attempt && memcmp(a->node, n->identity, 32) == 0;
     view_sources(c, a, v);
     view_sinks(c, d->index, v);
+    view_feedback(c, d, v);
     if (d->kind == NODE_CHECK) {
         struct su_chain_check_due due = su_chain_check_due(c, d->index, voted);
         v->due = (uint8_t)due.due;
@@ -213,6 +247,20 @@ static void grant(struct node_execution *x, const uint8_t identity[32], uint16_t
     su_buf_put(&x->grants, &g, sizeof g);
 }
 
+/* What a task with this part takes beside its inputs: the tokens that are drawn. */
+static void grant_tokens(struct node_execution *x, uint16_t task)
+{
+    const struct su_chain_case *c = x->seen;
+    uint16_t from = c->execution->sample_task;
+
+    if (from == SU_NO_TASK)
+        return;
+    grant(x, c->assignments[task]->node, from, SU_WIRE_RECOVERY);
+    for (size_t k = 0; k < SU_VALIDATORS_MAX; k++)
+        if (c->checks[task][k])
+            grant(x, c->checks[task][k]->validator, from, SU_WIRE_RECOVERY);
+}
+
 /* A task's outputs go to those who consume them, to whoever checks a consumer (its asserter may be
    away), to the requestor and the oracles; its inputs to its validator and the oracles. */
 static void look_grants(const struct su_node_agent *n, struct node_execution *x)
@@ -225,6 +273,7 @@ static void look_grants(const struct su_node_agent *n, struct node_execution *x)
         if (!a)
             continue;
         grant(x, c->execution->requestor, t, SU_WIRE_RECOVERY);
+        grant_tokens(x, t);
         for (size_t k = 0; k < n->n_oracle; k++) {
             grant(x, n->oracle[k].key, t, SU_WIRE_RECOVERY);
             grant(x, n->oracle[k].key, t, SU_WIRE_CHECK);
@@ -352,6 +401,30 @@ bool node_duty_over(void *ctx)
     bool over = d->over || d->node->ending;
     pthread_mutex_unlock(&d->node->lock);
     return over;
+}
+
+enum su_code node_duty_stop(struct su_node_agent *n, const struct su_wire_cancel *c,
+                            const uint8_t sender[32], struct su_err *e)
+{
+    enum su_code rc = su_fail(e, SU_ENOENT, "cancel", "this node draws nothing of this execution");
+
+    pthread_mutex_lock(&n->lock);
+    for (struct node_execution *x = n->execution; x; x = x->next)
+        for (struct node_duty *d = x->duty; d; d = d->next) {
+            if (memcmp(x->key, c->execution, 32) != 0 || x->request_slot != c->request_slot ||
+                d->kind != NODE_PART || d->over || !d->view.draws)
+                continue;
+            if (memcmp(d->view.requestor, sender, 32) != 0) {
+                rc = su_fail(e, SU_EACCES, "cancel", "only the requestor may end a generation");
+                continue;
+            }
+            rc = SU_OK;
+            d->stop = true;
+            d->news++;
+            pthread_cond_broadcast(&n->changed);
+        }
+    pthread_mutex_unlock(&n->lock);
+    return rc;
 }
 
 void node_duty_state(struct node_duty *d, const char *state)

@@ -30,7 +30,7 @@ static enum su_code check_self(struct part *p, struct su_err *e)
     for (uint32_t i = 0; i < p->n_in; i++)
         input[i] = p->external[i] ? p->external[i] : p->rows[i];
     node_duty_state(p->d, "comparing");
-    return node_selfcheck(p->d, p->trace, input, p->steps, e);
+    return node_selfcheck(p->d, p->trace, input, p->v.generates ? &p->prompt : NULL, p->steps, e);
 }
 
 static enum su_code promise(struct part *p, struct su_err *e)
@@ -67,10 +67,6 @@ static void work(struct part *p)
             rc = check_self(p, &e);
         if (!rc)
             rc = promise(p, &e);
-        if (rc == SU_EBUSY && part_resourced(p)) {
-            part_disconnect(p);
-            continue;
-        }
         if (rc == SU_ECONFORM)
             become_unfit(p->d->node, &e);
         if (rc && rc != SU_ECANCELLED) {
@@ -165,13 +161,7 @@ static void reconnect(struct part *p)
 {
     struct su_err e;
 
-    for (uint32_t i = 0; i < p->n_in; i++)
-        if (p->in[i] && (memcmp(p->from[i].identity, p->v.source[i].identity, 32) != 0 ||
-                         p->from[i].attempt != p->v.source[i].attempt)) {
-            su_flow_close(p->in[i]);
-            p->in[i] = NULL;
-        }
-    if (part_connect(p, &e) != SU_OK)
+    if (part_reconnect(p, &e) != SU_OK)
         node_duty_error(p->d, &e);
 }
 
@@ -218,12 +208,6 @@ static void keep(struct part *p)
 
 /* ---- the thread ------------------------------------------------------------------------------------- */
 
-/* Steps of the run; 0: they depend on what is sampled, which this node cannot do. */
-static uint32_t steps_of(const struct node_view *v)
-{
-    return v->steps;
-}
-
 static bool prepare(struct part *p)
 {
     struct su_node_agent *n = p->d->node;
@@ -236,12 +220,10 @@ static bool prepare(struct part *p)
     p->def = &p->package->task[p->d->index];
     p->n_in = p->def->graph->n_input;
     p->n_out = p->def->graph->n_output;
-    p->steps = steps_of(&p->v);
-    if (p->n_in == p->v.n_source && p->n_out == p->v.n_output && p->steps > 0)
+    if (p->n_in == p->v.n_source && p->n_out == p->v.n_output && p->v.max_steps > 0)
         return true;
     (void)su_fail(&e, SU_EUNSUPPORTED, "task",
-                  p->steps == 0 ? "its model generates, which this node cannot run"
-                                : "its inputs or outputs are not those of its package");
+                  "its inputs or outputs are not those of its package");
     node_duty_state(p->d, "failed");
     node_duty_error(p->d, &e);
     return false;
@@ -269,6 +251,7 @@ void *node_part_main(void *duty)
     }
     part_disconnect(p);
     su_buf_fini(&p->container);
+    free(p->tokens);
     free(p);
     pthread_mutex_lock(&d->node->lock);
     d->ended = true;

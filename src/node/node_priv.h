@@ -82,6 +82,7 @@ struct node_task {
 
 struct node_source { /* of an input of a task of ours, as the chain has it */
     bool external;
+    bool fed; /* external, and from the step after the prompt what the task below has drawn */
     uint16_t task;
     uint8_t output, attempt;
     uint8_t identity[32]; /* zero: nobody has the task at present */
@@ -101,7 +102,9 @@ struct node_view {
     uint8_t due; /* CHECK: enum su_chain_due */
     bool mine; /* CHECK: it is we who are waited for */
     uint32_t steps, max_steps;
-    uint64_t request_slot, epoch, deadline_slot, slot, macs_per_step;
+    bool generates; /* the model does */
+    bool draws; /* and this task draws its tokens */
+    uint64_t request_slot, epoch, deadline_slot, slot, macs_per_step, seed;
     uint8_t requestor[32], input_digest[32], model[32];
     uint8_t asserter[32], commit[32]; /* of the task */
     char asserter_endpoint[SU_ENDPOINT_MAX + 1];
@@ -132,6 +135,7 @@ struct node_duty {
     struct node_view view;
     uint64_t news; /* counts changes of the view */
     bool over; /* nothing more to do here: gone, replaced, or the node ends */
+    bool stop; /* PART: the requestor wants its generation to end */
     bool ended; /* the thread is done; it is to be joined */
     char state[16], error[160];
     uint32_t steps_done;
@@ -250,6 +254,10 @@ bool node_duty_view(struct node_duty *d, struct node_view *out, uint64_t *news);
 /* Waits up to ms for news after that number. */
 void node_duty_wait(struct node_duty *d, uint64_t news, uint32_t ms);
 bool node_duty_over(void *duty);
+/* The requestor's word that a generation is to end. SU_ENOENT: nothing of it is drawn here; SU_EACCES:
+   he is not the requestor. */
+SU_CHECK enum su_code node_duty_stop(struct su_node_agent *n, const struct su_wire_cancel *c,
+                                     const uint8_t sender[32], struct su_err *e);
 void node_duty_state(struct node_duty *d, const char *state);
 void node_duty_error(struct node_duty *d, const struct su_err *e); /* logged when it is another */
 
@@ -291,9 +299,11 @@ SU_CHECK enum su_code node_send_post(const struct node_duty *d, const struct nod
                                      struct su_err *e);
 
 /* selfcheck.c: recomputes one step of what was run, chosen by the salt, on the other backend.
-   SU_ECONFORM: the two differ. input[k]: rows of all steps. */
+   SU_ECONFORM: the two differ. input[k]: rows of all steps that have one; prompt: of a generation, else
+   NULL. */
 SU_CHECK enum su_code node_selfcheck(struct node_duty *d, const struct su_trace *trace,
-                                     const void *const *input, uint32_t steps, struct su_err *e);
+                                     const void *const *input, const struct su_prompt *prompt,
+                                     uint32_t steps, struct su_err *e);
 
 /* server.c */
 SU_CHECK enum su_code node_server_start(struct su_node_agent *n, uint16_t port, struct su_err *e);

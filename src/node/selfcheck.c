@@ -10,11 +10,20 @@
 #define MACS_CPU 20000000000ull
 #define MACS_REFERENCE 500000000ull
 
+/* What a step gives depends on those before it. */
+static bool remembers(const struct node_duty *d, const struct su_package_task *def)
+{
+    struct su_feedback f;
+
+    return def->graph->n_state > 0 ||
+           (su_package_feedback(d->task->model->package, &f) && f.from_task == d->index);
+}
+
 static uint32_t choose(const struct node_duty *d, uint32_t steps, const struct su_package_task *def)
 {
     static const char domain[] = "splitup/compare";
     uint64_t most = su_exec_backend(d->node->other) == SU_BACKEND_CPU ? MACS_CPU : MACS_REFERENCE;
-    uint64_t reach = def->graph->n_state ? most / SU_MAX(def->macs, 1u) : UINT32_MAX;
+    uint64_t reach = remembers(d, def) ? most / SU_MAX(def->macs, 1u) : UINT32_MAX;
     uint8_t salt[32], digest[32];
 
     node_salt(d->node, d->execution->key, d->index, d->attempt, salt);
@@ -31,18 +40,23 @@ static enum su_code open_other(struct node_duty *d, const struct su_package *p, 
                     : su_task_open(d->node->other, p, d->index, d->node->store, &t->other, e);
 }
 
-/* Step `step` of a task without states: nothing before it matters but its number. */
-static enum su_code run_step(struct su_task *t, const void *const *input, uint32_t step,
-                             struct su_trace **out, struct su_err *e)
+/* Step `step` of a task that remembers nothing: nothing before it matters but its number. */
+static enum su_code run_step(struct su_task *t, const void *const *input,
+                             const struct su_prompt *prompt, uint32_t step, struct su_trace **out,
+                             struct su_err *e)
 {
     static const uint8_t nothing[32];
     const void *at[SU_TASK_PORTS_MAX] = {NULL};
-    struct su_row row = {.position = step, .emit = true};
+    struct su_row row = {.position = step, .emit = !prompt || su_prompt_emits(prompt, step)};
     struct su_task_result r = {.ms = 0};
     enum su_code rc = su_trace_new(su_task_inputs(t), su_task_outputs(t), out, e);
 
-    for (uint32_t i = 0; i < su_task_inputs(t); i++)
-        at[i] = (const uint8_t *)input[i] + step * su_task_row_bytes(t, SU_PORT_INPUT, i);
+    for (uint32_t i = 0; i < su_task_inputs(t); i++) {
+        const struct su_value *v = su_task_value(t, SU_PORT_INPUT, i);
+        uint32_t first = prompt ? su_prompt_first(prompt, v->domain) : 0;
+        at[i] = (const uint8_t *)input[i] +
+                (step - SU_MIN(step, first)) * su_task_row_bytes(t, SU_PORT_INPUT, i);
+    }
     for (uint32_t s = 0; s < step && !rc; s++) {
         for (uint32_t i = 0; i < su_task_inputs(t) && !rc; i++)
             rc = su_trace_add(*out, SU_PORT_INPUT, i, nothing, e);
@@ -70,8 +84,30 @@ static bool same(const struct su_trace *a, const struct su_trace *b, enum su_por
            0;
 }
 
+/* Steps 0 .. step of a task that remembers. */
+static enum su_code run_steps(struct node_duty *d, const void *const *input,
+                              const struct su_prompt *prompt, uint32_t step, struct su_trace **out,
+                              struct su_err *e)
+{
+    struct su_replay r = {.steps = step + 1, .cancelled = node_duty_over, .ctx = d};
+    bool *emits = prompt ? su_try_alloc(step + 1, sizeof *emits) : NULL;
+
+    *out = NULL;
+    if (prompt && !emits)
+        return su_fail(e, SU_ENOMEM, NULL, "%u steps", step + 1);
+    for (uint32_t s = 0; emits && s <= step; s++)
+        emits[s] = su_prompt_emits(prompt, s);
+    r.emits = emits;
+    r.draw = prompt ? &prompt->draw : NULL;
+    memcpy(r.input, input, SU_PORTS_MAX * sizeof r.input[0]);
+    enum su_code rc = su_task_replay(d->task->other, &r, out, NULL, e);
+    free(emits);
+    return rc;
+}
+
 enum su_code node_selfcheck(struct node_duty *d, const struct su_trace *trace,
-                            const void *const *input, uint32_t steps, struct su_err *e)
+                            const void *const *input, const struct su_prompt *prompt,
+                            uint32_t steps, struct su_err *e)
 {
     const struct su_package *p = d->task->model->package;
     const struct su_package_task *def = &p->task[d->index];
@@ -82,13 +118,10 @@ enum su_code node_selfcheck(struct node_duty *d, const struct su_trace *trace,
 
     node_turn_take(&t->other_turn);
     enum su_code rc = open_other(d, p, e);
-    if (!rc && def->graph->n_state) {
-        struct su_replay r = {.steps = step + 1, .cancelled = node_duty_over, .ctx = d};
-        memcpy(r.input, input, SU_PORTS_MAX * sizeof r.input[0]);
-        rc = su_task_replay(t->other, &r, &again, NULL, e);
-    } else if (!rc) {
-        rc = run_step(t->other, input, step, &again, e);
-    }
+    if (!rc && remembers(d, def))
+        rc = run_steps(d, input, prompt, step, &again, e);
+    else if (!rc)
+        rc = run_step(t->other, input, prompt, step, &again, e);
     node_turn_give(&t->other_turn);
     for (uint32_t o = 0; o < def->graph->n_output && !rc; o++)
         equal = equal && same(trace, again, SU_PORT_OUTPUT, o, step);

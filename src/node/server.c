@@ -64,6 +64,29 @@ static void take_table(struct su_node_agent *n, const struct su_http_call *c, st
         su_buf_clear(out);
 }
 
+static void take_cancel(struct su_node_agent *n, const struct su_http_call *c, struct su_buf *out)
+{
+    const struct su_wire_expect x = {.scope = *su_peer_self_scope(n->self), .kind = SU_WIRE_CANCEL};
+    struct su_wire_frame f;
+    struct su_err e = {0};
+
+    if (su_wire_parse(c->body, c->body_len, &f, &e) != SU_OK) {
+        refuse(n, NULL, SU_WIRE_REFUSED_FORMAT, e.msg, out);
+        return;
+    }
+    enum su_code rc = su_wire_verify(&f, &x, &e);
+    if (rc) {
+        refuse(n, &f, rc == SU_EACCES ? SU_WIRE_REFUSED_SIGNATURE : SU_WIRE_REFUSED_FORMAT, e.msg,
+               out);
+        return;
+    }
+    rc = node_duty_stop(n, &f.m.u.cancel, f.sender, &e);
+    if (rc)
+        refuse(n, &f, rc == SU_EACCES ? SU_WIRE_REFUSED_SENDER : SU_WIRE_REFUSED_SCOPE, e.msg, out);
+    else if (su_peer_ack(n->self, &f, out, &e) != SU_OK)
+        su_buf_clear(out);
+}
+
 static void post(struct su_node_agent *n, const struct su_http_call *c, struct su_http_answer *a)
 {
     const char *wait = su_http_call_header(c, SU_PEER_WAIT_HEADER);
@@ -79,6 +102,8 @@ static void post(struct su_node_agent *n, const struct su_http_call *c, struct s
         su_exchange_serve(n->exchange, c->body, c->body_len, (uint32_t)wait_ms, &out);
     else if (strcmp(c->path, "/api/liveness/propose") == 0)
         take_table(n, c, &out);
+    else if (strcmp(c->path, "/api/cancel") == 0)
+        take_cancel(n, c, &out);
     else {
         su_http_answer_text(a, 404, "no such path\n");
         return;
