@@ -104,6 +104,30 @@ static size_t keys_of(const struct su_feed *f, const struct feed_live *l, uint8_
     return n;
 }
 
+/* Closed between two looks: nothing is closed that has not ended, and how it ended follows from what
+   was seen before. */
+static void end_unseen(struct feed_live *l)
+{
+    struct su_acc_execution *x = &l->execution;
+
+    l->gone = true;
+    if (l->final_ms == FEED_NEVER)
+        l->final_ms = su_clock_wall_ms();
+    if (x->state >= SU_EXEC_SETTLED)
+        return;
+    if (x->state < SU_EXEC_RUNNING || x->committed < x->task_count) {
+        x->void_cause = x->state < SU_EXEC_RUNNING ? SU_VOID_EXPIRED : SU_VOID_ATTEMPTS;
+        x->state = SU_EXEC_VOID;
+    } else if (x->faults || x->disputes_open) {
+        x->void_cause = x->faults ? SU_VOID_FAULT : SU_VOID_UNDECIDED;
+        x->state = SU_EXEC_VOID;
+    } else {
+        x->state = SU_EXEC_SETTLED;
+    }
+    for (uint16_t t = 0; x->state == SU_EXEC_SETTLED && t < x->task_count; t++)
+        x->tasks[t].state = SU_TASK_VERIFIED;
+}
+
 static void take_case(struct su_feed *f, struct feed_live *l, const struct su_chain_accounts *got)
 {
     const struct su_acc_execution *x;
@@ -113,9 +137,7 @@ static void take_case(struct su_feed *f, struct feed_live *l, const struct su_ch
 
     if (su_chain_as_execution(&got->items[0], f->w.env.program, &x, NULL) != SU_OK ||
         x->task_count != l->execution.task_count) {
-        l->gone = true;
-        if (l->final_ms == FEED_NEVER)
-            l->final_ms = su_clock_wall_ms();
+        end_unseen(l);
         return;
     }
     l->execution = *x;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define RETRY_MOST_MS 30000
+#define LIVE_MS 250
 
 struct shared { /* what su_feed_take hands out, its count in front */
     atomic_uint users;
@@ -214,6 +215,9 @@ static void *chain_main(void *arg)
             publish(f);
             pthread_cond_broadcast(&f->wake);
             list |= f->hurry[0];
+            /* An execution may be over within seconds: look often while there is one. */
+            if (rc == SU_OK && f->w.n_live)
+                wait_ms = SU_MIN(wait_ms, (uint32_t)LIVE_MS);
             wait_locked(f, 0, wait_ms);
         }
         pthread_mutex_unlock(&f->lock);
