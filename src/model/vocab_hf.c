@@ -4,6 +4,7 @@
 
 #include "json/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TOKENIZER_BYTES_MAX (128u << 20)
@@ -86,22 +87,18 @@ static enum su_code read_template(const struct su_model *m, struct su_text *t, s
     return c;
 }
 
-enum su_code su_llm_text_folder(const struct su_model *m, struct su_text **out, struct su_err *e)
+/* Of a model whose path is its folder. */
+static enum su_code text_in(const struct su_model *m, struct su_text **out, struct su_err *e)
 {
-    char path[SU_MODEL_PATH_MAX], folder[SU_MODEL_PATH_MAX];
+    char path[SU_MODEL_PATH_MAX];
     struct su_map json, config = {0};
-    struct su_model beside = *m; /* of a config.json opened alone: its folder */
     bool there = false;
     enum su_code c;
 
-    (void)su_str_copy(folder, sizeof folder, m->path);
-    if (su_str_ends(folder, "/config.json"))
-        folder[strlen(folder) - strlen("/config.json")] = '\0';
-    (void)su_str_copy(beside.path, sizeof beside.path, folder[0] ? folder : "/");
-    if ((c = su_path_join(path, sizeof path, beside.path, "tokenizer.json", e)) ||
+    if ((c = su_path_join(path, sizeof path, m->path, "tokenizer.json", e)) ||
         (c = su_map_open(path, TOKENIZER_BYTES_MAX, &json, e)))
         return c;
-    c = map_optional(&beside, "tokenizer_config.json", TOKENIZER_BYTES_MAX, &config, &there, e);
+    c = map_optional(m, "tokenizer_config.json", TOKENIZER_BYTES_MAX, &config, &there, e);
     if (!c)
         c = su_text_from_hf(json.data, json.len, there ? config.data : NULL, config.len, path, out,
                             e);
@@ -110,11 +107,26 @@ enum su_code su_llm_text_folder(const struct su_model *m, struct su_text **out, 
         su_map_close(&config);
     if (c)
         return c;
-    c = read_template(&beside, *out, e);
-    c = c ? c : read_stops(&beside, *out, e);
+    c = read_template(m, *out, e);
+    c = c ? c : read_stops(m, *out, e);
     if (c) {
         su_text_free(*out);
         *out = NULL;
     }
+    return c;
+}
+
+enum su_code su_llm_text_folder(const struct su_model *m, struct su_text **out, struct su_err *e)
+{
+    struct su_model *beside =
+        su_alloc(sizeof *beside); /* of a config.json opened alone: its folder */
+
+    *beside = *m;
+    if (su_str_ends(beside->path, "/config.json"))
+        beside->path[strlen(beside->path) - strlen("/config.json")] = '\0';
+    if (!beside->path[0])
+        (void)su_str_copy(beside->path, sizeof beside->path, "/");
+    enum su_code c = text_in(beside, out, e);
+    free(beside);
     return c;
 }
