@@ -21,6 +21,7 @@ struct ora_job {
     /* Of the judge while `taken`, else under the lock. */
     bool taken, done, left; /* left: the execution is gone */
     uint64_t again_ns;
+    uint32_t tries;
     enum su_code rc;
     struct dispute_finding finding;
     bool last_call;
@@ -107,7 +108,7 @@ static void vote_on(struct su_oracle *o, struct ora_exec *x, uint8_t number,
         ix.verdict = other_verdict(f->verdict);
         ix.verdict_task = 0;
     }
-    ora_vote_task(o, x, number, f->task, &ix);
+    (void)ora_vote_task(o, x, number, f->task, &ix);
 }
 
 void ora_judge(struct su_oracle *o, struct ora_exec *x, uint8_t number)
@@ -298,6 +299,12 @@ static void keep_evidence(struct su_oracle *o, const struct ora_job *j)
     su_buf_fini(&text);
 }
 
+/* Rounds before it is tried again, doubling up to eight. */
+static uint64_t pause_ns(const struct su_oracle *o, uint32_t tries)
+{
+    return (uint64_t)o->round_ms * 1000000u << SU_MIN(tries, 3u);
+}
+
 static struct ora_job *next_job(struct su_oracle *o)
 {
     uint64_t now = su_clock_mono_ns();
@@ -324,15 +331,15 @@ void *ora_judges(void *oracle)
         s.j->taken = true;
         (void)pthread_mutex_unlock(&o->lock);
         enum su_code rc = sit(&s, &e);
-        su_log(SU_LOG_INFO, "oracle", "%s task %u: %s", su_chain_key_text(s.j->key, text),
-               s.j->task, rc ? e.msg : s.j->finding.why);
+        su_log(s.j->tries == 0 || !rc ? SU_LOG_INFO : SU_LOG_DEBUG, "oracle", "%s task %u: %s",
+               su_chain_key_text(s.j->key, text), s.j->task, rc ? e.msg : s.j->finding.why);
         if (!rc)
             keep_evidence(o, s.j);
         (void)pthread_mutex_lock(&o->lock);
         s.j->taken = false;
         s.j->rc = rc;
         s.j->done = rc == SU_OK;
-        s.j->again_ns = su_clock_mono_ns() + (uint64_t)o->round_ms * 1000000u;
+        s.j->again_ns = su_clock_mono_ns() + pause_ns(o, s.j->tries++);
         struct ora_exec *x = ora_exec_find(o, s.j->key);
         if (x && !rc)
             ora_exec_poke(o, x);

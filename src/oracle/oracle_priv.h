@@ -237,7 +237,8 @@ SU_CHECK enum su_code ora_slot_hash(struct su_oracle *o, uint64_t slot, uint8_t 
                                     struct su_err *e);
 /* running.c */
 void ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number);
-void ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
+/* Once per round; false: it was said in this one already. */
+bool ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
                    struct su_ix_vote_task *ix);
 /* send.c */
 SU_CHECK enum su_code ora_send(struct su_oracle *o, struct su_chain_batch *b, struct su_err *e);

@@ -7,7 +7,7 @@
 
 enum { STALL_LEAST_MS = 10000 };
 
-void ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
+bool ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
                    struct su_ix_vote_task *ix)
 {
     const struct su_chain_case *c = &x->seen;
@@ -24,7 +24,7 @@ void ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint
     uint64_t key = ((uint64_t)ix->round << 8 | ix->question) + 1;
     if (x->task_round[task] == key || (mine->question == ix->question && mine->round == ix->round &&
                                        mine->attempt == ix->attempt))
-        return;
+        return false;
     x->task_round[task] = key;
     su_msg_vote_task(ora_hash, &scope, task, ix, digest);
     ora_tell_vote(o, &(struct su_wire_vote){.execution = x->key,
@@ -40,6 +40,7 @@ void ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint
     su_chain_batch_fini(&b);
     if (rc)
         su_log(SU_LOG_DEBUG, "oracle", "%s task %u: vote: %s: %s", x->name, task, e.at, e.msg);
+    return true;
 }
 
 /* ---- failures ----------------------------------------------------------------------------------------- */
@@ -97,11 +98,9 @@ static void judge_asserter(struct su_oracle *o, struct ora_exec *x, uint8_t numb
 
     if (!why && stalled(&x->seen, a))
         why = "has its inputs and does not commit";
-    if (!why)
-        return;
-    su_log(SU_LOG_INFO, "oracle", "%s task %u: node %s %s", x->name, task,
-           su_chain_key_text(a->node, text), why);
-    ora_vote_task(o, x, number, task, &ix);
+    if (why && ora_vote_task(o, x, number, task, &ix))
+        su_log(SU_LOG_INFO, "oracle", "%s task %u: node %s %s", x->name, task,
+               su_chain_key_text(a->node, text), why);
 }
 
 /* ---- another node --------------------------------------------------------------------------------------- */
@@ -205,12 +204,12 @@ static void reassign(struct su_oracle *o, struct ora_exec *x, uint8_t number, ui
         (a->approved && c->slot <= a->assign_slot + c->config->params.round_slots))
         return;
     if (find_successor(o, x, task, &ix, &e) != SU_OK) {
-        su_log(SU_LOG_INFO, "oracle", "%s task %u: %s", x->name, task, e.msg);
+        su_log(SU_LOG_DEBUG, "oracle", "%s task %u: %s", x->name, task, e.msg);
         return;
     }
-    su_log(SU_LOG_INFO, "oracle", "%s task %u: to node %s", x->name, task,
-           su_chain_key_text(ix.subject, text));
-    ora_vote_task(o, x, number, task, &ix);
+    if (ora_vote_task(o, x, number, task, &ix))
+        su_log(SU_LOG_INFO, "oracle", "%s task %u: to node %s", x->name, task,
+               su_chain_key_text(ix.subject, text));
 }
 
 void ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number)

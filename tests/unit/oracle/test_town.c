@@ -69,7 +69,7 @@ static void everybody_idle(struct town *t, bool idle)
 
 static void node_lost(void **state)
 {
-    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3});
+    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3, .commit_ms = 8000});
     unsigned lost, now, attempt;
     uint8_t x[32];
 
@@ -126,7 +126,7 @@ static void ten_at_once(void **state)
     town_free(t);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settles),         cmocka_unit_test(samples_everything),
@@ -134,6 +134,8 @@ int main(void)
         cmocka_unit_test(oracles_restart), cmocka_unit_test(ten_at_once),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     if (getenv("TOWN_VERBOSE"))
         su_log_stderr(SU_LOG_DEBUG);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -488,7 +488,7 @@ void town_node_stop(struct town *t, unsigned i)
 
 /* ---- the town --------------------------------------------------------------------------------------- */
 
-static void found(struct town *t)
+static void found(struct town *t, const struct town_setting *s)
 {
     const struct su_ledger_options lo = {.ms_per_slot = SLOT_MS};
     const struct su_ledger_rpc_options ro = {.threads = 6};
@@ -500,7 +500,7 @@ static void found(struct town *t)
     t->params.round_slots = ROUND_SLOTS;
     t->params.turn_slots = 50;
     t->params.missing_slots = 10;
-    t->params.commit_base_ms = 8000;
+    t->params.commit_base_ms = s->commit_ms ? s->commit_ms : 30000;
     town_must(su_ledger_open(&lo, &t->ledger, &e), &e);
     town_must(su_ledger_setup(t->ledger, &t->params, &e), &e);
     town_must(su_ledger_rpc_start(t->ledger, &ro, &t->rpc, &e), &e);
@@ -521,7 +521,7 @@ struct town *town_new(const struct town_setting *s)
     struct town *t = su_alloc(sizeof *t);
 
     (void)pthread_mutex_init(&t->lock, NULL);
-    found(t);
+    found(t, s);
     for (unsigned i = 0; i < TOWN_ORACLES; i++)
         register_oracle(t, i);
     admit_oracles(t);
@@ -618,7 +618,7 @@ uint8_t town_wait_gone(struct town *t, const uint8_t execution[32], unsigned ms)
 void town_wait_settled(struct town *t, const uint8_t (*execution)[32], size_t n, unsigned ms)
 {
     uint64_t end = su_clock_mono_ns() + ms * 1000000ull;
-    uint8_t state[TOWN_EXECUTIONS] = {0};
+    uint8_t state[TOWN_EXECUTIONS] = {0}, cause[TOWN_EXECUTIONS] = {0};
     size_t left;
 
     do {
@@ -628,6 +628,7 @@ void town_wait_settled(struct town *t, const uint8_t (*execution)[32], size_t n,
             if (!town_look(t, execution[i], &x))
                 continue;
             state[i] = x.execution->state;
+            cause[i] = x.execution->void_cause;
             left++;
             su_chain_execution_fini(&x);
         }
@@ -636,7 +637,8 @@ void town_wait_settled(struct town *t, const uint8_t (*execution)[32], size_t n,
         town_sleep(20);
     } while (left > 0);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(state[i], SU_EXEC_SETTLED);
+        if (state[i] != SU_EXEC_SETTLED)
+            fail_msg("execution %zu: state %u, void for cause %u", i, state[i], cause[i]);
 }
 
 void town_wait_state(struct town *t, const uint8_t execution[32], uint8_t state, unsigned ms)

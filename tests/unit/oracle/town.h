@@ -62,6 +62,7 @@ struct town_setting {
     unsigned nodes; /* of as many owners */
     uint32_t sampling_ppm; /* 0: the least */
     unsigned oracles; /* started; all are registered */
+    unsigned commit_ms; /* base of the time to commit or check; 0: 30 s */
 };
 struct town *town_new(const struct town_setting *s);
 void town_free(struct town *t);
