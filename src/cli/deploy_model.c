@@ -7,7 +7,7 @@
 
 #define CTX_MAX (1u << 20)
 #define DEFAULT_CTX 8192u
-#define DEFAULT_BATCH 32u /* of language models, which are checked by running prompts */
+#define DEFAULT_BATCH 64u /* of language models: prompts, and checks, which run like prompts */
 #define SESSIONS_MAX 65536u
 
 enum su_code cli_store_open(const char *given, struct su_store **out, struct su_err *e)

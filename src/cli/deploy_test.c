@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* splitup-deploy test-execution: what nodes will do, before anybody pays for it. Every task is loaded
-   alone, as a node loads it, on two backends one after the other. */
+/* splitup-deploy test-execution: what nodes will do, before anybody pays for it, on two backends one
+   after the other. */
 #include "deploy.h"
+#include "rerun.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,19 +12,6 @@
 #define STATEFUL_STEPS 8u
 #define TOKENS 97u /* made-up integers stay below: tokens of any vocabulary */
 
-struct side {
-    struct su_exec *exec;
-    double ms;
-    uint64_t bound_bytes;
-    struct su_trace_roots roots;
-    void *output[SU_TASK_PORTS_MAX];
-};
-struct report {
-    double ms[2];
-    uint64_t bound_bytes[2], planned_bytes, cut_bytes;
-    bool agree;
-    uint8_t root[32];
-};
 struct trial {
     struct cli *c;
     const struct su_package *package;
@@ -33,10 +21,12 @@ struct trial {
     struct su_store *store;
     struct cli_peers peers;
     struct su_exec *exec[2];
-    uint32_t steps;
+    uint32_t steps, prompt; /* prompt: of them given, of a model that generates */
     float *digit; /* NULL: made-up numbers */
-    void *(*output)[SU_TASK_PORTS_MAX]; /* per task: the first backend's */
-    struct report *report;
+    struct su_input input;
+    void *rows[SU_INPUT_TENSORS_MAX];
+    uint8_t params[SU_DRAW_PARAMS_BYTES];
+    struct cli_rerun_task *run[2]; /* per task */
 };
 
 /* ---- preparing --------------------------------------------------------------------------------- */
@@ -117,6 +107,7 @@ static enum su_code read_options(struct trial *t, struct su_err *e)
 {
     const char *input = cli_get(t->c, "--input"), *index = cli_get(t->c, "--index");
     bool state = has_state(t->package);
+    struct su_feedback fed;
     struct su_digits *digits = NULL;
     uint64_t steps = state ? SU_MIN(STATEFUL_STEPS, t->package->ctx) : 1, at = 0;
     enum su_code rc = SU_OK;
@@ -125,6 +116,7 @@ static enum su_code read_options(struct trial *t, struct su_err *e)
         rc = su_parse_u64(cli_get(t->c, "--steps"), "--steps", 1,
                           state ? SU_MIN(t->package->ctx, STEPS_MAX) : STEPS_MAX, &steps, e);
     t->steps = (uint32_t)steps;
+    t->prompt = su_package_feedback(t->package, &fed) ? (t->steps + 1) / 2 : t->steps;
     if (rc || !input)
         return rc;
     rc = su_digits_open(input, &digits, e);
@@ -151,15 +143,15 @@ static uint32_t made_up(uint64_t i, uint32_t input)
     return (uint32_t)(x >> 32);
 }
 
-static enum su_code external_rows(const struct trial *t, const struct su_value *v, uint32_t input,
-                                  void **out, struct su_err *e)
+static enum su_code make_rows(const struct trial *t, const struct su_value *v, uint32_t input,
+                              uint32_t steps, void **out, struct su_err *e)
 {
-    uint64_t elements = su_shape_elements(&v->shape), n = elements * t->steps;
+    uint64_t elements = su_shape_elements(&v->shape), n = elements * steps;
     uint32_t *rows = su_try_alloc(n, 4);
 
     *out = rows;
     if (!rows)
-        return su_fail(e, SU_ENOMEM, v->name, "out of memory for %u steps", t->steps);
+        return su_fail(e, SU_ENOMEM, v->name, "out of memory for %" PRIu32 " steps", steps);
     if (t->digit && (v->dtype != SU_F32 || elements != 784))
         return su_fail(e, SU_ETYPE, v->name, "is no digit of 28 x 28; leave --input out");
     for (uint64_t i = 0; i < n; i++) {
@@ -174,43 +166,69 @@ static enum su_code external_rows(const struct trial *t, const struct su_value *
     return SU_OK;
 }
 
-/* ---- one task ---------------------------------------------------------------------------------- */
-
-static void outputs_free(void *output[SU_TASK_PORTS_MAX])
+/* What a requestor would send. Two tasks that take the same input of the whole graph get the same. */
+static enum su_code make_input(struct trial *t, struct su_err *e)
 {
-    for (uint32_t i = 0; i < SU_TASK_PORTS_MAX; i++) {
-        free(output[i]);
-        output[i] = NULL;
+    const struct su_package *p = t->package;
+    const struct su_sampling greedy = {0};
+    struct su_feedback fed;
+    enum su_code rc = SU_OK;
+
+    bool generates = su_package_feedback(p, &fed);
+    for (uint32_t i = 0; i < p->n_task && !rc; i++)
+        for (uint32_t k = 0; k < p->task[i].graph->n_input && !rc; k++) {
+            const struct su_value *v = &p->task[i].graph->value[p->task[i].graph->input[k]];
+            struct su_input_tensor *to = &t->input.tensor[t->input.n_tensor];
+            uint32_t steps =
+                generates && fed.to_task == i && fed.to_input == k ? t->prompt : t->steps;
+            if (p->task[i].input[k].from_task != SU_PLAN_EXTERNAL)
+                continue;
+            if (t->input.n_tensor == SU_INPUT_TENSORS_MAX)
+                return su_fail(e, SU_ELIMIT, "model", "takes more than %u inputs",
+                               SU_INPUT_TENSORS_MAX);
+            rc = make_rows(t, v, p->task[i].input[k].from_output, steps,
+                           &t->rows[t->input.n_tensor++], e);
+            *to = (struct su_input_tensor){.dtype = (uint8_t)v->dtype,
+                                           .rank = (uint8_t)v->shape.rank,
+                                           .steps = steps,
+                                           .rows = t->rows[t->input.n_tensor - 1]};
+            memcpy(to->dims, v->shape.dim, v->shape.rank * sizeof to->dims[0]);
+        }
+    if (generates) {
+        su_draw_encode(&greedy, t->params);
+        t->input.params = t->params;
+        t->input.params_bytes = sizeof t->params;
     }
-}
-
-static bool is_cancelled(void *ctx)
-{
-    (void)ctx;
-    return cli_interrupted();
-}
-
-static enum su_code run_side(const struct trial *t, uint32_t task, const void *const *input,
-                             struct side *s, struct su_err *e)
-{
-    struct su_replay r = {.steps = t->steps, .cancelled = is_cancelled};
-    struct su_trace *trace = NULL;
-    struct su_task *loaded;
-    enum su_code rc = su_task_open(s->exec, t->package, task, t->store, &loaded, e);
-
-    if (rc)
-        return rc;
-    s->bound_bytes = su_task_bound_bytes(loaded);
-    for (uint32_t i = 0; i < t->package->task[task].graph->n_input; i++)
-        r.input[i] = input[i];
-    uint64_t start = su_clock_mono_ns();
-    rc = su_task_replay(loaded, &r, &trace, s->output, e);
-    s->ms = (double)(su_clock_mono_ns() - start) / 1e6;
-    if (!rc)
-        su_trace_roots(trace, t->steps, &s->roots);
-    su_trace_free(trace);
-    su_task_close(loaded);
     return rc;
+}
+
+/* ---- running ----------------------------------------------------------------------------------- */
+
+static enum su_code run_both(struct trial *t, struct su_err *e)
+{
+    struct cli_rerun r = {
+        .package = t->package, .store = t->store, .input = &t->input, .steps = t->steps};
+    enum su_code rc = SU_OK;
+
+    for (unsigned i = 0; i < 2 && !rc; i++) {
+        r.exec = t->exec[i];
+        t->run[i] = su_alloc(t->package->n_task * sizeof *t->run[i]);
+        rc = cli_rerun(&r, t->run[i], e);
+    }
+    return rc;
+}
+
+static bool agrees(const struct trial *t, uint32_t i)
+{
+    const struct su_trace_roots *a = &t->run[0][i].roots, *b = &t->run[1][i].roots;
+
+    return memcmp(a->inputs, b->inputs, 32) == 0 && memcmp(a->outputs, b->outputs, 32) == 0;
+}
+
+static uint64_t planned_bytes(const struct trial *t, uint32_t i)
+{
+    return t->package->task[i].vram_fixed_bytes +
+           t->package->task[i].vram_session_bytes * t->package->sessions;
 }
 
 static uint64_t cut_bytes(const struct su_package *p, uint32_t task)
@@ -222,43 +240,6 @@ static uint64_t cut_bytes(const struct su_package *p, uint32_t task)
         if (k->input[i].from_task != SU_PLAN_EXTERNAL)
             n += su_value_row_bytes(&k->graph->value[k->graph->input[i]]);
     return n;
-}
-
-static enum su_code run_task(struct trial *t, uint32_t task, struct su_err *e)
-{
-    const struct su_package_task *k = &t->package->task[task];
-    struct report *r = &t->report[task];
-    void *made[SU_TASK_PORTS_MAX] = {NULL};
-    const void *input[SU_TASK_PORTS_MAX] = {NULL};
-    struct side s[2] = {{.exec = t->exec[0]}, {.exec = t->exec[1]}};
-    enum su_code rc = SU_OK;
-
-    for (uint32_t i = 0; i < k->graph->n_input && !rc; i++) {
-        const struct su_plan_input *from = &k->input[i];
-        if (from->from_task == SU_PLAN_EXTERNAL)
-            rc = external_rows(t, &k->graph->value[k->graph->input[i]], from->from_output, &made[i],
-                               e);
-        input[i] = from->from_task == SU_PLAN_EXTERNAL
-                       ? made[i]
-                       : t->output[from->from_task][from->from_output];
-    }
-    for (unsigned i = 0; i < 2 && !rc; i++)
-        rc = run_side(t, task, input, &s[i], e);
-    if (rc)
-        (void)su_wrap(e, "task %" PRIu32, task);
-    r->planned_bytes = k->vram_fixed_bytes + k->vram_session_bytes * t->package->sessions;
-    r->cut_bytes = cut_bytes(t->package, task);
-    r->agree = !rc && memcmp(s[0].roots.inputs, s[1].roots.inputs, 32) == 0 &&
-               memcmp(s[0].roots.outputs, s[1].roots.outputs, 32) == 0;
-    memcpy(r->root, s[0].roots.outputs, 32);
-    for (unsigned i = 0; i < 2; i++) {
-        r->ms[i] = s[i].ms;
-        r->bound_bytes[i] = s[i].bound_bytes;
-    }
-    memcpy(t->output[task], s[0].output, sizeof s[0].output);
-    outputs_free(s[1].output);
-    outputs_free(made);
-    return rc;
 }
 
 /* ---- results ----------------------------------------------------------------------------------- */
@@ -281,21 +262,21 @@ static enum su_code print_json(const struct trial *t, bool agree, struct su_err 
     su_json_put_bool(&w, "agree", agree);
     su_json_put_array(&w, "tasks");
     for (uint32_t i = 0; i < t->package->n_task; i++) {
-        const struct report *r = &t->report[i];
+        const struct cli_rerun_task *a = &t->run[0][i], *z = &t->run[1][i];
         su_json_put_object(&w, NULL);
         su_json_put_u64(&w, "index", i);
         su_json_put_array(&w, "ms");
-        su_json_put_double(&w, NULL, r->ms[0]);
-        su_json_put_double(&w, NULL, r->ms[1]);
+        su_json_put_double(&w, NULL, a->ms);
+        su_json_put_double(&w, NULL, z->ms);
         su_json_end_array(&w);
         su_json_put_array(&w, "bound_bytes");
-        su_json_put_u64(&w, NULL, r->bound_bytes[0]);
-        su_json_put_u64(&w, NULL, r->bound_bytes[1]);
+        su_json_put_u64(&w, NULL, a->bound_bytes);
+        su_json_put_u64(&w, NULL, z->bound_bytes);
         su_json_end_array(&w);
-        su_json_put_u64(&w, "planned_bytes", r->planned_bytes);
-        su_json_put_u64(&w, "cut_bytes_per_step", r->cut_bytes);
-        su_json_put_bool(&w, "agree", r->agree);
-        su_json_put_hex(&w, "output_root", r->root, 32);
+        su_json_put_u64(&w, "planned_bytes", planned_bytes(t, i));
+        su_json_put_u64(&w, "cut_bytes_per_step", cut_bytes(t->package, i));
+        su_json_put_bool(&w, "agree", agrees(t, i));
+        su_json_put_hex(&w, "output_root", a->roots.outputs, 32);
         su_json_end_object(&w);
     }
     su_json_end_array(&w);
@@ -318,14 +299,13 @@ static void print_text(const struct trial *t)
            t->package->n_task == 1 ? "" : "s", t->steps, t->steps == 1 ? "" : "s", a, b);
     cli_table_init(&table, title, SU_ARRAY_LEN(title));
     for (uint32_t i = 0; i < t->package->n_task; i++) {
-        const struct report *r = &t->report[i];
         cli_table_cell(&table, "%u", i);
-        cli_table_cell(&table, "%.2f", r->ms[0]);
-        cli_table_cell(&table, "%.2f", r->ms[1]);
-        cli_table_cell(&table, "%s", su_format_size(r->bound_bytes[0], text, sizeof text));
-        cli_table_cell(&table, "%s", su_format_size(r->planned_bytes, text, sizeof text));
-        cli_table_cell(&table, "%s", su_format_size(r->cut_bytes, text, sizeof text));
-        cli_table_cell(&table, "%s", r->agree ? "yes" : "NO");
+        cli_table_cell(&table, "%.2f", t->run[0][i].ms);
+        cli_table_cell(&table, "%.2f", t->run[1][i].ms);
+        cli_table_cell(&table, "%s", su_format_size(t->run[0][i].bound_bytes, text, sizeof text));
+        cli_table_cell(&table, "%s", su_format_size(planned_bytes(t, i), text, sizeof text));
+        cli_table_cell(&table, "%s", su_format_size(cut_bytes(t->package, i), text, sizeof text));
+        cli_table_cell(&table, "%s", agrees(t, i) ? "yes" : "NO");
     }
     cli_table_print(&table);
 }
@@ -334,24 +314,24 @@ static void print_text(const struct trial *t)
 static enum su_code verdict(const struct trial *t, struct su_err *e)
 {
     for (uint32_t i = 0; i < t->package->n_task; i++)
-        if (!t->report[i].agree)
+        if (!agrees(t, i))
             return su_fail(e, SU_EDIGEST, "test-execution",
                            "task %" PRIu32 ": the two backends computed different bits", i);
     for (uint32_t i = 0; i < t->package->n_task; i++)
         for (unsigned s = 0; s < 2; s++)
-            if (t->report[i].bound_bytes[s] > t->report[i].planned_bytes)
+            if (t->run[s][i].bound_bytes > planned_bytes(t, i))
                 return su_fail(e, SU_ENOFIT, "test-execution",
                                "task %" PRIu32 " bound %" PRIu64 " bytes, %" PRIu64 " were planned",
-                               i, t->report[i].bound_bytes[s], t->report[i].planned_bytes);
+                               i, t->run[s][i].bound_bytes, planned_bytes(t, i));
     return SU_OK;
 }
 
 static void trial_fini(struct trial *t)
 {
-    for (uint32_t i = 0; t->output && i < t->package->n_task; i++)
-        outputs_free(t->output[i]);
-    free(t->output);
-    free(t->report);
+    for (unsigned i = 0; i < SU_INPUT_TENSORS_MAX; i++)
+        free(t->rows[i]);
+    free(t->run[0]);
+    free(t->run[1]);
     free(t->digit);
     su_package_free(t->fetched);
     su_chain_model_fini(&t->chain);
@@ -378,12 +358,10 @@ enum su_code cli_deploy_test(struct cli *c, struct su_ops *o, struct su_err *e)
         rc = read_options(t, e);
     if (!rc)
         rc = open_backends(t, e);
-    if (!rc) {
-        t->output = su_alloc(t->package->n_task * sizeof *t->output);
-        t->report = su_alloc(t->package->n_task * sizeof *t->report);
-    }
-    for (uint32_t i = 0; !rc && i < t->package->n_task; i++)
-        rc = run_task(t, i, e);
+    if (!rc)
+        rc = make_input(t, e);
+    if (!rc)
+        rc = run_both(t, e);
     if (!rc) {
         enum su_code found = verdict(t, &why);
         if (cli_has(c, "--json"))

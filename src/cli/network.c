@@ -160,6 +160,7 @@ const char *cli_sample_verdict(const struct su_ops_part *p)
 void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s,
                    const struct cli_task_report *report)
 {
+    static const uint8_t none[32];
     char key[SU_CHAIN_TEXT];
 
     su_json_put_array(w, "tasks");
@@ -179,6 +180,10 @@ void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s
         su_json_put_u64(w, "attempt", p->attempt);
         su_json_put_str(w, "state", su_ops_task_word(p->state));
         su_json_put_hex(w, "commit", p->commit, 32);
+        if (memcmp(p->output_root, none, 32) != 0)
+            su_json_put_hex(w, "output_root", p->output_root, 32);
+        else
+            su_json_put_null(w, "output_root");
         su_json_put_u64(w, "fee", p->fee);
         su_json_put_bool(w, "sampled", (p->flags & SU_TASKF_SAMPLED) != 0);
         su_json_end_object(w);

@@ -112,7 +112,7 @@ const struct cli_verb cli_verb_deploy = {
                 "register, test-execution: memory of one device; required"},
                {"--ctx", "N", "positions of a session (default: the model's, at most 8192)"},
                {"--sessions", "N", "sessions whose state each task holds (default 1)"},
-               {"--batch", "N", "rows of the largest dispatch (default: 1; of language models 32)"},
+               {"--batch", "N", "rows of the largest dispatch (default: 1; of language models 64)"},
                {"--name", "NAME",
                 "register: name on chain, at most 32 bytes (default: the model's)"},
                {"--serve-url", "URL",

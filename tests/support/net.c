@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/net.h"
+#include "support/toy_llm.h"
 
 #include "crypto/crypto.h"
 #include "exec/exec.h"
@@ -172,10 +173,33 @@ static void serve(void *ctx, const struct su_http_call *c, struct su_http_answer
     (void)su_store_serve(ctx, c, a);
 }
 
+static const struct su_graph *graph_of(const struct net *n)
+{
+    return n->digits ? n->digits->graph : n->generator;
+}
+
+/* The graph and its plan. */
+static void plan(struct net *n, const struct net_options *o)
+{
+    uint64_t target = o->target_bytes ? o->target_bytes : 300u << 10;
+    struct su_plan_opts po = {
+        .target = &target, .n_target = 1, .t_max = 1, .sessions = SU_MAX(o->sessions, 1u)};
+    struct su_err e = {0};
+
+    if (!o->generates) {
+        must(su_model_open("mnist", &n->digits, &e), &e);
+    } else {
+        po.t_max = po.e_max = 8;
+        po.ctx = TOY_CTX;
+        toy_new(&n->toy, &(struct toy_opts){.backend = SU_BACKEND_CPU, .t_max = 8});
+        must(su_model_generator(n->toy.g, &n->generator, &e), &e);
+        must(su_plan_smallest(n->generator, &po, &target, &e), &e);
+    }
+    must(su_plan_build(graph_of(n), &po, &n->plan, &e), &e);
+}
+
 static void publish(struct net *n, const struct net_options *o)
 {
-    const uint64_t target = o->target_bytes ? o->target_bytes : 300u << 10;
-    const struct su_plan_opts po = {.target = &target, .n_target = 1, .t_max = 1, .sessions = 1};
     const struct su_http_server_opts so = {.handler = serve};
     struct su_ops_proposal p = {.n_tx = 0};
     struct su_ops_receipt r;
@@ -184,12 +208,14 @@ static void publish(struct net *n, const struct net_options *o)
     char dir[160], uri[200], hex[65];
     uint8_t id[32];
 
-    must(su_model_open("mnist", &n->digits, &e), &e);
-    must(su_plan_build(n->digits->graph, &po, &n->plan, &e), &e);
+    plan(n, o);
     (void)snprintf(dir, sizeof dir, "%s/publisher", n->home);
     must(su_store_open(dir, NULL, &n->store, &e), &e);
-    const struct su_package_of of = {
-        .name = "digits", .plan = n->plan, .weights = n->digits->weights};
+    const struct su_package_of of = {.name = n->digits ? "digits" : "toy",
+                                     .plan = n->plan,
+                                     .weights = n->digits ? n->digits->weights : n->toy.weights,
+                                     .stop = o->stop,
+                                     .n_stop = o->n_stop};
     must(su_package_publish(&of, n->store, NULL, &n->package, id, &e), &e);
     with.ctx = n->store;
     must(su_http_server_start(&with, &n->publisher, &e), &e);
@@ -384,7 +410,11 @@ void net_free(struct net *n)
     su_http_server_stop(n->publisher);
     su_package_free(n->package);
     su_plan_free(n->plan);
-    su_model_close(n->digits);
+    if (n->digits)
+        su_model_close(n->digits);
+    else
+        toy_close(&n->toy);
+    su_graph_free(n->generator);
     su_store_close(n->store);
     su_ops_close(n->ops);
     su_chain_close(n->chain);
@@ -398,35 +428,56 @@ void net_free(struct net *n)
 
 /* ---- requests --------------------------------------------------------------------------------------- */
 
-void net_ask(struct net *n, struct net_run *r)
+static void ask(struct net *n, struct net_run *r, const struct su_input *in, uint32_t steps,
+                uint64_t seed)
 {
-    struct su_input in = {.n_tensor = 1};
     struct su_ops_proposal p = {.n_tx = 0};
     struct su_ops_request_terms terms;
     struct su_ops_receipt receipt;
     struct su_err e = {0};
     char model[SU_CHAIN_TEXT];
-    const struct su_graph *g = n->digits->graph;
-    const struct su_value *v = &g->value[g->input[0]];
 
     memset(r, 0, sizeof *r);
     su_buf_init(&r->input, 0);
-    in.tensor[0] = (struct su_input_tensor){.dtype = (uint8_t)v->dtype,
-                                            .rank = (uint8_t)v->shape.rank,
-                                            .steps = 1,
-                                            .rows = (const uint8_t *)n->pixel};
-    memcpy(in.tensor[0].dims, v->shape.dim, sizeof v->shape.dim[0] * v->shape.rank);
-    must(su_input_encode(&in, &r->input, &e), &e);
+    must(su_input_encode(in, &r->input, &e), &e);
     const struct su_ops_request q = {.model = su_chain_key_text(n->model, model),
                                      .input = r->input.data,
                                      .input_bytes = r->input.len,
-                                     .max_steps = 1};
+                                     .max_steps = steps,
+                                     .seed = seed};
     must(su_ops_request_prepare(n->ops, &q, &p, &terms, &e), &e);
     must(su_ops_commit(n->ops, &p, NULL, NULL, &receipt, &e), &e);
     su_ops_proposal_fini(&p);
     memcpy(r->execution, terms.execution, 32);
     const struct su_ops_follow_options fo = {.input = r->input.data, .input_bytes = r->input.len};
     must(su_ops_follow_open(n->ops, r->execution, &fo, &r->follow, &e), &e);
+}
+
+void net_ask(struct net *n, struct net_run *r)
+{
+    struct su_input in = {.n_tensor = 1};
+    const struct su_graph *g = graph_of(n);
+    const struct su_value *v = &g->value[g->input[0]];
+
+    in.tensor[0] = (struct su_input_tensor){.dtype = (uint8_t)v->dtype,
+                                            .rank = (uint8_t)v->shape.rank,
+                                            .steps = 1,
+                                            .rows = (const uint8_t *)n->pixel};
+    memcpy(in.tensor[0].dims, v->shape.dim, sizeof v->shape.dim[0] * v->shape.rank);
+    ask(n, r, &in, 1, 0);
+}
+
+void net_ask_tokens(struct net *n, struct net_run *r, const struct su_generation *g)
+{
+    uint8_t params[SU_DRAW_PARAMS_BYTES];
+    const struct su_input in = {
+        .tensor = {{.dtype = SU_I32, .steps = g->n_prompt, .rows = (const uint8_t *)g->prompt}},
+        .n_tensor = 1,
+        .params = params,
+        .params_bytes = sizeof params};
+
+    su_draw_encode(&g->sampling, params);
+    ask(n, r, &in, g->n_prompt + g->max_tokens - 1, g->sampling.seed);
 }
 
 void net_follow(struct net *n, struct net_run *r, uint32_t ms,
@@ -472,6 +523,28 @@ bool net_output_right(struct net *n, const struct net_run *r)
     su_engine_result_fini(&result);
     su_engine_close(en);
     must(su_exec_close(x, &e), &e);
+    return same;
+}
+
+bool net_tokens_right(struct net *n, const struct net_run *r, const struct su_generation *g,
+                      uint32_t least)
+{
+    const struct su_ops_follow_state *s = su_ops_follow_state(r->follow);
+    struct su_generation alone = *g;
+    struct su_generated out;
+    uint32_t session;
+    struct su_err e = {0};
+
+    if (s->n_output != 1 || !s->output[0].whole || s->output[0].n_row < least ||
+        s->output[0].n_row > g->max_tokens)
+        return false;
+    alone.max_tokens = s->output[0].n_row;
+    alone.n_stop = 0;
+    must(su_engine_session_new(n->toy.en, TOY_CTX, &session, &e), &e);
+    must(su_engine_generate(n->toy.en, session, &alone, &out, &e), &e);
+    bool same = memcmp(out.token, s->output[0].rows, s->output[0].n_row * sizeof *out.token) == 0;
+    free(out.token);
+    su_engine_session_free(n->toy.en, session);
     return same;
 }
 

@@ -12,6 +12,7 @@
 #include "node/node.h"
 #include "ops/ops.h"
 #include "oracle/oracle.h"
+#include "support/toy_llm.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -43,7 +44,9 @@ struct net {
     struct su_ops *ops;
     struct su_store *store; /* of the publisher */
     struct su_http_server *publisher;
-    struct su_model *digits;
+    struct su_model *digits; /* NULL: the toy */
+    struct toy toy;
+    struct su_graph *generator; /* of the toy, with the token at its end */
     struct su_plan *plan;
     struct su_package *package;
     uint8_t model[32];
@@ -54,6 +57,10 @@ struct net_options {
     uint32_t sampling_ppm; /* 0: the least */
     uint32_t ms_per_slot; /* 0: 20 */
     uint64_t target_bytes; /* 0: 300 KB */
+    bool generates; /* the toy language model, cut as small as it goes, in place of the digits */
+    uint32_t sessions; /* of a task; 0: 1 */
+    const uint32_t *stop; /* tokens that end its generations, ascending; n_stop of them */
+    uint32_t n_stop;
 };
 /* Everything is registered and declared; oracles run, no node does. */
 struct net *net_new(const struct net_options *o);
@@ -74,12 +81,18 @@ struct net_run {
     struct su_buf input;
 };
 void net_ask(struct net *n, struct net_run *r);
+/* The same for a generation of the toy, of prompt and max_tokens of *g. */
+void net_ask_tokens(struct net *n, struct net_run *r, const struct su_generation *g);
 /* Polls until `until` says so (NULL: it has ended), at most ms; fails then. */
 void net_follow(struct net *n, struct net_run *r, uint32_t ms,
                 bool (*until)(const struct su_ops_follow_state *s));
 void net_run_end(struct net_run *r);
 /* True when the output is bit for bit that of a local run on the reference interpreter. */
 bool net_output_right(struct net *n, const struct net_run *r);
+/* True when the tokens are those of a local run, the first `least` at least; a token that ends it is
+   among them here. */
+bool net_tokens_right(struct net *n, const struct net_run *r, const struct su_generation *g,
+                      uint32_t least);
 
 /* The node's entry now. */
 struct su_acc_node net_entry(struct net *n, unsigned i);
