@@ -9,6 +9,7 @@
 #define BEAT_MAX_MS 30000u
 #define SEND_GRACE_MS 1200u /* for transactions under way when the node ends */
 #define LAST_BEAT_MS 400u
+#define LAMPORTS_LEAST 20000000u /* thousands of signatures, and the rent of two checks */
 
 void node_log_err(enum su_log_level level, const char *what, const struct su_err *e)
 {
@@ -65,6 +66,25 @@ static int by_key(const void *a, const void *b)
     return memcmp(a, b, 32);
 }
 
+/* Room for one more execution: a session of each task that keeps a state, as many as its plan has
+   memory for; lock held. */
+static bool has_capacity(const struct su_node_agent *n)
+{
+    bool room = n->n_part < NODE_PARTS_MAX;
+
+    for (const struct node_task *t = n->task; t; t = t->next) {
+        if (!t->declared || t->state != NODE_TASK_READY ||
+            t->model->package->task[t->index].graph->n_state == 0)
+            continue;
+        unsigned used = 0;
+        for (const struct node_execution *x = n->execution; x; x = x->next)
+            for (const struct node_duty *d = x->duty; d; d = d->next)
+                used += d->kind == NODE_PART && d->task == t && !d->promised && !d->ended;
+        room = room && used < t->model->package->sessions;
+    }
+    return room;
+}
+
 /* What is offered now; lock held. tasks: room for SU_DECLARED_MAX addresses. */
 static void describe(const struct su_node_agent *n, uint8_t (*tasks)[32],
                      struct su_wire_heartbeat *h)
@@ -84,7 +104,7 @@ static void describe(const struct su_node_agent *n, uint8_t (*tasks)[32],
             memcpy(tasks[h->task_count++], t->key, 32);
     qsort(tasks, h->task_count, 32, by_key);
     h->tasks = tasks[0];
-    h->has_capacity = h->status == SU_WIRE_READY && n->n_part < NODE_PARTS_MAX;
+    h->has_capacity = h->status == SU_WIRE_READY && has_capacity(n);
     h->free_vram_bytes =
         n->account.vram_bytes > n->vram_used ? n->account.vram_bytes - n->vram_used : 0;
     h->numerics_version = su_node_numerics_version();
@@ -174,6 +194,19 @@ static enum su_code open_devices(struct su_node_agent *n, const struct su_node_o
         rc = su_node_conform(n->exec, n->home, o->conformance, o->progress, o->ctx,
                              n->conformance_root, e);
     return rc;
+}
+
+/* A node pays the fees of what it sends, and lends the rents of its checks. */
+static void check_purse(struct su_node_agent *n)
+{
+    char text[SU_CHAIN_TEXT];
+    uint64_t lamports;
+
+    if (su_chain_balance(n->chain, n->identity, &lamports, NULL) == SU_OK &&
+        lamports < LAMPORTS_LEAST)
+        su_log(SU_LOG_WARN, "node",
+               "%s holds %.6f SOL, which will not pay for its transactions for long: send it some",
+               su_chain_key_text(n->identity, text), (double)lamports / 1e9);
 }
 
 static enum su_code open_chain(struct su_node_agent *n, const struct su_node_options *o,
@@ -274,6 +307,8 @@ static enum su_code open_all(struct su_node_agent *n, const struct su_node_optio
         rc = open_devices(n, o, e);
     if (!rc)
         rc = check_entry(n, e);
+    if (!rc)
+        check_purse(n);
     if (!rc)
         rc = open_store(n, e);
     if (!rc)
@@ -413,7 +448,7 @@ static void live(struct su_node_agent *n)
         unsigned ready = 0;
         for (const struct node_task *t = n->task; t; t = t->next)
             ready += t->state == NODE_TASK_READY;
-        unsigned saying = 8 * ready + (unsigned)node_state_now(n);
+        unsigned saying = 16 * ready + 2 * (unsigned)node_state_now(n) + has_capacity(n);
         uint32_t every_ms = SU_MIN(BEAT_MAX_MS, node_round_ms(n));
         pthread_mutex_unlock(&n->lock);
         if (ending)

@@ -83,7 +83,7 @@ static void work(struct part *p)
 
 static void wait_until_late(struct part *p)
 {
-    while (part_sync(p) && p->d->view.slot <= p->v.deadline_slot + 2)
+    while (part_sync(p) && p->v.slot <= p->v.deadline_slot + 2)
         (void)usleep(100000);
 }
 
@@ -229,6 +229,14 @@ static bool prepare(struct part *p)
     return false;
 }
 
+static void tell_promised(struct node_duty *d)
+{
+    pthread_mutex_lock(&d->node->lock);
+    d->promised = true;
+    pthread_cond_broadcast(&d->node->changed);
+    pthread_mutex_unlock(&d->node->lock);
+}
+
 void *node_part_main(void *duty)
 {
     struct node_duty *d = duty;
@@ -243,8 +251,11 @@ void *node_part_main(void *duty)
         if (rc && rc != SU_ENOENT)
             node_duty_error(d, &e);
         work(p);
-        if (p->promised)
+        part_rest(p);
+        if (p->promised) {
+            tell_promised(d);
             keep(p);
+        }
     } else {
         while (!node_duty_over(d))
             node_duty_wait(d, p->news, LOOK_MS);

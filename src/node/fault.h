@@ -7,13 +7,13 @@
 #include <stdbool.h>
 
 /* wrong-output          the first element of the first output is another one
-   wrong-weights         the weights that are loaded differ in a bit
-   late                  commits when the deadline has passed
+   wrong-weights         every element of every output, and the witness, are others
+   late                  tries to commit when the deadline has passed
    silent-after-commit   never reveals
    crash-before-commit   dies when everything is ready for the commitment
    crash-after-commit    dies when the commitment is on chain
-   double-sign           sends a second commitment with other roots, once
-   equivocate            signs other rows for the second consumer or asker
+   double-sign           commits to other rows than those it signed for its consumers
+   equivocate            signs other rows of a step for its last consumer
    lying-heartbeat       claims tasks that it has not loaded
    heartbeat-one-oracle  tells the first oracle alone
    A fault of the results comes after the node's own check, as a liar's would. */

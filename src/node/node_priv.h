@@ -136,6 +136,7 @@ struct node_duty {
     uint64_t news; /* counts changes of the view */
     bool over; /* nothing more to do here: gone, replaced, or the node ends */
     bool stop; /* PART: the requestor wants its generation to end */
+    bool promised; /* PART: everything is run, and holds nothing of the device any more */
     bool ended; /* the thread is done; it is to be joined */
     char state[16], error[160];
     uint32_t steps_done;

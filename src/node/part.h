@@ -50,6 +50,7 @@ bool part_resourced(const struct part *p);
 SU_CHECK enum su_code part_reconnect(struct part *p, struct su_err *e);
 /* The first step at which input or output i has a row. */
 uint32_t part_first(const struct part *p, bool output, uint32_t i);
-void part_disconnect(struct part *p); /* closes flows, frees what was run */
+void part_rest(struct part *p); /* frees what was run: the session on the device, rows, digests */
+void part_disconnect(struct part *p); /* the same, and closes flows */
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Runs a task's steps as their inputs come, and hands out what it gives. */
 #include "part.h"
+#include "spoil.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,11 @@ static void drop_run(struct part *p)
     p->fed_end = UINT32_MAX;
     p->ended = false;
     p->done = 0;
+}
+
+void part_rest(struct part *p)
+{
+    drop_run(p);
 }
 
 void part_disconnect(struct part *p)
@@ -661,7 +667,9 @@ static enum su_code dispatch(struct part *p, struct su_err *e)
         rc = compare_leaves(p, n, e);
     if (!rc) {
         counts = until_end(p, n, &r);
+        part_spoil_results(p, n, &r);
         rc = emit(p, counts, &r, e);
+        part_spoil_leaves(p, n);
     }
     pthread_mutex_lock(&p->d->node->lock);
     p->d->compute_us += (uint64_t)(r.ms * 1000);

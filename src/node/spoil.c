@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "spoil.h"
+
+#ifdef SU_FAULTS
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Leaves of n steps of every port, taken out of the trace and put back with others in some places. */
+struct leaves {
+    uint32_t n, ports;
+    uint8_t (*leaf)[32]; /* n of the first port, n of the next, ... */
+};
+
+static enum su_port port_of(const struct part *p, uint32_t i, uint32_t *number)
+{
+    *number = i < p->n_in ? i : i < p->n_in + p->n_out ? i - p->n_in : 0;
+    return i < p->n_in ? SU_PORT_INPUT : i < p->n_in + p->n_out ? SU_PORT_OUTPUT : SU_PORT_WITNESS;
+}
+
+static bool has_port(const struct part *p, enum su_port port, uint32_t number)
+{
+    return su_trace_steps(p->trace, port, number) > p->done;
+}
+
+static void take_out(struct part *p, uint32_t n, struct leaves *l)
+{
+    l->n = n;
+    l->ports = p->n_in + p->n_out + 1;
+    l->leaf = su_alloc((size_t)l->ports * n * 32);
+    for (uint32_t i = 0; i < l->ports; i++) {
+        uint32_t number;
+        enum su_port port = port_of(p, i, &number);
+        for (uint32_t s = 0; s < n && has_port(p, port, number); s++)
+            memcpy(l->leaf[i * n + s], su_trace_leaf(p->trace, port, number, p->done + s), 32);
+    }
+}
+
+static void put_back(struct part *p, struct leaves *l)
+{
+    bool witness = has_port(p, SU_PORT_WITNESS, 0);
+
+    su_trace_truncate(p->trace, p->done);
+    for (uint32_t i = 0; i < l->ports; i++) {
+        uint32_t number;
+        enum su_port port = port_of(p, i, &number);
+        for (uint32_t s = 0; s < l->n && (port != SU_PORT_WITNESS || witness); s++)
+            (void)!su_trace_add(p->trace, port, number, l->leaf[i * l->n + s], NULL);
+    }
+    free(l->leaf);
+}
+
+/* Changes the rows of output o, all of their elements or the first one, and their leaves. */
+static void spoil_rows(struct part *p, struct leaves *l, uint32_t o, bool all,
+                       const struct su_task_result *r)
+{
+    const uint64_t row = r->row_bytes[o];
+    uint8_t *rows = (uint8_t *)(uintptr_t)r->output[o];
+    uint32_t first = SU_MAX(part_first(p, true, o), p->done) - p->done;
+
+    for (uint32_t s = first; s < l->n && row >= 4; s++) {
+        uint8_t *at = rows + (s - first) * row;
+        for (uint64_t k = 0; k < (all ? row : 4); k += 4)
+            at[k] ^= 1;
+        const struct su_bytes part = {at, (size_t)row};
+        su_leaf_digest(p->done + s, &part, 1, l->leaf[(p->n_in + o) * l->n + s]);
+    }
+}
+
+void part_spoil_results(struct part *p, uint32_t n, struct su_task_result *r)
+{
+    const bool weights = su_node_fault("wrong-weights");
+    struct leaves l;
+
+    if (!weights && !su_node_fault("wrong-output"))
+        return;
+    take_out(p, n, &l);
+    for (uint32_t o = 0; o < (weights ? p->n_out : 1); o++)
+        spoil_rows(p, &l, o, weights, r);
+    for (uint32_t s = 0; s < n && weights; s++)
+        l.leaf[(l.ports - 1) * n + s][0] ^= 1;
+    put_back(p, &l);
+}
+
+void part_spoil_leaves(struct part *p, uint32_t n)
+{
+    struct leaves l;
+
+    if (!su_node_fault("double-sign"))
+        return;
+    take_out(p, n, &l);
+    for (uint32_t s = 0; s < n; s++)
+        l.leaf[p->n_in * n + s][0] ^= 1;
+    put_back(p, &l);
+}
+
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/* Faults of results (fault.h): nothing of it is there unless SU_FAULTS is defined. */
+#ifndef SU_NODE_SPOIL_H
+#define SU_NODE_SPOIL_H
+
+#include "part.h"
+
+#ifdef SU_FAULTS
+/* wrong-output, wrong-weights: changes what n steps from p->done on gave, and their leaves. */
+void part_spoil_results(struct part *p, uint32_t n, struct su_task_result *r);
+/* double-sign: changes the leaves alone, after the rows were signed for the consumers. */
+void part_spoil_leaves(struct part *p, uint32_t n);
+#else
+static inline void part_spoil_results(struct part *p, uint32_t n, struct su_task_result *r)
+{
+    (void)p;
+    (void)n;
+    (void)r;
+}
+static inline void part_spoil_leaves(struct part *p, uint32_t n)
+{
+    (void)p;
+    (void)n;
+}
+#endif
+
+#endif
