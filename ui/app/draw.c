@@ -32,7 +32,8 @@ static void draw_error(const struct ui_app *app, struct ui_area a)
 
     a = ui_area_sub(a, (a.r.w - SU_MIN(a.r.w, 70)) / 2, SU_MAX(0, a.r.h - 6), SU_MIN(a.r.w, 70), 6);
     in = ui_frame(a, "Chain unreachable", UI_ROLE_DANGER);
-    ui_textf(in, 1, 0, UI_ROLE_TEXT, "%s: %s", c->url, c->error);
+    ui_textf(in, 1, 0, UI_ROLE_TEXT, "%s%s%s", strstr(c->error, c->url) ? "" : c->url,
+             strstr(c->error, c->url) ? "" : ": ", c->error);
     if (c->good_ms == INT64_MIN)
         ui_textf(in, 1, 1, UI_ROLE_TEXT, "It never answered (%u tries).", c->failures);
     else

@@ -127,7 +127,7 @@ static uint64_t key_vram(const struct ui_view *v, uint32_t i)
 
 static const struct ui_col node_columns[] = {
     {"node", "NODE", 12, 0, false, false, UI_COL_TEXT, cell_node, key_node},
-    {"state", "STATE", 6, 1, false, false, UI_COL_TEXT, cell_state, key_state},
+    {"state", "STATE", 6, 1, false, false, UI_COL_STATE, cell_state, key_state},
     {"last_ms", "LAST", 6, 2, false, true, UI_COL_NUMBER, cell_last, key_last},
     {"missed", "MISSED", 6, 4, false, true, UI_COL_NUMBER, cell_missed, key_missed},
     {"rtt_ms", "RTT", 5, 5, false, true, UI_COL_NUMBER, cell_rtt, key_rtt},
@@ -280,7 +280,7 @@ static uint64_t key_round(const struct ui_view *v, uint32_t i)
 
 static const struct ui_col oracle_columns[] = {
     {"oracle", "ORACLE", 12, 0, false, false, UI_COL_TEXT, oracle_key, key_oracle},
-    {"state", "STATE", 6, 1, false, false, UI_COL_TEXT, oracle_state, key_age},
+    {"state", "STATE", 6, 1, false, false, UI_COL_STATE, oracle_state, key_age},
     {"age_ms", "HEARD", 6, 2, false, true, UI_COL_NUMBER, oracle_age, key_age},
     {"round", "ROUND", 8, 3, false, true, UI_COL_NUMBER, oracle_round, key_round},
     {"votes", "VOTES", 7, 4, false, true, UI_COL_NUMBER, oracle_votes, key_votes},

@@ -216,7 +216,7 @@ static uint64_t key_creator(const struct ui_view *v, uint32_t i)
 
 static const struct ui_col columns[] = {
     {"name", "NAME", 16, 0, true, false, UI_COL_TEXT, cell_name, NULL},
-    {"state", "STATE", 6, 1, false, false, UI_COL_TEXT, cell_state, key_state},
+    {"state", "STATE", 6, 1, false, false, UI_COL_STATE, cell_state, key_state},
     {"weight_bytes", "SIZE", 7, 2, false, true, UI_COL_NUMBER, cell_size, key_size},
     {"tasks", "TASKS", 6, 3, false, true, UI_COL_NUMBER, cell_tasks, key_tasks},
     {"nodes", "NODES", 6, 4, false, true, UI_COL_NUMBER, cell_nodes, key_nodes},

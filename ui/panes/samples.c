@@ -161,7 +161,7 @@ static uint64_t key_root(const struct ui_view *v, uint32_t i)
 
 static const struct ui_col columns[] = {
     {"execution", "SAMPLE", 10, 0, false, false, UI_COL_TEXT, cell_execution, key_execution},
-    {"result", "RESULT", 8, 1, false, false, UI_COL_TEXT, cell_result, key_result},
+    {"result", "RESULT", 8, 1, false, false, UI_COL_STATE, cell_result, key_result},
     {"task", "TASK", 4, 2, false, true, UI_COL_NUMBER, cell_task, key_task},
     {"model", "MODEL", 10, 7, true, false, UI_COL_TEXT, cell_model, NULL},
     {"asserter", "ASSERTER", 11, 3, false, false, UI_COL_TEXT, cell_asserter, key_asserter},

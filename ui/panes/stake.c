@@ -193,7 +193,7 @@ static uint64_t key_slashed(const struct ui_view *v, uint32_t i)
 
 static const struct ui_col columns[] = {
     {"node", "NODE", 14, 0, false, false, UI_COL_TEXT, cell_node, key_node},
-    {"state", "STATE", 8, 1, false, false, UI_COL_TEXT, cell_state, key_free},
+    {"state", "STATE", 8, 1, false, false, UI_COL_STATE, cell_state, key_free},
     {"free", "FREE USDC", 13, 2, false, true, UI_COL_TEXT, cell_free, key_free},
     {"reserved", "RESERVED", 12, 3, false, true, UI_COL_TEXT, cell_reserved, key_reserved},
     {"unlocking", "UNLOCKING", 12, 4, false, true, UI_COL_TEXT, cell_unlocking, key_unlocking},

@@ -185,7 +185,7 @@ static uint64_t key_role(const struct ui_view *v, uint32_t i)
 
 static const struct ui_col columns[] = {
     {"execution", "TASK", 14, 0, false, false, UI_COL_TEXT, cell_task, key_task},
-    {"state", "STATE", 7, 1, false, false, UI_COL_TEXT, cell_state, key_state},
+    {"state", "STATE", 7, 1, false, false, UI_COL_STATE, cell_state, key_state},
     {"model", "MODEL", 12, 2, true, false, UI_COL_TEXT, cell_model, NULL},
     {"role", "ROLE", 13, 5, false, false, UI_COL_TEXT, cell_role, key_role},
     {"progress", "PROGRESS", 14, 3, true, false, UI_COL_BAR, cell_progress, key_progress},

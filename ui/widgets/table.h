@@ -20,7 +20,12 @@ struct ui_row {
 struct ui_id { /* names a row across snapshots */
     uint8_t b[36];
 };
-enum ui_col_kind { UI_COL_TEXT, UI_COL_NUMBER, UI_COL_BAR };
+enum ui_col_kind {
+    UI_COL_TEXT,
+    UI_COL_NUMBER,
+    UI_COL_BAR,
+    UI_COL_STATE /* may be another by now when the chain does not answer */
+};
 struct ui_value {
     char text[256];
     enum ui_role role; /* TEXT unless it matters */

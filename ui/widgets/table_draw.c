@@ -31,7 +31,7 @@ static struct fit fit_columns(const struct ui_source *src, int w)
     /* Flexible columns share what is left, but half of a row at most for one. */
     for (size_t i = 0, flex = 0; left > 0 && flex < 8; flex++)
         for (i = 0; i < f.n && left > 0; i++)
-            if (src->col[i].flex && f.width[i] > 0 && f.width[i] < w / 2) {
+            if (src->col[i].flex && f.width[i] > 0 && (f.width[i] < w / 2 || i + 1 == f.n)) {
                 int more = SU_MIN(left, 8);
                 f.width[i] += more;
                 left -= more;
@@ -87,7 +87,8 @@ static void draw_row(const struct ui_table *t, const struct ui_view *v, struct u
         if (w == 0)
             continue;
         c->cell(v, r, false, &out);
-        if (stale && i == 1 && out.text[0]) { /* an old state may be another by now */
+        if (stale && c->kind == UI_COL_STATE &&
+            out.text[0]) { /* an old state may be another by now */
             strncat(out.text, "?", sizeof out.text - strlen(out.text) - 1);
             out.role = UI_ROLE_DIM;
         }
