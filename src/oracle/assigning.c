@@ -302,7 +302,33 @@ static enum su_code take_part(struct round *r, bool mine, struct su_err *e)
     return rc;
 }
 
-void ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number)
+/* The oldest request first: while one waits for stake, younger ones leave it alone, for some rounds. */
+static bool let_pass(struct su_oracle *o, const struct ora_exec *x)
+{
+    uint64_t now = su_clock_mono_ns();
+    uint64_t most = (uint64_t)ORA_HUNGRY_ROUNDS * o->round_ms * 1000000u;
+    bool wait = false;
+
+    (void)pthread_mutex_lock(&o->lock);
+    for (size_t i = 0; i < o->n_exec && !wait; i++) {
+        const struct ora_exec *y = o->exec[i];
+        wait = y != x && y->hungry_ns != 0 && y->submit_slot < x->submit_slot &&
+               now - y->hungry_ns < most;
+    }
+    (void)pthread_mutex_unlock(&o->lock);
+    return wait;
+}
+
+static void note_hunger(struct su_oracle *o, struct ora_exec *x, bool hungry)
+{
+    (void)pthread_mutex_lock(&o->lock);
+    x->submit_slot = x->seen.execution->submit_slot;
+    if (hungry && x->hungry_ns == 0)
+        x->hungry_ns = su_clock_mono_ns();
+    (void)pthread_mutex_unlock(&o->lock);
+}
+
+bool ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number)
 {
     const struct su_chain_case *c = &x->seen;
     struct round r = {.o = o, .x = x, .exec = c->execution, .params = &c->config->params};
@@ -311,22 +337,29 @@ void ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number)
 
     if (r.exec->state == SU_EXEC_ASSIGNING &&
         (r.exec->assigned > 0 || c->slot <= r.exec->phase_slot + r.params->round_slots))
-        return;
+        return false;
     if (c->slot > r.exec->request_slot + r.params->request_expiry_slots)
-        return;
+        return false;
     r.number = (uint32_t)((c->slot - r.exec->submit_slot) / r.params->round_slots);
     if (x->tried_round == r.number + 1 ||
         (mine->question == SU_QUESTION_ASSIGN && mine->round == r.number))
-        return;
+        return false;
+    /* Taken up again after a release: what was voted did not go through. */
+    note_hunger(o, x, r.exec->table_total > 0);
+    if (let_pass(o, x))
+        return false;
     if (!x->has_input)
         fetch_input(o, x);
     if (!x->has_input)
-        return;
+        return false;
     unsigned proposer = table_proposer(x->key, r.number, c->config->oracle_count);
     enum su_code rc = take_part(&r, proposer == number, &e);
+    if (rc == SU_ENOENT && r.table.n >= r.params->min_owners)
+        note_hunger(o, x, true);
     if (rc)
         su_log(SU_LOG_DEBUG, "oracle", "%s round %u: %s: %s", x->name, r.number, e.at, e.msg);
     else if (x->tried_round == r.number + 1)
         su_log(SU_LOG_DEBUG, "oracle", "%s round %u: voted", x->name, r.number);
     round_fini(&r);
+    return rc == SU_OK && x->tried_round == r.number + 1;
 }

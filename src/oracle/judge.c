@@ -285,18 +285,25 @@ static enum su_code sit(struct sitting *s, struct su_err *e)
     return rc;
 }
 
-/* The evidence, beside the execution's other files. */
+/* The evidence, one line of JSON per finding; it outlives the execution. */
 static void keep_evidence(struct su_oracle *o, const struct ora_job *j)
 {
-    struct su_buf text;
-    char name[32];
+    char path[4200], text[SU_CHAIN_TEXT];
+    struct su_buf line;
 
-    su_buf_init(&text, 0);
-    (void)snprintf(name, sizeof name, "finding.%u.%u", j->task, j->dispute);
-    if (dispute_json(&j->finding, &text, NULL) != SU_OK ||
-        ora_exec_keep(o, j->key, name, text.data, text.len, NULL) != SU_OK)
-        su_log(SU_LOG_WARN, "oracle", "a finding cannot be kept");
-    su_buf_fini(&text);
+    su_buf_init(&line, 0);
+    enum su_code rc = dispute_json(&j->finding, &line, NULL);
+    int n = snprintf(path, sizeof path, "%s/findings", o->folder);
+    if (!rc && n > 0 && n < 4000)
+        rc = su_dir_make(path, 0700, NULL);
+    (void)snprintf(path + n, sizeof path - (size_t)n, "/%s", su_chain_key_text(j->key, text));
+    FILE *f = rc ? NULL : fopen(path, "a");
+    bool kept = f && fprintf(f, "%.*s\n", (int)line.len, (const char *)line.data) > 0;
+    if (f && fclose(f) != 0)
+        kept = false;
+    if (!kept)
+        su_log(SU_LOG_WARN, "oracle", "%s cannot be written", path);
+    su_buf_fini(&line);
 }
 
 /* Rounds before it is tried again, doubling up to eight. */

@@ -15,6 +15,8 @@ enum {
     WATCH_MS = 100, /* between two looks of the watcher */
     COMMITTEE_MS = 3000, /* age of what is known of the epoch */
     PEOPLE_MS = 10000, /* and of nodes that nobody asks for */
+    CLAIMS_MS = 2000, /* between two looks at what the pool owes */
+    CLAIMS_APART_MS = 8, /* times the key's first byte: oracles look one after the other */
     BEAT_MS_MAX = 30000,
     INPUT_BYTES_MAX = SU_PEER_INPUT_BYTES_MAX + (1u << 20),
 };
@@ -104,10 +106,24 @@ static void *ticker(void *oracle)
     return NULL;
 }
 
+/* Claims outlive their executions, and wait while the pool is empty. */
+static void pay_claims(struct su_oracle *o)
+{
+    const struct su_chain_send_opts opts = ora_send_opts(o);
+    struct su_err e = {0};
+    size_t paid;
+
+    if (su_oracle_fault("silent"))
+        return;
+    if (su_chain_claims_pay(o->chain, &o->env, &o->signer, &opts, &paid, &e) != SU_OK)
+        su_log(SU_LOG_DEBUG, "oracle", "claims: %s: %s", e.at, e.msg);
+}
+
 static void *watcher(void *oracle)
 {
     struct su_oracle *o = oracle;
-    uint64_t committee_ns = su_clock_mono_ns();
+    uint64_t committee_ns = su_clock_mono_ns(), claims_ns = committee_ns;
+    const uint64_t claims_every_ns = (CLAIMS_MS + CLAIMS_APART_MS * o->key[0]) * 1000000ull;
 
     while (!ora_stopping(o)) {
         struct su_err e = {0};
@@ -123,6 +139,10 @@ static void *watcher(void *oracle)
         if (!rc && now - committee_ns > COMMITTEE_MS * 1000000ull) {
             rc = read_committee(o, &e);
             committee_ns = now;
+        }
+        if (!rc && now - claims_ns > claims_every_ns) {
+            pay_claims(o);
+            claims_ns = now;
         }
         if (rc && !ora_stopping(o))
             su_log(SU_LOG_WARN, "oracle", "the chain does not answer: %s: %s", e.at, e.msg);

@@ -9,7 +9,8 @@
      oracle.json          the key, as Solana's tools write it, mode 0600
      oracle.vrf           the VRF seed in hex, mode 0600
      oracle/run           who runs here: held open and locked
-     oracle/<execution>/  input container and tables, until the execution is closed
+     oracle/<execution>/  input container and table, until the execution is closed
+     oracle/findings/     what its disputes were found to be, one JSON object a line; kept
      blobs/               packages and weights, for disputes (module store)
    Threads: one per HTTP connection, one that watches the chain, some that send transactions, some
    that talk to nodes and other oracles, one that judges. No slow or dead node, oracle or endpoint of

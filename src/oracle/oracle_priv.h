@@ -27,6 +27,7 @@ enum {
     ORA_PEERS_MAX = 2 * SU_ORACLES_MAX,
     ORA_STEADY_ROUNDS = 3,
     ORA_STALL_ROUNDS = 3,
+    ORA_HUNGRY_ROUNDS = 10, /* younger requests let it pass so long */
 };
 
 /* ---- bytes that several hold ------------------------------------------------------------------- */
@@ -119,6 +120,8 @@ struct ora_exec {
     struct ora_bytes *table; /* whose roots were voted; NULL: not known */
     struct ora_notice *notice;
     size_t n_notice;
+    uint64_t submit_slot; /* once known */
+    uint64_t hungry_ns; /* no stake was left for it then, first; 0: there was */
     /* Of the worker that has it. */
     struct su_chain_case seen;
     bool has_seen;
@@ -230,8 +233,8 @@ void *ora_worker(void *oracle);
 /* step.c: looks at one execution and does what is to be done. Returns in how many ms again; the
    worker has x. */
 uint32_t ora_step(struct su_oracle *o, struct ora_exec *x);
-/* assigning.c */
-void ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number);
+/* assigning.c: true when it voted. */
+bool ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number);
 /* Slot and hash of the newest entry below `slot`. SU_ENOENT: there is none any more. */
 SU_CHECK enum su_code ora_slot_hash(struct su_oracle *o, uint64_t slot, uint8_t hash[32],
                                     struct su_err *e);

@@ -159,6 +159,12 @@ static void vote(struct call *c, const struct su_wire_frame *f)
 
     (void)pthread_mutex_lock(&o->lock);
     enum su_code rc = admit_oracle(o, f, &e);
+    struct ora_exec *x = rc ? NULL : ora_exec_find(o, f->m.u.vote.execution);
+    uint64_t soon = su_clock_mono_ns() + (uint64_t)o->params.ms_per_slot * 1000000u;
+    if (x && x->next_ns > soon) {
+        x->next_ns = soon; /* it will have landed */
+        (void)pthread_cond_signal(&o->work);
+    }
     (void)pthread_mutex_unlock(&o->lock);
     conclude(c, f, rc, &e);
 }
@@ -298,6 +304,18 @@ static void table_give(struct call *c, const char *text)
     ora_bytes_drop(b);
 }
 
+/* What was found in its disputes: lines of JSON. */
+static void findings_give(struct call *c, const char *text)
+{
+    char path[4300];
+    uint8_t key[32];
+
+    if (!execution_of(text, key))
+        return;
+    (void)snprintf(path, sizeof path, "%s/findings/%s", c->o->folder, text);
+    su_http_answer_file(c->answer, c->http, path, NULL, "application/x-ndjson");
+}
+
 static void status_give(struct call *c)
 {
     struct su_err e = {0};
@@ -340,6 +358,8 @@ void ora_handle(void *oracle, const struct su_http_call *http, struct su_http_an
         input_give(&c, rest);
     else if (get && (rest = below(http->path, "/api/table/")))
         table_give(&c, rest);
+    else if (get && (rest = below(http->path, "/api/findings/")))
+        findings_give(&c, rest);
     else if (get && strcmp(http->path, "/api/status") == 0)
         status_give(&c);
     else if (!post && !get)

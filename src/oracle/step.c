@@ -270,11 +270,17 @@ static enum su_code look(struct su_oracle *o, struct ora_exec *x, struct su_err 
 static bool act(struct su_oracle *o, struct ora_exec *x, uint8_t number)
 {
     unsigned rank = su_chain_crank_rank(&x->seen, number);
+    bool voted = false;
 
+    if (x->seen.execution->state > SU_EXEC_ASSIGNING && x->hungry_ns != 0) {
+        (void)pthread_mutex_lock(&o->lock);
+        x->hungry_ns = 0;
+        (void)pthread_mutex_unlock(&o->lock);
+    }
     switch (x->seen.execution->state) {
     case SU_EXEC_REQUESTED:
     case SU_EXEC_ASSIGNING:
-        ora_assign(o, x, number);
+        voted = ora_assign(o, x, number);
         break;
     case SU_EXEC_RUNNING:
         tell_nodes(o, x, rank);
@@ -292,7 +298,7 @@ static bool act(struct su_oracle *o, struct ora_exec *x, uint8_t number)
     default:
         break;
     }
-    return !ora_stopping(o) && crank(o, x, rank);
+    return (!ora_stopping(o) && crank(o, x, rank)) || voted;
 }
 
 uint32_t ora_step(struct su_oracle *o, struct ora_exec *x)
