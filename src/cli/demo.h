@@ -4,7 +4,7 @@
 #ifndef SU_CLI_DEMO_H
 #define SU_CLI_DEMO_H
 
-#include "network.h"
+#include "generation.h"
 #include "super/super.h"
 
 #define DEMO_HOME_MAX 512 /* bytes of the home's path */
@@ -60,8 +60,14 @@ struct demo {
     uint8_t model[32];
     struct su_chain_model chain_model;
     struct su_ops *ops; /* of the requestor */
-    struct su_digits *digits;
+    struct su_digits *digits; /* NULL with a language model */
     uint64_t digit; /* the next one's number */
+    char model_name[128], model_path[4096], target[24]; /* what is deployed, for what memory */
+    uint64_t vram_bytes; /* of each node */
+    struct su_text *text; /* of a language model, else NULL */
+    struct su_text_ids prompt;
+    struct su_sampling sampling;
+    uint32_t max_tokens, ctx, sessions;
     uint64_t started_ns;
     double setup_s;
 };
@@ -70,6 +76,8 @@ struct demo {
 struct demo_run {
     unsigned number;
     uint64_t digit;
+    struct cli_generation words;
+    bool told_words, told_words_end;
     struct su_ops_follow *follow;
     const struct su_ops_follow_state *state;
     struct su_ops_request_terms terms;
@@ -106,9 +114,20 @@ SU_CHECK enum su_code demo_alive(struct demo *d, struct su_err *e);
  */
 void demo_say(const struct demo *d, const char *fmt, ...) SU_PRINTF(2, 3);
 
+/* ---- demo_words.c: language models ---- */
+
+/* Opens --model and its tokenizer, and chooses how it is to be cut. */
+SU_CHECK enum su_code demo_words_open(struct demo *d, struct su_err *e);
+void demo_words_close(struct demo *d);
+/* Makes the run's prompt ready, and its input container. */
+SU_CHECK enum su_code demo_words_input(const struct demo *d, struct demo_run *r,
+                                       struct su_buf *input, struct su_err *e);
+/* Takes and shows what has come of the answer. */
+SU_CHECK enum su_code demo_words_take(const struct demo *d, struct demo_run *r, struct su_err *e);
+
 /* ---- demo_run.c ---- */
 
-/* Asks for the next digit. */
+/* Asks for the next digit, or for the prompt once more. */
 SU_CHECK enum su_code demo_begin(struct demo *d, struct demo_run *r, unsigned number,
                                  struct su_err *e);
 /* One turn; waits up to wait_ms for something new. */

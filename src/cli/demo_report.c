@@ -42,12 +42,17 @@ static void tell_commits(const struct demo *d, struct demo_run *r)
 
 static void tell_result(const struct demo *d, struct demo_run *r, const char *word)
 {
+    const struct cli_generation *g = &r->words;
     unsigned best = 0;
     const float *p = cli_digit_output(r->state, &best, NULL);
-    int label = su_digits_label(d->digits, r->digit);
 
-    if (!p)
+    if (d->text)
+        demo_say(d, "%-8s %zu + %u tokens, %.2f tokens/s, first after %.0f ms",
+                 r->told_provisional ? word : "drawn", g->prompt.count, g->n,
+                 cli_generation_rate(g), cli_generation_first_ms(g));
+    if (!p || d->text)
         return;
+    int label = su_digits_label(d->digits, r->digit);
     if (label >= 0)
         demo_say(d, "%-8s a %u (%.2f %%); the label says %d", word, best, (double)p[best] * 100,
                  label);
@@ -89,7 +94,7 @@ void demo_tell(const struct demo *d, struct demo_run *r)
     r->told = s->changes;
     if (alive && s->chain.state >= SU_EXEC_RUNNING && !r->told_assigned)
         tell_assigned(d, r);
-    if (alive)
+    if (alive && (!d->text || s->provisional))
         tell_commits(d, r);
     if (s->provisional && !r->told_provisional) {
         tell_result(d, r, "answer");
@@ -209,14 +214,20 @@ static void put_result(struct su_json_writer *w, const struct demo *d, const str
     const uint8_t *leaf = NULL;
     char text[SU_CHAIN_TEXT];
     unsigned best = 0;
-    int label = su_digits_label(d->digits, r->digit);
 
     su_json_put_str(w, "execution", su_chain_key_text(s->execution, text));
     su_json_put_str(w, "model", su_chain_key_text(d->model, text));
-    su_json_put_u64(w, "digit", r->digit);
-    if (label >= 0)
-        su_json_put_i64(w, "label", label);
-    if (cli_digit_output(s, &best, &leaf)) {
+    if (d->text) {
+        su_json_put_str(w, "prompt", cli_get(d->c, "--prompt"));
+        cli_put_generation(w, &r->words);
+        su_json_put_u64(w, "seed", r->words.sampling.seed);
+        cli_put_amount(w, "cost", cli_execution_cost(&d->params, s), SU_OPS_USDC);
+    } else {
+        su_json_put_u64(w, "digit", r->digit);
+        if (su_digits_label(d->digits, r->digit) >= 0)
+            su_json_put_i64(w, "label", su_digits_label(d->digits, r->digit));
+    }
+    if (!d->text && cli_digit_output(s, &best, &leaf)) {
         su_json_put_u64(w, "predicted", best);
         su_json_put_hex(w, "output_sha256", leaf, SU_SHA256_BYTES);
     }

@@ -23,8 +23,8 @@ static enum su_code ask(struct demo *d, struct demo_run *r, const struct su_buf 
     const struct su_ops_request q = {.model = su_chain_key_text(d->model, model),
                                      .input = input->data,
                                      .input_bytes = input->len,
-                                     .max_steps = 1,
-                                     .seed = d->seed + r->number,
+                                     .max_steps = d->text ? cli_generation_steps(&r->words) : 1,
+                                     .seed = d->text ? r->words.sampling.seed : d->seed + r->number,
                                      .repeats = REPEATS};
     const struct su_ops_follow_options fo = {
         .input = input->data, .input_bytes = input->len, .repeats = REPEATS, .claim = true};
@@ -45,12 +45,17 @@ enum su_code demo_begin(struct demo *d, struct demo_run *r, unsigned number, str
 
     memset(r, 0, sizeof *r);
     r->number = number;
-    r->digit = d->digit++ % su_digits_count(d->digits);
     r->begun_ns = su_clock_mono_ns();
     su_buf_init(&input, 0);
-    enum su_code rc = su_digits_get(d->digits, r->digit, pixel, e);
-    if (!rc)
-        rc = cli_digit_input(&d->chain_model, pixel, &input, e);
+    enum su_code rc;
+    if (d->text) {
+        rc = demo_words_input(d, r, &input, e);
+    } else {
+        r->digit = d->digit++ % su_digits_count(d->digits);
+        rc = su_digits_get(d->digits, r->digit, pixel, e);
+        if (!rc)
+            rc = cli_digit_input(&d->chain_model, pixel, &input, e);
+    }
     if (!rc)
         rc = ask(d, r, &input, e);
     su_buf_fini(&input);
@@ -59,7 +64,7 @@ enum su_code demo_begin(struct demo *d, struct demo_run *r, unsigned number, str
     r->state = su_ops_follow_state(r->follow);
     r->report = su_alloc(r->state->n_part * sizeof *r->report + 1);
     for (uint16_t i = 0; i < r->state->n_part; i++)
-        r->report[i].ms = -1;
+        r->report[i] = CLI_TASK_REPORT_NONE;
     return SU_OK;
 }
 
@@ -84,12 +89,15 @@ enum su_code demo_turn(struct demo *d, struct demo_run *r, uint32_t wait_ms, str
         r->next_report_ns = su_clock_mono_ns() + REPORT_MS * 1000000ull;
     }
     count_checks(r);
+    if (!rc && d->text)
+        rc = demo_words_take(d, r, e);
     return rc ? rc : demo_alive(d, e);
 }
 
 void demo_run_fini(struct demo_run *r)
 {
     su_ops_follow_close(r->follow);
+    cli_generation_fini(&r->words);
     free(r->report);
     memset(r, 0, sizeof *r);
 }

@@ -22,7 +22,6 @@ enum {
 };
 #define STAKE (10000ull * SU_USDC)
 #define POOL (100ull * SU_USDC)
-#define VRAM ((uint64_t)1 << 30)
 
 void demo_say(const struct demo *d, const char *fmt, ...)
 {
@@ -275,7 +274,7 @@ static enum su_code register_node(struct demo *d, unsigned i, struct su_err *e)
 {
     struct demo_node *n = &d->node[i];
     const struct demo_key *owner = &d->owner[n->owner], *by[] = {owner, &n->identity};
-    struct su_chain_node_args a = {.vram_bytes = VRAM,
+    struct su_chain_node_args a = {.vram_bytes = d->vram_bytes,
                                    .numerics_version = su_node_numerics_version(),
                                    .endpoint = n->endpoint};
     struct su_chain_batch b;
@@ -318,10 +317,28 @@ static enum su_code fill_pool(struct demo *d, unsigned i, struct su_err *e)
 static enum su_code deploy(struct demo *d, unsigned i, struct su_err *e)
 {
     char wallet[DEMO_PATH_MAX], home[DEMO_PATH_MAX], set_home[DEMO_PATH_MAX + 16],
-        set_user[DEMO_PATH_MAX + 16];
-    const char *const argv[] = {d->self, "deploy",      "register", "mnist",  "--target-vram",
-                                "300KB", "--serve-url", d->store,   "--url",  d->url,
-                                "--yes", "--keypair",   wallet,     "--json", NULL};
+        set_user[DEMO_PATH_MAX + 16], ctx[16], sessions[16];
+    const char *const argv[] = {d->self,
+                                "deploy",
+                                "register",
+                                d->model_path,
+                                "--name",
+                                d->model_name,
+                                "--serve-url",
+                                d->store,
+                                "--url",
+                                d->url,
+                                "--keypair",
+                                wallet,
+                                "--yes",
+                                "--json",
+                                "--target-vram",
+                                d->target,
+                                d->text ? "--ctx" : NULL,
+                                ctx,
+                                "--sessions",
+                                sessions,
+                                NULL};
     const char *const env[] = {set_home, set_user, "XDG_CONFIG_HOME=", NULL};
     const struct su_super_spec spec = {.name = "deploy", .argv = argv, .env = env, .errand = true};
     char line[SU_SUPER_LINE_MAX];
@@ -331,6 +348,8 @@ static enum su_code deploy(struct demo *d, unsigned i, struct su_err *e)
     unsigned id;
 
     (void)i;
+    (void)snprintf(ctx, sizeof ctx, "%u", d->ctx);
+    (void)snprintf(sessions, sizeof sessions, "%u", d->sessions);
     (void)demo_path(d, "deployer", "wallet.json", wallet);
     (void)snprintf(set_home, sizeof set_home, "SPLITUP_HOME=%s",
                    demo_path(d, "deployer", NULL, home));
@@ -510,7 +529,7 @@ static enum su_code populate(struct demo *d, struct su_err *e)
     if (!rc)
         rc = su_chain_model_load(d->chain, &d->env, d->model, &d->chain_model, e);
     if (!rc)
-        demo_say(d, "model    mnist in %u tasks, oracles appointed, stakes deposited",
+        demo_say(d, "model    %s in %u tasks, oracles appointed, stakes deposited", d->model_name,
                  d->chain_model.model->task_count);
     if (!rc)
         rc = do_steps(d, s, add_steps(d, s, 0, d->n_node, declare), e);

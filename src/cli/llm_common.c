@@ -175,6 +175,27 @@ enum su_code cli_llm_close(struct cli_llm *l, enum su_code rc, struct su_err *e)
     return rc;
 }
 
+enum su_code cli_prompt_encode(const struct su_text *text, const char *prompt, const char *system,
+                               struct su_text_ids *out, struct su_err *e)
+{
+    struct su_text_chat chat;
+    struct su_text_prompt p;
+    enum su_code rc;
+
+    if (!system)
+        return su_text_encode(text, prompt, strlen(prompt), SU_TEXT_ADD_SPECIAL, out, e);
+    const struct su_text_turn turn[2] = {{SU_TEXT_SYSTEM, system}, {SU_TEXT_USER_TURN, prompt}};
+    rc = su_text_chat_detect(su_text_template(text), &chat, e);
+    if (rc)
+        return su_wrap(e, "--system");
+    su_text_prompt_init(&p);
+    rc = su_text_chat_render(&chat, turn + (*system ? 0 : 1), *system ? 2 : 1, true, &p, e);
+    if (!rc)
+        rc = su_text_encode_prompt(text, &p, out, e);
+    su_text_prompt_fini(&p);
+    return rc;
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static void print_from(const struct cli_answer *a, size_t before)

@@ -7,6 +7,8 @@
 
 #include "cli_priv.h"
 
+#define CLI_TOKENS_DEFAULT 256u /* of an answer */
+
 /* A language model on a device. Zero-initialise with cli and model; cli_llm_close in any state. */
 struct cli_llm {
     const struct cli *cli;
@@ -37,6 +39,12 @@ SU_CHECK enum su_code cli_llm_u32(const struct cli *c, const char *option, uint3
 /* --temperature, --top-k, --top-p, --min-p, --repeat-penalty, --seed. */
 SU_CHECK enum su_code cli_llm_sampling(const struct cli *c, struct su_sampling *s,
                                        struct su_err *e);
+
+/* Encodes a prompt: text to go on with, or with system (may be "") a user's turn of a conversation in
+   the model's own form. Errors of su_text_encode and su_text_chat_detect. */
+SU_CHECK enum su_code cli_prompt_encode(const struct su_text *text, const char *prompt,
+                                        const char *system, struct su_text_ids *out,
+                                        struct su_err *e);
 
 /* The tokens of one answer, and their text, printed as it comes unless silent. */
 struct cli_answer {

@@ -98,6 +98,10 @@ static bool fill_report(const struct su_json_value *root, const char *execution,
             su_json_get_u64(i, "task", &number, NULL) == SU_OK && number == task &&
             su_json_get_double(i, "compute_ms", &ms, NULL) == SU_OK) {
             r->ms = ms;
+            if (su_json_get_double(i, "wait_ms", &r->wait_ms, NULL) != SU_OK)
+                r->wait_ms = 0;
+            if (su_json_get_double(i, "network_ms", &r->network_ms, NULL) != SU_OK)
+                r->network_ms = 0;
             return true;
         }
     return false;
@@ -172,10 +176,13 @@ void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s
         su_json_put_str(w, "owner", su_chain_key_text(p->owner, key));
         if (report) {
             su_json_put_str(w, "backend", report[i].backend);
-            if (report[i].ms >= 0)
+            if (report[i].ms >= 0) {
                 su_json_put_double(w, "ms", report[i].ms);
-            else
+                su_json_put_double(w, "wait_ms", report[i].wait_ms);
+                su_json_put_double(w, "network_ms", report[i].network_ms);
+            } else {
                 su_json_put_null(w, "ms");
+            }
         }
         su_json_put_u64(w, "attempt", p->attempt);
         su_json_put_str(w, "state", su_ops_task_word(p->state));

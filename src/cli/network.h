@@ -8,6 +8,14 @@
 
 #define CLI_DIGIT_CLASSES 10u
 
+/* A row of option tables. */
+#define CLI_OPTION_MODEL_FILE                                                                      \
+    {                                                                                              \
+        "--model-file", "MODEL",                                                                   \
+            "of a cluster's language model: a file or folder on this disk with its tokenizer "     \
+            "(default: as its package says)"                                                       \
+    }
+
 /* True when the word names a model of a cluster: an address, or NAME@CLUSTER. */
 bool cli_is_remote(const char *word);
 /* `splitup run` of such a model. */
@@ -26,8 +34,14 @@ const float *cli_digit_output(const struct su_ops_follow_state *s, unsigned *bes
    NULL. */
 struct cli_task_report {
     char backend[16];
-    double ms; /* < 0: not known */
+    double ms; /* of computing; < 0: not known */
+    double wait_ms, network_ms; /* for its inputs; until its outputs were taken */
 };
+#define CLI_TASK_REPORT_NONE                                                                       \
+    (struct cli_task_report)                                                                       \
+    {                                                                                              \
+        .ms = -1                                                                                   \
+    }
 void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s,
                    const struct cli_task_report *report);
 void cli_put_samples(struct su_json_writer *w, const struct su_ops_follow_state *s);

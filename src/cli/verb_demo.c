@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 enum { WAIT_MS = 200, AT_ONCE = 8, PAUSE_MS = 20 };
+#define DIGIT_VRAM ((uint64_t)1 << 30) /* of a node that reads digits */
 
 /* The handler of SIGINT wakes whatever waits. */
 static void on_terminate(int signal_number)
@@ -51,12 +52,13 @@ static enum su_code open_digits(struct demo *d, struct su_err *e)
     return rc;
 }
 
-static void draw_digit(const struct demo *d, uint64_t digit)
+static void draw_digit(const struct demo *d)
 {
     char line[200];
     float pixel[784];
 
-    if (d->json || su_digits_get(d->digits, digit, pixel, NULL) != SU_OK)
+    if (d->json || d->text ||
+        su_digits_get(d->digits, d->digit % su_digits_count(d->digits), pixel, NULL) != SU_OK)
         return;
     for (unsigned row = 0; row < 14; row++) {
         cli_digit_line(pixel, row, d->c->utf8, line, sizeof line);
@@ -95,7 +97,7 @@ static enum su_code one(struct demo *d, unsigned number, struct su_err *e)
     struct demo_run r = {.follow = NULL};
     enum su_code rc = demo_money(d, &before, e);
 
-    draw_digit(d, d->digit % su_digits_count(d->digits));
+    draw_digit(d);
     if (!rc)
         rc = demo_begin(d, &r, number, e);
     if (!rc)
@@ -266,7 +268,17 @@ static enum su_code options(struct demo *d, struct su_err *e)
         rc = su_parse_u64(cli_get(c, "--seed"), "--seed", 0, UINT64_MAX, &d->seed, e);
     d->json = cli_has(c, "--json");
     d->once = cli_has(c, "--once") || d->json || cli_get(c, "--executions");
-    return rc ? rc : open_digits(d, e);
+    if (!rc && !cli_has(c, "--model") && (cli_has(c, "--prompt") || cli_has(c, "--max-tokens")))
+        rc = su_fail(e, SU_EUSAGE, "--prompt", "needs a language model: --model FILE.gguf");
+    if (rc)
+        return rc;
+    if (cli_has(c, "--model"))
+        return demo_words_open(d, e);
+    (void)su_str_copy(d->model_name, sizeof d->model_name, "mnist");
+    (void)su_str_copy(d->model_path, sizeof d->model_path, "mnist");
+    (void)su_str_copy(d->target, sizeof d->target, "300KB");
+    d->vram_bytes = DIGIT_VRAM;
+    return open_digits(d, e);
 }
 
 static enum su_code close_all(struct demo *d, struct su_err *e)
@@ -276,6 +288,7 @@ static enum su_code close_all(struct demo *d, struct su_err *e)
     su_chain_close(d->chain);
     su_jobs_free(d->jobs);
     su_digits_close(d->digits);
+    demo_words_close(d);
     demo_keys_fini(d);
     if (d->super && cli_has(d->c, "--keep"))
         fprintf(stderr, "splitup demo: its files stay in %s\n", d->home);
@@ -315,14 +328,27 @@ const struct cli_verb cli_verb_demo = {
               "single node sees whole, has it read a digit, and shows who computed what, who was "
               "drawn to be checked and by whom, and what was paid. Everything is gone when it "
               "ends, however it ends. One node computes on a Vulkan device where there is one, so "
-              "that checks cross backends. Without --once it stays: Enter runs another digit.",
+              "that checks cross backends. Without --once it stays: Enter runs another digit. With "
+              "--model a language model is cut into three tasks in place of it, and goes on with "
+              "the text of --prompt.",
     .option = {{"--nodes", "N", "3 to 16 (default 3)"},
                {"--oracles", "M", "1 to 8 (default 3)"},
                {"--seed", "S", "of keys and requests (default: another one each time)"},
                {"--input", "FILE", "digits: PNG, PGM, IDX (.gz) or safetensors (default: its own)"},
                {"--index", "N", "which digit of the file comes first (default 0)"},
-               {"--executions", "K", "run K digits, several at a time, and sum up"},
-               {"--once", NULL, "end after one digit"},
+               {"--model", "MODEL", "a language model in place of digits, with --prompt"},
+               {"--prompt", "TEXT", "language models: the text to go on with"},
+               {"--system", "TEXT",
+                "answer the prompt as a user's turn after this system turn (may be empty)"},
+               {"--max-tokens", "N", "most tokens to write (default 64)"},
+               {"--temperature", "X",
+                "0 takes the likeliest token (default), 1 draws as the model says"},
+               {"--top-k", "N", "draw among the N likeliest only"},
+               {"--top-p", "X", "draw among the likeliest that make up this share"},
+               {"--min-p", "X", "leave out what is less likely than this share of the likeliest"},
+               {"--repeat-penalty", "X", "make tokens of the last 64 less likely by this factor"},
+               {"--executions", "K", "run K of them, several at a time, and sum up"},
+               {"--once", NULL, "end after one"},
                {"--keep", NULL, "leave the files of the processes behind"},
                {"--json", NULL, "print JSON, one line for an execution, and end"}},
     .run = run,

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKENS_DEFAULT 256u
-
 struct job {
     struct cli_llm llm;
     struct cli_request request;
@@ -15,32 +13,10 @@ struct job {
 
 /* ---- a prompt and its answer ------------------------------------------------------------------ */
 
-/* With --system the prompt is a turn of a conversation in the model's own form, else plain text to
-   go on with. */
-static enum su_code encode(const struct cli_llm *l, const char *prompt, struct su_text_ids *ids,
-                           struct su_err *e)
-{
-    const char *system = cli_get(l->cli, "--system");
-    if (!system)
-        return su_text_encode(l->text, prompt, strlen(prompt), SU_TEXT_ADD_SPECIAL, ids, e);
-    const struct su_text_turn turn[2] = {{SU_TEXT_SYSTEM, system}, {SU_TEXT_USER_TURN, prompt}};
-    struct su_text_chat chat;
-    struct su_text_prompt p;
-    enum su_code rc = su_text_chat_detect(su_text_template(l->text), &chat, e);
-    if (rc != SU_OK)
-        return su_wrap(e, "--system");
-    su_text_prompt_init(&p);
-    rc = su_text_chat_render(&chat, turn + (*system ? 0 : 1), *system ? 2 : 1, true, &p, e);
-    if (rc == SU_OK)
-        rc = su_text_encode_prompt(l->text, &p, ids, e);
-    su_text_prompt_fini(&p);
-    return rc;
-}
-
 enum su_code cli_request_encode(struct cli_request *r, const struct cli_llm *l, const char *at,
                                 const char *prompt, struct su_err *e)
 {
-    enum su_code rc = encode(l, prompt, &r->ids, e);
+    enum su_code rc = cli_prompt_encode(l->text, prompt, cli_get(l->cli, "--system"), &r->ids, e);
     if (rc == SU_OK && r->ids.count == 0)
         rc = su_fail(e, SU_EINVAL, at, "is empty; give some text");
     if (rc == SU_OK && r->ids.count >= l->ctx)
@@ -146,7 +122,7 @@ static enum su_code run_one(struct job *j, struct su_err *e)
 enum su_code cli_llm_run(const struct cli *c, struct cli_model *m, struct su_err *e)
 {
     struct job j = {.llm = {.cli = c, .model = m, .emit = 1},
-                    .request = {.max_tokens = TOKENS_DEFAULT},
+                    .request = {.max_tokens = CLI_TOKENS_DEFAULT},
                     .json = cli_has(c, "--json")};
     bool many = cli_has(c, "--prompts");
     if (many == cli_has(c, "--prompt"))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* splitup run of a model of the cluster, and splitup request: what was asked for. */
-#include "network.h"
+#include "generation.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -155,7 +155,7 @@ static enum su_code follow(struct asking *a, const uint8_t execution[32], struct
     if (!rc) {
         a->report = su_alloc(s->n_part * sizeof *a->report + 1);
         for (uint16_t i = 0; i < s->n_part; i++)
-            a->report[i].ms = -1;
+            a->report[i] = CLI_TASK_REPORT_NONE;
     }
     while (!rc && !s->ended) {
         rc = su_ops_follow_poll(f, WAIT_MS, e);
@@ -199,6 +199,7 @@ static enum su_code ask_for(struct asking *a, struct su_err *e)
 enum su_code cli_network_run(const struct cli *c, struct su_err *e)
 {
     struct asking a = {.c = c, .json = cli_has(c, "--json")};
+    bool generates = false;
     const char *at = strchr(c->arg[0], '@');
     size_t n = at ? (size_t)(at - c->arg[0]) : strlen(c->arg[0]);
     enum su_code rc = cli_may_sign(c, e);
@@ -211,7 +212,9 @@ enum su_code cli_network_run(const struct cli *c, struct su_err *e)
     su_buf_init(&a.input, SU_INPUT_BYTES_MAX);
     rc = at ? cli_ops_open_at(c, at + 1, &a.o, e) : cli_ops_open(c, &a.o, e);
     if (!rc)
-        rc = ask_for(&a, e);
+        rc = cli_model_generates(a.o, a.model, &generates, e);
+    if (!rc)
+        rc = generates ? cli_generation_run(c, a.o, a.model, e) : ask_for(&a, e);
     su_digits_close(a.digits);
     su_buf_fini(&a.input);
     su_ops_close(a.o);

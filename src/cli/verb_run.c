@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* splitup run: one digit or a range of them through a planned model. */
+#include "deploy.h"
 #include "network.h"
 
 #include <stdlib.h>
@@ -405,7 +406,8 @@ const struct cli_verb cli_verb_run = {
         "MODEL is a name that `splitup models` lists, a folder, or a .gguf file of a "
         "language model; or a model of a cluster, whose nodes then run it for money: its address "
         "there, or NAME@CLUSTER. The answer of strangers comes twice: provisional, when it is "
-        "there, and final, when it was checked. "
+        "there, and final, when it was checked. A language model streams it token by token; Ctrl-C "
+        "ends it there, and what was not run is not paid. "
         "A model of this machine is cut into "
         "tasks that each fit --target-vram, "
         "and every task runs as a stage of its own. The printed hash depends on the model "
@@ -445,6 +447,8 @@ const struct cli_verb cli_verb_run = {
          {"--min-p", "X", "leave out what is less likely than this share of the likeliest"},
          {"--repeat-penalty", "X", "make tokens of the last 64 less likely by this factor"},
          {"--seed", "N", "of the draws (default 0); the same seed gives the same text"},
+         CLI_OPTION_MODEL_FILE,
+         CLI_OPTION_PEER,
          CLI_OPTION_URL,
          CLI_OPTION_KEYPAIR,
          CLI_OPTION_PASSPHRASE,

@@ -159,6 +159,11 @@ SU_CHECK enum su_code su_model_list(struct su_buf *out, struct su_err *e);
 SU_CHECK enum su_code su_model_text(const struct su_model *m, struct su_text **out,
                                     struct su_err *e);
 
+/* The tokenizer that a GGUF file holds, read from what stands before its tensors. `at` names it in
+   errors, which are those of su_model_text. */
+SU_CHECK enum su_code su_model_text_of(const struct su_weights *w, const char *at,
+                                       struct su_text **out, struct su_err *e);
+
 /* ---- quantising ------------------------------------------------------------------------------ */
 
 /* Optional hooks, on the calling thread. */

@@ -151,22 +151,30 @@ static enum su_code read_vocab(const struct su_weights *w, struct vocab *v, stru
     return SU_OK;
 }
 
-enum su_code su_model_text(const struct su_model *m, struct su_text **out, struct su_err *e)
+enum su_code su_model_text_of(const struct su_weights *w, const char *at, struct su_text **out,
+                              struct su_err *e)
 {
     struct vocab v = {0};
+    enum su_code rc = read_vocab(w, &v, e);
+
+    *out = NULL;
+    if (rc == SU_OK)
+        rc = su_text_new(&v.v, at, out, e);
+    vocab_fini(&v);
+    return rc;
+}
+
+enum su_code su_model_text(const struct su_model *m, struct su_text **out, struct su_err *e)
+{
     enum su_code rc;
 
     *out = NULL;
     if (!m->is_llm)
         return su_fail(e, SU_ETYPE, m->name, "is no language model; it has no tokenizer");
-    if (m->llm.names != SU_LLM_NAMES_GGUF || !m->weights) {
+    if (m->llm.names != SU_LLM_NAMES_GGUF || !m->weights)
         rc = su_llm_text_folder(m, out, e);
-    } else {
-        rc = read_vocab(m->weights, &v, e);
-        if (rc == SU_OK)
-            rc = su_text_new(&v.v, m->name, out, e);
-        vocab_fini(&v);
-    }
+    else
+        rc = su_model_text_of(m->weights, m->name, out, e);
     if (rc == SU_OK && su_text_count(*out) > m->llm.vocab) {
         rc = su_fail(e, SU_ETYPE, m->name, "the tokenizer has %zu tokens, the model %u",
                      su_text_count(*out), m->llm.vocab);
