@@ -123,7 +123,8 @@ static void *watcher(void *oracle)
 {
     struct su_oracle *o = oracle;
     uint64_t committee_ns = su_clock_mono_ns(), claims_ns = committee_ns;
-    const uint64_t claims_every_ns = (CLAIMS_MS + CLAIMS_APART_MS * o->key[0]) * 1000000ull;
+    const uint64_t claims_every_ns =
+        ((uint64_t)CLAIMS_MS + (uint64_t)CLAIMS_APART_MS * o->key[0]) * 1000000u;
 
     while (!ora_stopping(o)) {
         struct su_err e = {0};
