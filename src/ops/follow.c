@@ -230,6 +230,17 @@ static enum su_code send_cranks(struct su_ops_follow *f, struct su_chain_crank *
     return rc;
 }
 
+/* To conclude now would pay for a result that has not come. */
+static bool would_pay_in_vain(const struct su_ops_follow *f)
+{
+    const struct su_acc_execution *x = &f->state.chain;
+
+    for (uint16_t i = 0; i < f->state.n_part; i++)
+        if (x->tasks[i].state == SU_TASK_VERIFICATION_FAILED || x->tasks[i].state == SU_TASK_FAILED)
+            return false;
+    return !follow_outputs_proven(f) && !x->missing_used;
+}
+
 /* Accepts a proven result at once, and does what nobody did in time. */
 static enum su_code crank(struct su_ops_follow *f, struct su_err *e)
 {
@@ -242,23 +253,25 @@ static enum su_code crank(struct su_ops_follow *f, struct su_err *e)
     n = SU_MIN(n, (size_t)CRANKS_AT_ONCE);
     for (size_t i = 0; i < n; i++) {
         bool accepts = k[i].number == SU_IX_CONCLUDE && by.accepting;
+        if (k[i].number == SU_IX_CONCLUDE && would_pay_in_vain(f))
+            continue;
         if (accepts || su_chain_crank_ripe(f->now, &k[i], SU_CHAIN_RANK_REQUESTOR, f->now->slot))
             k[kept++] = k[i];
     }
     return kept > 0 ? send_cranks(f, k, kept, e) : SU_OK;
 }
 
-/* The final output has not come, or is not what its node committed to, and half of the time to say so
+/* The final output is not what its node committed to, or has not come and half of the time to say so
    has passed. */
 static bool must_complain(const struct su_ops_follow *f)
 {
     const struct su_acc_execution *x = &f->state.chain;
     const struct su_ops_part *p = &f->part[SU_MIN(x->final_task, f->state.n_part - 1)];
-    uint64_t window = f->now->config->params.missing_slots;
+    uint64_t window = f->now->config->params.missing_slots, since = x->last_reveal_slot;
 
     if (x->state != SU_EXEC_REVEALING || x->missing_used || p->state != SU_TASK_VERIFIED ||
-        (p->flags & SU_TASKF_REVEALED) == 0 || f->now->slot <= x->last_reveal_slot + window / 2 ||
-        f->now->slot > x->last_reveal_slot + window)
+        (p->flags & SU_TASKF_REVEALED) == 0 || f->now->slot > since + window ||
+        (!f->lied && f->now->slot <= since + window / 2))
         return false;
     for (uint16_t i = 0; i < f->state.n_output; i++)
         if (f->output[i].task == x->final_task && !f->output[i].proven)
@@ -323,7 +336,7 @@ static void forget(struct su_ops_follow *f)
     su_chain_case_fini(f->now);
     memset(f->now, 0, sizeof *f->now);
     f->oracles_known = f->state.known = f->state.closed = f->state.complained = false;
-    f->state.provisional = false;
+    f->state.provisional = f->lied = false;
     f->state.oracles = f->state.oracles_with_input = 0;
     memset(&f->state.chain, 0, sizeof f->state.chain);
     f->next_look_ns = 0;

@@ -119,6 +119,7 @@ void follow_outputs_prove(struct su_ops_follow *f)
             (void)su_fail(&e, SU_EDIGEST, f->part[o->task].endpoint,
                           "what task %u sent is not what it committed to", o->task);
             follow_trouble(f, &e);
+            f->lied = true;
             clear(f, i);
             follow_pause_longer(&f->got[i].pause);
         }

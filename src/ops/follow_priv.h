@@ -54,7 +54,7 @@ struct su_ops_follow {
     size_t n_owner;
     uint64_t next_look_ns, first_escrow;
     uint32_t seen; /* state.changes at the end of the last poll */
-    bool stop_wanted, repeat_due;
+    bool stop_wanted, lied; /* lied: an output was not what its node committed to */
     struct follow_pause acting;
     struct su_ops_follow_state state;
 };
