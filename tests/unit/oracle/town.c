@@ -399,17 +399,21 @@ static bool get_table(struct town_node *n, const struct su_chain_case *c, struct
     return found;
 }
 
-static void check(struct town_node *n, const struct su_chain_case *c)
+static void check(struct town_node *n, const struct su_chain_case *before)
 {
     struct voted_table v;
-    bool mine[TOWN_TASKS] = {false}, any = false;
+    struct su_chain_case whole, *c = &whole;
+    bool mine[TOWN_TASKS] = {false};
 
-    if (!get_table(n, c, &v))
+    if (!get_table(n, before, &v))
+        return;
+    /* Once more, with the nodes that the draws fall on. */
+    const struct su_chain_case_hints hints = {.before = before, .voted = &v.voted};
+    if (su_chain_case_load(n->town->chain, &n->town->env, before->key, &hints, c, NULL) != SU_OK)
         return;
     for (uint16_t i = 0; i < TOWN_TASKS; i++) {
         const struct su_chain_check_due d = su_chain_check_due(c, i, &v.voted);
         mine[i] = d.identity && memcmp(d.identity, n->key.public_key, 32) == 0;
-        any = any || mine[i];
         const struct asserted r = assert_of(c->key, i);
         const struct su_chain_at at = su_chain_case_at(c, i, d.check);
         struct su_chain_batch b = batch(n->town, &n->key);
@@ -424,6 +428,7 @@ static void check(struct town_node *n, const struct su_chain_case *c)
             su_chain_batch_fini(&b);
         }
     }
+    su_chain_case_fini(c);
 }
 
 static void work(struct town_node *n, const uint8_t execution[32])
