@@ -189,10 +189,15 @@ void part_disconnect(struct part *p)
     p->n_sent = 0;
 }
 
+/* Nobody's rows are taken at present, or another's than they should be. */
 static bool resourced(const struct part *p, uint32_t i)
 {
-    return p->in[i] && (memcmp(p->from[i].identity, p->v.source[i].identity, 32) != 0 ||
-                        p->from[i].attempt != p->v.source[i].attempt);
+    const struct node_source *now = &p->v.source[i];
+
+    if (!p->in[i])
+        return comes(p, i) && !su_free_is_zero(now->identity, 32);
+    return memcmp(p->from[i].identity, now->identity, 32) != 0 ||
+           p->from[i].attempt != now->attempt;
 }
 
 bool part_resourced(const struct part *p)
@@ -467,7 +472,7 @@ static enum su_code catch_up(struct part *p, struct su_err *e)
 {
     if (!part_sync(p))
         return SU_ECANCELLED;
-    return part_resourced(p) || lacking(p) ? part_reconnect(p, e) : SU_OK;
+    return part_resourced(p) ? part_reconnect(p, e) : SU_OK;
 }
 
 /* Until there is something to be looked at. */
