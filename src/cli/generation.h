@@ -71,9 +71,8 @@ SU_CHECK enum su_code cli_asker_fit(const struct cli_asker *a, struct cli_genera
    the final state before it is gone; may be NULL. */
 SU_CHECK enum su_code cli_asker_ask(struct cli_asker *a, struct cli_generation *g, bool *final,
                                     struct su_err *e);
-/* `splitup run` and `splitup chat` of such a model. */
+/* `splitup run` of such a model. */
 SU_CHECK enum su_code cli_generation_run(const struct cli *c, struct su_ops *o, const char *word,
                                          struct su_err *e);
-SU_CHECK enum su_code cli_generation_chat(const struct cli *c, struct su_err *e);
 
 #endif

@@ -11,10 +11,25 @@ bool cli_is_remote(const char *word)
 {
     uint8_t key[32];
     size_t n = 0;
-    const char *at = strchr(word, '@');
+    const char *at = strchr(word, '@'), *slash = strchr(word, '/');
+    bool url = at && (su_str_starts(at + 1, "http://") || su_str_starts(at + 1, "https://"));
 
     return (su_base58_decode(word, key, sizeof key, &n) && n == sizeof key) ||
-           (at && at > word && at[1] && !strchr(word, '/'));
+           (at && at > word && at[1] && (url ? slash > at : !slash));
+}
+
+enum su_code cli_ops_open_for(const struct cli *c, char *word, size_t cap, struct su_ops **out,
+                              struct su_err *e)
+{
+    const char *at = strchr(c->arg[0], '@');
+    size_t n = at ? (size_t)(at - c->arg[0]) : strlen(c->arg[0]);
+
+    *out = NULL;
+    if (n == 0 || n >= cap)
+        return su_fail(e, SU_EINVAL, c->arg[0], "is no name of a model");
+    memcpy(word, c->arg[0], n);
+    word[n] = 0;
+    return at ? cli_ops_open_at(c, at + 1, out, e) : cli_ops_open(c, out, e);
 }
 
 /* ---- digits -------------------------------------------------------------------------------------- */

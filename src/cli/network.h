@@ -18,6 +18,10 @@
 
 /* True when the word names a model of a cluster: an address, or NAME@CLUSTER. */
 bool cli_is_remote(const char *word);
+/* The context of the cluster that the word names (or --url), and the word without it. SU_EINVAL: no name
+   of a model; errors of cli_ops_open. */
+SU_CHECK enum su_code cli_ops_open_for(const struct cli *c, char *word, size_t cap,
+                                       struct su_ops **out, struct su_err *e);
 /* `splitup run` of such a model. */
 SU_CHECK enum su_code cli_network_run(const struct cli *c, struct su_err *e);
 

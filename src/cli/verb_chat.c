@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* splitup chat: a conversation with a language model, kept in one session. */
+/* splitup chat: a conversation with a language model, kept in one session; or with one of a cluster, where
+   each turn is an execution whose prompt is the whole of it. */
 #include "chat_input.h"
+#include "deploy.h"
+#include "generation.h"
 #include "llm_common.h"
 
 #include <stdlib.h>
@@ -8,7 +11,8 @@
 #include <unistd.h>
 
 struct chat {
-    struct cli_llm llm;
+    struct cli_llm llm; /* of a model of a cluster: cli, text and ctx alone */
+    struct cli_asker *asker; /* NULL: the model is here */
     struct su_text_chat form;
     struct su_sampling sampling;
     uint32_t max_tokens; /* of an answer; 0 = what the context leaves */
@@ -119,6 +123,28 @@ static enum su_code answer(struct chat *c, const struct su_text_ids *ids, struct
     return rc;
 }
 
+/* The same by nodes of a cluster. */
+static enum su_code answer_far(struct chat *c, const struct su_text_ids *ids, struct su_err *e)
+{
+    struct cli_generation g = {.text = c->llm.text,
+                               .sampling = c->sampling,
+                               .max_tokens = c->llm.ctx,
+                               .silent = cli_has(c->llm.cli, "--json")};
+    bool final = false;
+
+    if (c->max_tokens)
+        g.max_tokens = c->max_tokens;
+    g.prompt.ids = su_alloc(ids->count * sizeof *g.prompt.ids);
+    g.prompt.count = g.prompt.cap = ids->count;
+    memcpy(g.prompt.ids, ids->ids, ids->count * sizeof *g.prompt.ids);
+    enum su_code rc = cli_asker_ask(c->asker, &g, &final, e);
+    if (rc == SU_OK && final)
+        push_turn(c, SU_TEXT_ASSISTANT, g.words.data ? (const char *)g.words.data : "",
+                  g.words.len);
+    cli_generation_fini(&g);
+    return rc;
+}
+
 /* A question that gets no answer leaves the conversation as it was. */
 static enum su_code ask(struct chat *c, struct su_err *e)
 {
@@ -127,7 +153,7 @@ static enum su_code ask(struct chat *c, struct su_err *e)
     push_turn(c, SU_TEXT_USER_TURN, (const char *)c->message.data, c->message.len);
     enum su_code rc = encode(c, &ids, e);
     if (rc == SU_OK)
-        rc = answer(c, &ids, e);
+        rc = c->asker ? answer_far(c, &ids, e) : answer(c, &ids, e);
     if (c->n_turn == before + 1)
         pop_turns(c, before);
     su_text_ids_fini(&ids);
@@ -221,22 +247,32 @@ static enum su_code converse(struct chat *c, struct su_err *e)
     return SU_OK;
 }
 
-static enum su_code prepare(struct chat *c, struct su_err *e)
+static enum su_code read_form(struct chat *c, struct su_err *e)
 {
-    const struct cli *cli = c->llm.cli;
-    const char *system = cli_get(cli, "--system");
-    enum su_code rc = cli_llm_u32(cli, "--max-tokens", 1, 1u << 20, &c->max_tokens, e);
-    if (rc == SU_OK)
-        rc = cli_llm_sampling(cli, &c->sampling, e);
-    if (rc == SU_OK)
-        rc = cli_llm_prepare(&c->llm, e);
+    const char *system = cli_get(c->llm.cli, "--system");
+    enum su_code rc = su_text_chat_detect(su_text_template(c->llm.text), &c->form, e);
     if (rc != SU_OK)
-        return rc;
-    rc = su_text_chat_detect(su_text_template(c->llm.text), &c->form, e);
-    if (rc != SU_OK)
-        return su_wrap(e, "%s cannot chat", c->llm.model->name);
+        return su_wrap(e, "%s cannot chat", c->llm.cli->arg[0]);
     if (system && *system)
         c->system = su_strdup(system);
+    return SU_OK;
+}
+
+static enum su_code read_options(struct chat *c, struct su_err *e)
+{
+    enum su_code rc = cli_llm_u32(c->llm.cli, "--max-tokens", 1, 1u << 20, &c->max_tokens, e);
+    return rc == SU_OK ? cli_llm_sampling(c->llm.cli, &c->sampling, e) : rc;
+}
+
+static enum su_code prepare(struct chat *c, struct su_err *e)
+{
+    enum su_code rc = read_options(c, e);
+    if (rc == SU_OK)
+        rc = cli_llm_prepare(&c->llm, e);
+    if (rc == SU_OK)
+        rc = read_form(c, e);
+    if (rc != SU_OK)
+        return rc;
     c->held = su_try_alloc(c->llm.ctx, sizeof *c->held);
     if (!c->held)
         return su_fail(e, SU_ENOMEM, "--ctx", "no memory for %u tokens", c->llm.ctx);
@@ -246,8 +282,44 @@ static enum su_code prepare(struct chat *c, struct su_err *e)
     return rc == SU_OK ? su_engine_session_new(c->llm.engine, c->llm.ctx, &c->session, e) : rc;
 }
 
+static enum su_code run_far(const struct cli *cli, struct su_err *e)
+{
+    char word[SU_NAME_MAX + SU_CHAIN_TEXT];
+    struct cli_asker a = {.c = cli};
+    struct chat c = {.llm = {.cli = cli}, .asker = &a, .keyboard = isatty(STDIN_FILENO)};
+    su_buf_init(&c.message, CLI_CHAT_INPUT_MAX);
+    enum su_code rc = cli_may_sign(cli, e);
+    if (rc == SU_OK)
+        rc = read_options(&c, e);
+    if (rc == SU_OK)
+        rc = cli_ops_open_for(cli, word, sizeof word, &a.o, e);
+    if (rc == SU_OK)
+        rc = cli_asker_open(&a, word, e);
+    c.llm.text = a.text;
+    c.llm.ctx = a.ctx ? a.ctx : SU_STEPS_MAX;
+    if (rc == SU_OK)
+        rc = cli_llm_u32(cli, "--ctx", 1, c.llm.ctx, &c.llm.ctx, e);
+    if (rc == SU_OK)
+        rc = read_form(&c, e);
+    if (rc == SU_OK && c.keyboard)
+        fprintf(stderr, "%s, %u tokens of context; /help lists the commands\n", a.name, c.llm.ctx);
+    if (rc == SU_OK)
+        rc = converse(&c, e);
+    pop_turns(&c, 0);
+    su_buf_fini(&c.message);
+    free(c.turn);
+    free(c.system);
+    cli_asker_close(&a);
+    su_ops_close(a.o);
+    return rc;
+}
+
 static enum su_code run(struct cli *cli, struct su_err *e)
 {
+    if (cli_is_remote(cli->arg[0]))
+        return run_far(cli, e);
+    if (cli_has(cli, "--json"))
+        return su_fail(e, SU_EUSAGE, "--json", "is for models of a cluster");
     struct cli_model m;
     struct chat c = {.llm = {.cli = cli, .model = &m, .emit = 1}, .keyboard = isatty(STDIN_FILENO)};
     enum su_code rc = cli_model_open(cli->arg[0], &m, e);
@@ -275,7 +347,9 @@ const struct cli_verb cli_verb_chat = {
     .args = "MODEL",
     .summary = "Talk with a language model",
     .detail =
-        "MODEL is a .gguf file or a folder, as for run. Messages are read line by line, from the "
+        "MODEL is a .gguf file or a folder, as for run; or a model of a cluster, by its address "
+        "or as NAME@CLUSTER, whose nodes answer for money: each turn is an execution, with the "
+        "whole conversation as its prompt. Messages are read line by line, from the "
         "keyboard or a pipe; answers come as they are made, and after each a line on stderr "
         "tells its speed. The conversation is kept in one session, so that only new tokens "
         "are run. A backslash at the end of a line goes on in the next one, and \"\"\" begins "
@@ -300,6 +374,14 @@ const struct cli_verb cli_verb_chat = {
          {"--device", "WHICH",
           "Vulkan device: its number in `splitup doctor`, or a part of its name"},
          {"--threads", "N", "threads of the cpu backend (default: all processors)"},
-         {"--batch", "N", "prompt tokens per dispatch (default: up to 512)"}},
+         {"--batch", "N", "prompt tokens per dispatch (default: up to 512)"},
+         CLI_OPTION_MODEL_FILE,
+         CLI_OPTION_PEER,
+         CLI_OPTION_URL,
+         CLI_OPTION_KEYPAIR,
+         CLI_OPTION_PASSPHRASE,
+         CLI_OPTION_YES,
+         CLI_OPTION_DRY_RUN,
+         {"--json", NULL, "of a cluster's model: print JSON objects in place of answers"}},
     .run = run,
 };

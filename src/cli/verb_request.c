@@ -200,17 +200,11 @@ enum su_code cli_network_run(const struct cli *c, struct su_err *e)
 {
     struct asking a = {.c = c, .json = cli_has(c, "--json")};
     bool generates = false;
-    const char *at = strchr(c->arg[0], '@');
-    size_t n = at ? (size_t)(at - c->arg[0]) : strlen(c->arg[0]);
     enum su_code rc = cli_may_sign(c, e);
 
-    if (!rc && (n == 0 || n >= sizeof a.model))
-        rc = su_fail(e, SU_EINVAL, c->arg[0], "is no name of a model");
-    if (rc)
-        return rc;
-    memcpy(a.model, c->arg[0], n);
     su_buf_init(&a.input, SU_INPUT_BYTES_MAX);
-    rc = at ? cli_ops_open_at(c, at + 1, &a.o, e) : cli_ops_open(c, &a.o, e);
+    if (!rc)
+        rc = cli_ops_open_for(c, a.model, sizeof a.model, &a.o, e);
     if (!rc)
         rc = cli_model_generates(a.o, a.model, &generates, e);
     if (!rc)
