@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* splitup demo: the whole of it on one machine. */
 #include "demo.h"
+#include "ui_open.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -227,9 +228,31 @@ static bool wants_more(struct demo *d, struct su_err *e, enum su_code *rc)
     }
 }
 
+/* The app, as owner A, who has a node here and gets money to ask with. */
+static enum su_code show_app(struct demo *d, struct su_err *e)
+{
+    const struct su_ops_airdrop gift = {.usdc = "1000"};
+    char wallet[DEMO_PATH_MAX], home[DEMO_PATH_MAX], node[64];
+    const struct cli_ui u = {.url = d->url,
+                             .keypair = demo_path(d, "owner-a", "wallet.json", wallet),
+                             .node_url = node,
+                             .memory = true,
+                             .period_ms = 500};
+    enum su_code rc = su_ops_airdrop(d->ops, &gift, d->owner[0].key, e);
+
+    (void)snprintf(node, sizeof node, "http://%s", d->node[0].endpoint);
+    (void)setenv("SPLITUP_HOME", demo_path(d, d->node[0].name, NULL, home), 1);
+    if (!rc)
+        rc = cli_ui_run(&u, NULL, e);
+    return rc ? rc : demo_alive(d, e);
+}
+
 enum su_code cli_demo_show(struct demo *d, struct su_err *e)
 {
     enum su_code rc = one(d, 0, e);
+
+    if (!rc && cli_ui_can() && !cli_has(d->c, "--text"))
+        return show_app(d, e);
 
     for (unsigned number = 1; !rc; number++) {
         demo_say(d, "stays    RPC %s; Enter runs another digit, q ends it", d->url);
@@ -328,7 +351,8 @@ const struct cli_verb cli_verb_demo = {
               "single node sees whole, has it read a digit, and shows who computed what, who was "
               "drawn to be checked and by whom, and what was paid. Everything is gone when it "
               "ends, however it ends. One node computes on a Vulkan device where there is one, so "
-              "that checks cross backends. Without --once it stays: Enter runs another digit. With "
+              "that checks cross backends. Without --once it stays, on a terminal with the "
+              "app; else Enter runs another digit. With "
               "--model a language model is cut into three tasks in place of it, and goes on with "
               "the text of --prompt.",
     .option = {{"--nodes", "N", "3 to 16 (default 3)"},
@@ -349,6 +373,7 @@ const struct cli_verb cli_verb_demo = {
                {"--repeat-penalty", "X", "make tokens of the last 64 less likely by this factor"},
                {"--executions", "K", "run K of them, several at a time, and sum up"},
                {"--once", NULL, "end after one"},
+               {"--text", NULL, "stay with lines of text, not with the app"},
                {"--keep", NULL, "leave the files of the processes behind"},
                {"--json", NULL, "print JSON, one line for an execution, and end"}},
     .run = run,
