@@ -237,6 +237,7 @@ static void tell(struct su_ui_live *l, const struct su_ops_follow_state *s)
     struct su_ui_result r = {.outcome = SU_UI_PROGRESS, .kind = SU_UI_RUN, .token = 1};
 
     memcpy(r.execution, s->execution, 32);
+    r.final = s->final;
     runner->output(runner->ctx, s, r.text, sizeof r.text);
     if (s->ended && !s->final)
         snprintf(r.text, sizeof r.text, "No result: %s. What was held comes back",

@@ -71,6 +71,7 @@ struct su_ui_result {
     char signer[64]; /* whose wallet */
     uint32_t valid_ms; /* how long a proposal holds; 0 = no end */
     uint8_t execution[32]; /* DONE, PROGRESS of RUN: whose */
+    bool final; /* PROGRESS of RUN: nothing can change it any more */
 };
 
 /* All functions are called on the thread of su_ui_run and must not wait. */

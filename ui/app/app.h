@@ -241,7 +241,7 @@ struct ui_run {
     bool has_execution; /* the last one asked for here */
     uint8_t execution[32];
     char output[4096]; /* text that came so far, or the outcome */
-    bool provisional; /* before it is final */
+    bool final; /* nothing can change it any more */
 };
 
 enum ui_action_kind {

@@ -392,6 +392,7 @@ static void run_progress(struct ui_app *app, const struct su_ui_result *r)
         return;
     if (!app->run.has_execution || memcmp(r->execution, app->run.execution, 32) != 0)
         app->run.output[0] = 0;
+    app->run.final = r->final;
     app->run.has_execution = true;
     memcpy(app->run.execution, r->execution, 32);
     if (r->text[0] && r->outcome == SU_UI_PROGRESS)

@@ -99,7 +99,7 @@ static void result(const struct ui_app *app, struct ui_area a)
         if (app->snap->execution[i].own)
             e = &app->snap->execution[i];
     if (app->run.output[0]) {
-        bool final = e && e->state == SU_EXEC_SETTLED;
+        bool final = app->run.final || (e && e->state == SU_EXEC_SETTLED);
         ui_text(a, 0, y++, final ? UI_ROLE_OK : UI_ROLE_WARN,
                 final ? "final: everything sampled matched"
                       : "provisional until what is sampled has matched");
@@ -109,7 +109,8 @@ static void result(const struct ui_app *app, struct ui_area a)
     }
     y = SU_MIN(y, a.r.h - 3);
     if (!e) {
-        ui_text(a, 0, y, UI_ROLE_DIM, "nothing asked for yet");
+        if (!app->run.has_execution)
+            ui_text(a, 0, y, UI_ROLE_DIM, "nothing asked for yet");
         return;
     }
     const char *word = ui_exec_word(e, &role);

@@ -334,7 +334,7 @@ static void empty(const struct ui_app *app, struct ui_area a)
     ui_textf(a, 4, 1, UI_ROLE_TEXT, "Nothing has been run on %s since this feed began.",
              app->snap->cluster);
     ui_text(a, 6, 3, UI_ROLE_TEXT, "6   run a model and watch it here");
-    ui_text(a, 4, 5, UI_ROLE_TEXT, "From the shell:  splitup run MODEL --remote");
+    ui_text(a, 4, 5, UI_ROLE_TEXT, "From the shell:  splitup run mnist@CLUSTER --input FILE");
 }
 
 static bool request(struct ui_app *app, int req)

@@ -106,7 +106,8 @@ const char *ui_money(uint64_t micro, int decimals, char *out)
         rest /= 10;
     ui_count(micro / 1000000u, out);
     n = strlen(out);
-    snprintf(out + n, UI_FORMAT - n, ".%0*u", decimals, rest);
+    if (decimals > 0)
+        snprintf(out + n, UI_FORMAT - n, ".%0*u", decimals, rest);
     return out;
 }
 
