@@ -87,46 +87,8 @@ static void wait_until_late(struct part *p)
         (void)usleep(100000);
 }
 
-/* Signs other rows of a step for a consumer. */
-static void equivocate(struct part *p)
-{
-    struct su_buf frame, rows;
-    struct su_wire_activation a = {.ref = {.execution = p->d->execution->key,
-                                           .request_slot = p->v.request_slot,
-                                           .task = p->d->index,
-                                           .attempt = p->d->attempt},
-                                   .step_count = 1};
-    const struct su_value *v = &p->def->graph->value[p->def->graph->output[0].value];
-    uint8_t leaf[32];
-
-    su_buf_init(&frame, 0);
-    su_buf_init(&rows, 0);
-    uint64_t n = su_flow_row_bytes(p->out[0]);
-    if (su_buf_reserve(&rows, (size_t)n) &&
-        su_flow_rows(p->out[0], 0, 1, rows.data, NULL, NULL) == SU_OK) {
-        rows.data[0] ^= 1;
-        const struct su_bytes part = {rows.data, (size_t)n};
-        su_leaf_digest(0, &part, 1, leaf);
-        a.dtype = (uint8_t)v->dtype;
-        a.rank = (uint8_t)v->shape.rank;
-        memcpy(a.dims, v->shape.dim, v->shape.rank * sizeof a.dims[0]);
-        a.leaves = leaf;
-        const struct su_wire_message m = {
-            .kind = SU_WIRE_ACTIVATION, .data = rows.data, .data_bytes = n, .u.activation = a};
-        const struct su_peer_call call = {.deadline_ms = 2000};
-        if (su_peer_frame(p->d->node->self, &m, &frame, NULL) == SU_OK && p->v.n_sink > 0)
-            (void)!su_peer_post(su_peer_self_scope(p->d->node->self),
-                                p->v.sink[p->v.n_sink - 1].endpoint, NULL, frame.data, frame.len,
-                                &call, NULL, NULL);
-    }
-    su_buf_fini(&rows);
-    su_buf_fini(&frame);
-}
-
 static enum su_code commit(struct part *p, struct su_err *e)
 {
-    if (su_node_fault("equivocate"))
-        equivocate(p);
     if (su_node_fault("late"))
         wait_until_late(p);
     if (su_node_fault("crash-before-commit"))

@@ -673,6 +673,7 @@ static enum su_code dispatch(struct part *p, struct su_err *e)
     if (!rc) {
         counts = until_end(p, n, &r);
         part_spoil_results(p, n, &r);
+        part_spoil_frames(p, n, &r);
         rc = emit(p, counts, &r, e);
         part_spoil_leaves(p, n);
     }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Leaves of n steps of every port, taken out of the trace and put back with others in some places. */
 struct leaves {
@@ -92,6 +93,60 @@ void part_spoil_leaves(struct part *p, uint32_t n)
     for (uint32_t s = 0; s < n; s++)
         l.leaf[p->n_in * n + s][0] ^= 1;
     put_back(p, &l);
+}
+
+/* Until the consumer has opened its side, it refuses. */
+static void deliver(struct part *p, const struct node_sink *to, const struct su_buf *frame)
+{
+    const struct su_peer_call call = {.deadline_ms = 2000};
+
+    for (int tries = 0; tries < 100 && !node_duty_over(p->d); tries++) {
+        if (su_peer_post(su_peer_self_scope(p->d->node->self), to->endpoint, to->identity,
+                         frame->data, frame->len, &call, NULL, NULL) == SU_OK)
+            return;
+        (void)usleep(50000);
+    }
+}
+
+void part_spoil_frames(struct part *p, uint32_t n, const struct su_task_result *r)
+{
+    const struct node_sink *to = p->v.n_sink > 0 ? &p->v.sink[p->v.n_sink - 1] : NULL;
+    struct su_buf frame, rows;
+    uint8_t leaf[32];
+
+    if (!su_node_fault("equivocate") || !to || to->endpoint[0] == 0)
+        return;
+    uint32_t from = SU_MAX(p->done, part_first(p, true, to->output));
+    if (from >= p->done + n)
+        return;
+    const struct su_graph *g = p->def->graph;
+    const struct su_value *v = &g->value[g->output[to->output].value];
+    struct su_wire_message m = {.kind = SU_WIRE_ACTIVATION,
+                                .u.activation = {.ref = {.execution = p->d->execution->key,
+                                                         .request_slot = p->v.request_slot,
+                                                         .task = p->d->index,
+                                                         .attempt = p->d->attempt,
+                                                         .port = to->output},
+                                                 .step_first = from,
+                                                 .step_count = 1,
+                                                 .dtype = (uint8_t)v->dtype,
+                                                 .rank = (uint8_t)v->shape.rank,
+                                                 .leaves = leaf}};
+    memcpy(m.u.activation.dims, v->shape.dim, v->shape.rank * sizeof v->shape.dim[0]);
+    su_buf_init(&frame, 0);
+    su_buf_init(&rows, 0);
+    su_buf_put(&rows, r->output[to->output], (size_t)r->row_bytes[to->output]);
+    if (!rows.failed) {
+        rows.data[0] ^= 1;
+        const struct su_bytes part = {rows.data, rows.len};
+        su_leaf_digest(from, &part, 1, leaf);
+        m.data = rows.data;
+        m.data_bytes = rows.len;
+        if (su_peer_frame(p->d->node->self, &m, &frame, NULL) == SU_OK)
+            deliver(p, to, &frame);
+    }
+    su_buf_fini(&rows);
+    su_buf_fini(&frame);
 }
 
 #endif
