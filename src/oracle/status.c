@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "oracle_priv.h"
 
+#define STATUS_WATCHING 64u /* executions that are named */
+
 #include "json/json.h"
 
 #include <string.h>
@@ -76,6 +78,11 @@ enum su_code su_oracle_status(struct su_oracle *o, struct su_buf *out, struct su
     }
     su_json_end_array(&w);
     su_json_put_u64(&w, "executions", o->n_exec);
+    su_json_put_array(&w, "watching"); /* the newest of them */
+    for (size_t i = o->n_exec > STATUS_WATCHING ? o->n_exec - STATUS_WATCHING : 0; i < o->n_exec;
+         i++)
+        su_json_put_str(&w, NULL, su_chain_key_text(o->exec[i]->key, text));
+    su_json_end_array(&w);
     su_json_end_object(&w);
     (void)pthread_mutex_unlock(&o->lock);
     return su_buf_check(out, "status", e);
