@@ -49,7 +49,12 @@ bool feed_live_add(struct feed_world *w, const uint8_t key[32], const struct su_
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-/* Hints of oracles that are not known yet. */
+static const uint8_t *hint_at(const struct feed_world *w, size_t i)
+{
+    return i < w->n_hint ? w->hint[i] : w->watch[i - w->n_hint];
+}
+
+/* Hints of oracles and of whoever uses the feed that are not known yet. */
 static enum su_code read_hints(struct su_feed *f, struct su_err *e)
 {
     struct feed_world *w = &f->w;
@@ -59,16 +64,17 @@ static enum su_code read_hints(struct su_feed *f, struct su_err *e)
     bool ok = true;
 
     pthread_mutex_lock(&f->lock);
-    if (w->n_hint)
-        keys = su_try_alloc(w->n_hint, 32);
-    for (size_t i = 0; keys && i < w->n_hint; i++) {
+    size_t hints = w->n_hint + SU_MIN(w->n_watch, SU_ARRAY_LEN(w->watch));
+    if (hints)
+        keys = su_try_alloc(hints, 32);
+    for (size_t i = 0; keys && i < hints; i++) {
         bool known = false;
         for (size_t k = 0; !known && k < w->n_live; k++)
-            known = memcmp(w->live[k].key, w->hint[i], 32) == 0;
+            known = memcmp(w->live[k].key, hint_at(w, i), 32) == 0;
         for (size_t k = 0; !known && k < w->n_closed; k++)
-            known = memcmp(w->closed[k].execution.key, w->hint[i], 32) == 0;
+            known = memcmp(w->closed[k].execution.key, hint_at(w, i), 32) == 0;
         if (!known)
-            memcpy(keys[n++], w->hint[i], 32);
+            memcpy(keys[n++], hint_at(w, i), 32);
     }
     pthread_mutex_unlock(&f->lock);
     enum su_code rc = SU_OK;

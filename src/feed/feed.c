@@ -406,6 +406,15 @@ void su_feed_hurry(struct su_feed *f)
     pthread_mutex_unlock(&f->lock);
 }
 
+void su_feed_watch(struct su_feed *f, const uint8_t execution[32])
+{
+    pthread_mutex_lock(&f->lock);
+    memcpy(f->w.watch[f->w.n_watch++ % SU_ARRAY_LEN(f->w.watch)], execution, 32);
+    f->hurry[0] = true;
+    pthread_cond_broadcast(&f->wake);
+    pthread_mutex_unlock(&f->lock);
+}
+
 enum su_code su_feed_ready(struct su_feed *f, uint32_t timeout_ms, struct su_err *e)
 {
     uint64_t end = su_clock_mono_ns() + (uint64_t)timeout_ms * 1000000;

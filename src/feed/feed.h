@@ -260,6 +260,8 @@ const struct su_feed_snapshot *su_feed_take(struct su_feed *f);
 void su_feed_release(const struct su_feed_snapshot *s); /* NULL allowed; any thread */
 /* Asks again now rather than when it is due. */
 void su_feed_hurry(struct su_feed *f);
+/* Looks at an execution from now on, before any oracle names it; the last 8 are remembered. */
+void su_feed_watch(struct su_feed *f, const uint8_t execution[32]);
 /* Adds a line to the log: for what a user interface does itself. Any thread. */
 void su_feed_note(struct su_feed *f, enum su_feed_log_level level, const char *topic,
                   const char *fmt, ...) SU_PRINTF(4, 5);

@@ -95,6 +95,8 @@ struct feed_world { /* all under su_feed.lock */
     size_t n_member;
     uint8_t (*hint)[32]; /* executions that an oracle watches */
     size_t n_hint;
+    uint8_t watch[8][32]; /* by su_feed_watch, a ring */
+    size_t n_watch; /* ever */
     struct su_feed_own own;
 
     struct su_feed_point earned[SU_FEED_HISTORY];
