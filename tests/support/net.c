@@ -77,7 +77,7 @@ static void home_of(const struct net *n, struct net_one *o, const char *kind, un
 
 /* ---- transactions ----------------------------------------------------------------------------------- */
 
-static void transact(struct net *n, struct su_chain_batch *b)
+void net_transact(struct net *n, struct su_chain_batch *b)
 {
     const struct su_signer *signers[2 + NET_ORACLES_MAX + 2 * NET_NODES_MAX] = {&n->payer,
                                                                                 &n->admin};
@@ -140,14 +140,14 @@ static void oracles_register(struct net *n)
         su_chain_make_oracle_register(&b, o->signer.public_key, n->payer.public_key, vrf, endpoint);
         su_chain_make_oracle_bond(&b, n->payer.public_key, o->signer.public_key,
                                   n->params.oracle_bond);
-        transact(n, &b);
+        net_transact(n, &b);
     }
     const struct su_chain_oracle_set set = {.members = (const uint8_t(*)[32])members,
                                             .n_members = n->n_oracle};
     su_chain_batch_init(&b, &n->env, n->payer.public_key);
     su_chain_make_config_next(&b, n->admin.public_key, &set, &n->params);
     su_chain_make_pool_deposit(&b, n->payer.public_key, 100 * SU_USDC);
-    transact(n, &b);
+    net_transact(n, &b);
     must(su_chain_env_get(n->chain, &n->env, &e), &e);
 }
 
@@ -251,13 +251,30 @@ static void node_register(struct net *n, unsigned i)
     su_chain_batch_init(&b, &n->env, n->payer.public_key);
     su_chain_make_node_register(&b, o->signer.public_key, o->owner.public_key, &a);
     su_chain_make_stake_deposit(&b, n->payer.public_key, o->signer.public_key, 10000ull * SU_USDC);
-    transact(n, &b);
+    net_transact(n, &b);
     for (uint32_t t = 0; t < n->plan->n_task; t++) {
         su_chain_batch_init(&b, &n->env, n->payer.public_key);
         su_chain_make_node_declare(&b, o->signer.public_key, o->owner.public_key, n->model,
                                    (uint16_t)t);
-        transact(n, &b);
+        net_transact(n, &b);
     }
+}
+
+void net_node_update(struct net *n, unsigned i, const char *endpoint, const uint8_t *root)
+{
+    struct su_chain_node_args a = {.vram_bytes = 1u << 30,
+                                   .numerics_version = su_node_numerics_version()};
+    struct su_chain_batch b;
+    char own[40];
+
+    (void)snprintf(own, sizeof own, "127.0.0.1:%u", n->node[i].port);
+    a.endpoint = endpoint ? endpoint : own;
+    su_conformance_root(a.conformance_root);
+    if (root)
+        memcpy(a.conformance_root, root, 32);
+    su_chain_batch_init(&b, &n->env, n->payer.public_key);
+    su_chain_make_node_update(&b, n->node[i].signer.public_key, &a);
+    net_transact(n, &b);
 }
 
 static void *node_main(void *arg)
@@ -268,6 +285,14 @@ static void *node_main(void *arg)
     if (su_node_run(o->node, &e) != SU_OK)
         fprintf(stderr, "node: %s\n", e.msg);
     return NULL;
+}
+
+int net_node_go(struct net_one *o)
+{
+    int failed = pthread_create(&o->thread, NULL, node_main, o);
+
+    o->running = failed == 0;
+    return failed;
 }
 
 void net_node_start(struct net *n, unsigned i)
@@ -282,8 +307,7 @@ void net_node_start(struct net *n, unsigned i)
     struct su_err e = {0};
 
     must(su_node_open(&no, &o->node, &e), &e);
-    SU_ASSERT(pthread_create(&o->thread, NULL, node_main, o) == 0);
-    o->running = true;
+    SU_ASSERT(net_node_go(o) == 0);
 }
 
 void net_node_stop(struct net *n, unsigned i)

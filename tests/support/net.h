@@ -68,8 +68,14 @@ void net_free(struct net *n); /* stops what runs, removes the home */
 
 /* Starts node i, and waits for its first line of service. */
 void net_node_start(struct net *n, unsigned i);
+/* Lets a node that was opened into o->node run; 0 when it does. */
+int net_node_go(struct net_one *o);
 /* Ends it as SIGTERM does. */
 void net_node_stop(struct net *n, unsigned i);
+/* Signs with everybody's keys, and sends. Ends the batch. */
+void net_transact(struct net *n, struct su_chain_batch *b);
+/* Another entry for node i: its own endpoint when endpoint is NULL, the known root when root is. */
+void net_node_update(struct net *n, unsigned i, const char *endpoint, const uint8_t *root);
 /* Waits until that many nodes are ready in the eyes of every oracle. */
 void net_wait_online(struct net *n, unsigned nodes, uint32_t ms);
 
