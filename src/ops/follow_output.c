@@ -10,6 +10,12 @@
 
 enum { ROWS_BYTES_MAX = 1 << 30, LEAVES_BYTES_MAX = (SU_STEPS_MAX + 1u) * 32u };
 
+/* Time for a call that carries so much: a megabyte a second is enough to be waited for. */
+static uint32_t deadline_of(uint64_t bytes)
+{
+    return FOLLOW_CALL_MS + (uint32_t)SU_MIN(bytes / 1000, (uint64_t)600000);
+}
+
 /* ---- the list ------------------------------------------------------------------------------------ */
 
 static void add_output(struct su_ops_follow *f, uint16_t task, uint8_t output,
@@ -223,7 +229,7 @@ static enum su_code ask(struct su_ops_follow *f, uint16_t i, uint32_t wait_ms, s
                                             .purpose = SU_WIRE_RECOVERY},
                                    .wait_ms = SU_MIN(wait_ms, SU_PEER_WAIT_MS_MAX),
                                    .sender = p->node};
-    const struct su_peer_call call = {.deadline_ms = FOLLOW_CALL_MS,
+    const struct su_peer_call call = {.deadline_ms = deadline_of(w.want.step_count * o->row_bytes),
                                       .keep = f->o->keep,
                                       .cancelled = f->o->options.cancelled,
                                       .ctx = f->o->options.ctx};
@@ -304,7 +310,7 @@ static enum su_code find_oracles(struct su_ops_follow *f, struct su_err *e)
 
 static enum su_code post_to(struct su_ops_follow *f, struct follow_oracle *o, struct su_err *e)
 {
-    const struct su_peer_call call = {.deadline_ms = FOLLOW_CALL_MS,
+    const struct su_peer_call call = {.deadline_ms = deadline_of(f->options.input_bytes),
                                       .keep = f->o->keep,
                                       .cancelled = f->o->options.cancelled,
                                       .ctx = f->o->options.ctx};

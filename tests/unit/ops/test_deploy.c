@@ -232,12 +232,43 @@ static void test_declare(void **state)
     su_package_free(k);
 }
 
+/* The model is here, and nobody who could assign its tasks. */
+static void test_no_oracles(void **state)
+{
+    struct network *n = *state;
+    struct su_package *k = digits("digits");
+    const struct su_graph *g = k->task[0].graph;
+    const struct su_value *v = &g->value[g->input[0]];
+    float pixel[784] = {0};
+    struct su_input in = {.tensor = {{.dtype = (uint8_t)v->dtype,
+                                      .rank = (uint8_t)v->shape.rank,
+                                      .steps = 1,
+                                      .rows = (const uint8_t *)pixel}},
+                          .n_tensor = 1};
+    struct su_ops_request_terms t;
+    struct su_ops_proposal p;
+    struct su_buf b;
+    struct su_err e = {0};
+
+    for (uint32_t i = 0; i < v->shape.rank; i++)
+        in.tensor[0].dims[i] = v->shape.dim[i];
+    su_buf_init(&b, 0);
+    ok(su_input_encode(&in, &b, &e), &e);
+    const struct su_ops_request f = {
+        .model = "digits", .input = b.data, .input_bytes = b.len, .max_steps = 1};
+    refused(su_ops_request_prepare(n->ops, &f, &p, &t, &e), SU_EBUSY, &e, "oracles");
+    su_ops_proposal_fini(&p);
+    su_buf_fini(&b);
+    su_package_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_generator),
         cmocka_unit_test(test_declare),
+        cmocka_unit_test(test_no_oracles),
     };
     return cmocka_run_group_tests(tests, network_setup, network_teardown);
 }

@@ -424,6 +424,50 @@ static void looked_away(void **state)
     assert_int_equal(waiting, 0);
 }
 
+/* A draft, then a model that nobody offers, then two of one name. */
+static void two_of_a_name(void **state)
+{
+    struct scene *s = *state;
+    struct cluster *c = s->c;
+    const uint8_t *key = c->payer.public_key;
+    const struct su_chain_model_args args = {
+        .digest = {4}, .task_count = 1, .sample_task = SU_NO_TASK, .name = "toy", .uri = ""};
+    struct su_ix_task_add ix = {.input_count = 1,
+                                .output_count = 1,
+                                .macs_per_step = SU_MACS_PER_UNIT / 2,
+                                .weight_bytes = 1000,
+                                .fee_unit = c->params.fee_unit,
+                                .sampling_ppm = c->params.sampling_min_ppm};
+    struct su_ops_request f = request_of(s);
+    struct su_chain_batch b;
+    char text[SU_CHAIN_TEXT];
+    uint8_t model[32];
+    struct su_err e = {0};
+
+    for (unsigned i = 0; i < 2; i++) {
+        ix.specs[i].dtype = SU_I32;
+        ix.specs[i].rank = 1;
+        ix.specs[i].dims[0] = 4;
+        ix.specs[i].flags = SU_SPEC_EXTERNAL;
+    }
+    su_chain_addr_model(&c->env, key, args.digest, model);
+    f.model = su_chain_key_text(model, text);
+    su_chain_batch_init(&b, &c->env, key);
+    su_chain_make_model_create(&b, key, &args);
+    cluster_send(c, &b);
+    prepare_refused(s, &f, SU_EBUSY, "draft");
+    ok(su_ops_model_find(s->ops, "toy", model, &e), &e); /* drafts do not count */
+    assert_memory_equal(model, c->model, 32);
+    su_chain_addr_model(&c->env, key, args.digest, model);
+    su_chain_batch_init(&b, &c->env, key);
+    su_chain_make_task_add(&b, key, model, &ix, "");
+    su_chain_make_model_finalise(&b, key, model);
+    cluster_send(c, &b);
+    prepare_refused(s, &f, SU_EBUSY, "0 of the 3 owners");
+    f.model = "toy";
+    prepare_refused(s, &f, SU_EEXIST, "2 models");
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -439,7 +483,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields),      cmocka_unit_test(what_is_refused),
         cmocka_unit_test(cancelled),   cmocka_unit_test(assigned_and_late),
-        cmocka_unit_test(looked_away), cmocka_unit_test(words),
+        cmocka_unit_test(looked_away), cmocka_unit_test(two_of_a_name),
+        cmocka_unit_test(words),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
