@@ -277,9 +277,10 @@ static enum su_code print_json(const struct cli_asker *a, const struct cli_gener
 {
     char key[SU_CHAIN_TEXT];
     struct su_json_writer w;
-    struct su_buf b;
+    struct su_buf b, input;
 
     su_buf_init(&b, 0);
+    su_buf_init(&input, SU_INPUT_BYTES_MAX);
     su_json_writer_init(&w, &b, 0);
     su_json_put_object(&w, NULL);
     su_json_put_str(&w, "model", a->name);
@@ -289,10 +290,13 @@ static enum su_code print_json(const struct cli_asker *a, const struct cli_gener
     cli_put_generation(&w, g);
     cli_put_amount(&w, "cost", cli_execution_cost(params_of(a->o), s), SU_OPS_USDC);
     if (s->final) {
+        if (cli_generation_input(g, a->model, &input, NULL) == SU_OK)
+            cli_put_input(&w, s, input.data, input.len);
         cli_put_tasks(&w, s, a->report);
         cli_put_samples(&w, s);
     }
     su_json_end_object(&w);
+    su_buf_fini(&input);
     return cli_print_json(&b, e);
 }
 

@@ -3,6 +3,8 @@
 
 #include "peer/peer.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PIXELS 784u
@@ -211,6 +213,20 @@ void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s
         su_json_end_object(w);
     }
     su_json_end_array(w);
+}
+
+void cli_put_input(struct su_json_writer *w, const struct su_ops_follow_state *s, const void *input,
+                   size_t n)
+{
+    size_t cap = n / 3 * 4 + 8;
+    char seed[24], *text = su_try_alloc(cap, 1);
+
+    (void)snprintf(seed, sizeof seed, "%" PRIu64, s->chain.seed);
+    su_json_put_u64(w, "steps", s->chain.steps);
+    su_json_put_str(w, "seed", seed);
+    if (text && su_base64_encode(input, n, text, cap) > 0)
+        su_json_put_str(w, "input", text);
+    free(text);
 }
 
 void cli_put_samples(struct su_json_writer *w, const struct su_ops_follow_state *s)

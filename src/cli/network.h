@@ -48,6 +48,10 @@ struct cli_task_report {
     }
 void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s,
                    const struct cli_task_report *report);
+/* Members "steps", "seed" and "input" (the container, base64): with "tasks" all that `splitup verify`
+   needs when the accounts are gone. */
+void cli_put_input(struct su_json_writer *w, const struct su_ops_follow_state *s, const void *input,
+                   size_t n);
 void cli_put_samples(struct su_json_writer *w, const struct su_ops_follow_state *s);
 /* Asks the asserters what they tell of the execution: fills what is not known yet in report[n_part].
    True when all is known. */

@@ -99,6 +99,7 @@ static enum su_code print_result(struct asking *a, const struct su_ops_follow_st
         su_json_put_hex(&w, "output_sha256", leaf, SU_SHA256_BYTES);
     }
     if (s->final) {
+        cli_put_input(&w, s, a->input.data, a->input.len);
         cli_put_tasks(&w, s, a->report);
         cli_put_samples(&w, s);
     }

@@ -216,6 +216,28 @@ static struct su_bytes last_line(const struct su_map *file)
     return (struct su_bytes){file->data + begin, end - begin};
 }
 
+/* "input", "seed" and "steps", as far as they are told. */
+static enum su_code read_asked(struct audit *a, const struct su_json_value *root, struct su_err *e)
+{
+    const char *input, *seed;
+    uint64_t steps = 1;
+    size_t n = 0;
+    enum su_code rc = SU_OK;
+
+    if (su_json_get_u64(root, "steps", &steps, NULL) == SU_OK && (steps == 0 || steps > 1u << 24))
+        return su_fail(e, SU_EFORMAT, "--result", "\"steps\" is out of range");
+    a->steps = (uint32_t)steps;
+    if (su_json_get_str(root, "seed", &seed, NULL) == SU_OK)
+        rc = su_parse_u64(seed, "seed", 0, UINT64_MAX, &a->seed, e);
+    if (rc || su_json_get_str(root, "input", &input, NULL) != SU_OK)
+        return rc;
+    if (!su_buf_reserve(&a->container, strlen(input)) ||
+        !su_base64_decode(input, a->container.data, a->container.cap, &n))
+        return su_fail(e, SU_EFORMAT, "--result", "\"input\" is no base64");
+    a->container.len = n;
+    return SU_OK;
+}
+
 static enum su_code read_result(struct audit *a, const char *path, struct su_err *e)
 {
     const struct su_json_value *root;
@@ -246,7 +268,8 @@ static enum su_code read_result(struct audit *a, const char *path, struct su_err
         a->claim = su_alloc(a->m.model->task_count * sizeof *a->claim);
         rc = read_tasks(a, root, e);
     }
-    a->steps = 1;
+    if (!rc)
+        rc = read_asked(a, root, e);
     su_json_free(doc);
     return rc;
 }
@@ -280,14 +303,17 @@ static enum su_code find_out(struct audit *a, struct su_err *e)
 
     if (rc)
         return rc;
-    if (result && !input)
-        return su_fail(e, SU_EUSAGE, "--input",
-                       "is missing; a result tells what came out, not what went in");
     rc = result ? read_result(a, result, e) : read_execution(a, e);
     if (!rc && !a->claim)
         a->claim = su_alloc(a->m.model->task_count * sizeof *a->claim);
-    if (!rc)
-        rc = input ? make_input(a, input, e) : fetch_input(a, e);
+    if (!rc && input) {
+        su_buf_clear(&a->container);
+        rc = make_input(a, input, e);
+    } else if (!rc && !result) {
+        rc = fetch_input(a, e);
+    } else if (!rc && a->container.len == 0) {
+        rc = su_fail(e, SU_EUSAGE, "--input", "is missing; this result does not tell what went in");
+    }
     if (!rc && !result) {
         su_sha256(a->container.data, a->container.len, digest);
         if (memcmp(digest, a->x.execution->input_digest, 32) != 0)
@@ -507,14 +533,16 @@ const struct cli_verb cli_verb_verify = {
         "from where its URI says or from --peer, and every task is computed again on this "
         "machine, from the start, on the cpu unless --backend says otherwise. The roots are those "
         "that the nodes have revealed on chain; they stand there until the execution's accounts "
-        "are closed, soon after it is settled. After that --result takes them from what `splitup "
-        "run --json` printed of a digit, with the digit as --input. Status 0: every revealed root "
+        "are closed, soon after it is settled. After that --result takes all this from what "
+        "`splitup run --json` printed; --input then says what went in, instead. Status 0: every "
+        "revealed root "
         "is the one computed here; 9: one is not; 16: nothing is revealed yet.",
     .max_arg = 1,
     .option = {{"--wait", "SECONDS", "wait so long for roots to be revealed (default 0)"},
                {"--task", "N", "compare this task alone; what feeds it is run too"},
                {"--result", "FILE", "what `splitup run --json` printed, in place of EXECUTION"},
-               {"--input", "FILE", "the digit that was asked with (default: from an oracle)"},
+               {"--input", "FILE",
+                "the digit that was asked with (default: from an oracle, or FILE)"},
                {"--index", "N", "which digit of the file, counted from 0 (default 0)"},
                {"--backend", "NAME", "vulkan, cpu or reference (default: cpu)"},
                {"--device", "NAME", "Vulkan device: its number or part of its name"},

@@ -36,6 +36,7 @@ check "asked" "${ask[@]}" --index 3 >"$tmp/result"
 check "roots are told" [ "$(last "$tmp/result" 'all(len(t["output_root"]) == 64 for t in d["tasks"])')" = true ]
 verify=("$SPLITUP" verify -u "$url")
 check "the same" "${verify[@]}" --result "$tmp/result" --input "$digits" --index 3 --json >"$tmp/out"
+check "which tells what went in" "${verify[@]}" --result "$tmp/result" >/dev/null
 check "every task" [ "$(json 'd["agree"], [t["found"] for t in d["tasks"]]' <"$tmp/out")" = "(True, ['equal', 'equal', 'equal'])" ]
 check "as text" grep -q '^   2  [1-9A-Za-z]* .* equal$' <("${verify[@]}" --result "$tmp/result" --input "$digits" --index 3 --backend reference)
 "${verify[@]}" --result "$tmp/result" --input "$digits" --index 4 --json >"$tmp/out" 2>"$tmp/err"
@@ -52,7 +53,11 @@ check "which task" [ "$(json '[t["found"] for t in d["tasks"]]' <"$tmp/out")" = 
 check "a task alone" "${verify[@]}" --result "$tmp/lie" --input "$digits" --index 3 --task 2 --json >"$tmp/out"
 check "it alone" [ "$(json '[t["index"] for t in d["tasks"]]' <"$tmp/out")" = "[2]" ]
 refuse 3 "closed --result" "${verify[@]}" "$(last "$tmp/result" 'd["execution"]')"
-refuse 2 "--input" "${verify[@]}" --result "$tmp/result"
+tail -n 1 "$tmp/result" | sed 's/"input":"[^"]*",//' >"$tmp/mute"
+refuse 2 "--input" "${verify[@]}" --result "$tmp/mute"
+check "told apart" "${verify[@]}" --result "$tmp/mute" --input "$digits" --index 3 >/dev/null
+sed 's/"input":"/"input":"!/' "$tmp/result" >"$tmp/garbled"
+refuse 7 "base64" "${verify[@]}" --result "$tmp/garbled"
 refuse 2 "EXECUTION" "${verify[@]}"
 refuse 8 "--task" "${verify[@]}" --result "$tmp/result" --input "$digits" --task 3
 head -n 1 "$tmp/result" >"$tmp/first"
