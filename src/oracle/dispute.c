@@ -7,10 +7,24 @@
 
 /* ---- what an input is backed by ------------------------------------------------------------------ */
 
+bool dispute_is_fed(const struct judge *j, uint32_t input)
+{
+    const struct su_feedback *f = &j->prompt.feedback;
+
+    return j->generates && f->to_task == j->c->task && f->to_input == input;
+}
+
+bool dispute_is_external(const struct judge *j, uint32_t input)
+{
+    return j->a->sources[input].external && !dispute_is_fed(j, input);
+}
+
 static const struct su_acc_assignment *producer_of(const struct judge *j, uint32_t input)
 {
     const struct su_source *s = &j->a->sources[input];
 
+    if (dispute_is_fed(j, input))
+        return j->c->assignments[j->prompt.feedback.from_task];
     return s->external ? NULL : j->c->assignments[s->task];
 }
 
@@ -29,7 +43,7 @@ static unsigned backed(const struct judge *j, uint32_t i, uint8_t out[4][32])
         memcpy(out[0], j->truth[i], 32);
         return 1;
     }
-    if (has_revealed(j, p))
+    if (has_revealed(j, p) && !dispute_is_fed(j, i)) /* those are of other steps */
         memcpy(out[n++], p->output_roots[j->a->sources[i].output], 32);
     for (unsigned w = 0; w < DISPUTE_PARTIES; w++)
         if (dispute_flow_root(&j->shown[i][w], out[n]))
@@ -95,11 +109,16 @@ enum su_code dispute_ask(struct judge *j, uint32_t input, enum dispute_party who
 
     if (!identity || f->leaf)
         return SU_OK;
-    const struct dispute_source s = {.producer = p->node,
-                                     .task = p->task,
-                                     .attempt = p->attempt,
-                                     .output = j->a->sources[input].output,
-                                     .value = &j->g->value[j->g->input[input]]};
+    struct dispute_source s = {.producer = p->node,
+                               .task = p->task,
+                               .attempt = p->attempt,
+                               .output = j->a->sources[input].output,
+                               .value = &j->g->value[j->g->input[input]]};
+    if (dispute_is_fed(j, input)) {
+        s.output = (uint8_t)j->prompt.feedback.from_output;
+        s.prompt = j->prompt.draw.prompt;
+        s.n_prompt = j->prompt.steps;
+    }
     enum su_code rc = dispute_flow_init(f, &s, j->steps, e);
     if (rc == SU_OK)
         rc = dispute_flow_fetch(f, j->c, whom, identity, whom != DISPUTE_PRODUCER, (uint8_t)input,
@@ -187,7 +206,7 @@ static bool is_two_faced(struct judge *j)
     for (uint32_t i = 0; i < j->a->input_count; i++)
         for (unsigned w = 0; w < DISPUTE_PARTIES; w++) {
             const struct dispute_flow *f = &j->shown[i][w];
-            if (!f->two_faced)
+            if (!f->two_faced || dispute_is_fed(j, i))
                 continue;
             find_producer(j, i);
             set_step(j, i, f->two_faced_step, f->leaf + 32 * (size_t)f->two_faced_step,
@@ -210,7 +229,7 @@ static enum su_code ask_asserter(struct judge *j, bool *owed, struct su_err *e)
             rc = dispute_ask(j, i, DISPUTE_ASSERTER, e);
         if (rc == SU_OK && !is_backed(j, i)) {
             *owed |= owes(j, i, DISPUTE_ASSERTER);
-            if (j->a->sources[i].external) /* nothing that comes can back it */
+            if (dispute_is_external(j, i)) /* nothing that comes can back it */
                 j->beyond = true;
         }
     }
@@ -257,6 +276,9 @@ static enum su_code judge_unequal_inputs(struct judge *j, struct su_err *e)
         return nobody(j, e);
     if (asserter && validator) {
         SU_ASSERT(differs != UINT32_MAX); /* equal choices would have equal digests */
+        if (dispute_is_fed(j, differs))
+            return su_fail(e, SU_EUNSUPPORTED, j->at,
+                           "two tokens were drawn for one step, which no verdict says");
         find_producer(j, differs);
         compare_shown(j, differs);
     } else if (asserter) {
@@ -280,7 +302,7 @@ static enum su_code judge_connection(struct judge *j, struct su_err *e)
         const struct su_acc_assignment *p = producer_of(j, i);
         uint8_t root[32];
 
-        if (!p || !has_revealed(j, p) ||
+        if (!p || dispute_is_fed(j, i) || !has_revealed(j, p) ||
             j->x->tasks[p->task].state == SU_TASK_VERIFICATION_FAILED ||
             memcmp(p->output_roots[j->a->sources[i].output], j->a->input_roots[i], 32) == 0)
             continue;
@@ -357,7 +379,7 @@ static enum su_code find_rows(struct judge *j, bool *found, struct su_err *e)
 
     *found = true;
     for (uint32_t i = 0; i < j->a->input_count && rc == SU_OK; i++) {
-        bool here = j->a->sources[i].external;
+        bool here = dispute_is_external(j, i);
         if (here && memcmp(j->truth[i], j->a->input_roots[i], 32) != 0) {
             *found = false;
             j->beyond = true;
@@ -455,6 +477,7 @@ static void judge_fini(struct judge *j)
         free(j->rows[i]);
         free(j->output[i]);
     }
+    free(j->emits);
     su_trace_free(j->trace);
     su_task_close(j->run);
     if (j->exec)
@@ -488,10 +511,15 @@ static enum su_code judge(struct judge *j, struct su_err *e)
 enum su_code dispute_judge(const struct dispute_case *c, struct dispute_finding *out,
                            struct su_err *e)
 {
+    struct dispute_case own = *c;
     struct judge j;
 
     memset(out, 0, sizeof *out);
-    enum su_code rc = judge_init(&j, c, out, e);
+    enum su_code rc = judge_init(&j, &own, out, e);
+    if (rc == SU_OK)
+        rc = dispute_prompt(&j, e);
+    if (rc == SU_OK && j.emits)
+        own.emits = j.emits;
     if (rc == SU_OK)
         rc = judge(&j, e);
     judge_fini(&j);

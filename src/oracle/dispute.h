@@ -37,7 +37,7 @@ struct dispute_case {
     const struct su_package *package; /* its digests compared with the chain's */
     const void *container; /* the requestor's input; its digest is compared here */
     size_t container_bytes;
-    const bool *emits; /* per step; NULL: all emit */
+    const bool *emits; /* per step; NULL: all, or as the container of a generation says */
     struct su_store *store; /* gets the weights that are missing */
     const char *const *peers; /* whom to ask for them: "http://HOST:PORT" */
     size_t n_peers;
@@ -92,6 +92,10 @@ struct dispute_source {
     uint16_t task;
     uint8_t attempt, output;
     const struct su_value *value;
+    /* Of an input that drawn tokens are fed into: it begins with these rows of the requestor's, and what
+       the producer gave at one step is its row of the next. */
+    const void *prompt;
+    uint32_t n_prompt;
 };
 /* What one party has shown of it. */
 struct dispute_flow {

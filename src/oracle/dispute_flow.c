@@ -15,6 +15,26 @@ static bool is_empty(const struct dispute_source *s, const bool *emits, uint32_t
     return s->value->domain == SU_EMIT && emits && !emits[step];
 }
 
+/* The requestor's rows, which lie before all frames; nothing lies at 0, which says that there is none. */
+static bool take_prompt(struct dispute_flow *f)
+{
+    const struct dispute_source *s = &f->source;
+    size_t one = (size_t)su_value_row_bytes(s->value), start = 4;
+
+    if (!s->prompt)
+        return true;
+    su_buf_u32(&f->frames, 0);
+    su_buf_put(&f->frames, s->prompt, s->n_prompt * one);
+    for (uint32_t i = 0; i < s->n_prompt && i < f->steps && !f->frames.failed; i++) {
+        const struct su_bytes part = {f->frames.data + start + i * one, one};
+        su_leaf_digest(i, &part, 1, f->leaf + (size_t)i * SU_SHA256_BYTES);
+        f->row[i] = start + i * one;
+        f->have[i] = true;
+        f->n_have++;
+    }
+    return !f->frames.failed;
+}
+
 enum su_code dispute_flow_init(struct dispute_flow *f, const struct dispute_source *s,
                                uint32_t steps, struct su_err *e)
 {
@@ -31,7 +51,7 @@ enum su_code dispute_flow_init(struct dispute_flow *f, const struct dispute_sour
     f->leaf = su_try_alloc(steps, SU_SHA256_BYTES);
     f->row = su_try_alloc(steps, sizeof *f->row);
     f->have = su_try_alloc(steps, sizeof *f->have);
-    if (f->leaf && f->row && f->have)
+    if (f->leaf && f->row && f->have && take_prompt(f))
         return SU_OK;
     dispute_flow_fini(f);
     return su_fail(e, SU_ENOMEM, "dispute", "the leaves of %u steps", steps);
@@ -114,9 +134,20 @@ static void take_frame(struct dispute_flow *f, const struct dispute_case *c,
     if (!is_his(f, c, &inner) || !is_sound(&inner, one))
         return;
     const struct su_wire_activation *a = &inner.m.u.activation;
-    for (uint32_t i = 0; i < a->step_count && a->step_first + i < f->steps; i++)
-        take_step(f, a->step_first + i, a->leaves + (size_t)i * SU_SHA256_BYTES,
-                  (size_t)(inner.m.data - f->frames.data) + i * one);
+    const struct dispute_source *s = &f->source;
+    uint32_t first = a->step_first + (s->prompt != NULL);
+    for (uint32_t i = 0; i < a->step_count && first + i < f->steps; i++) {
+        const struct su_bytes part = {inner.m.data + i * one, one};
+        uint8_t fed[SU_SHA256_BYTES];
+        const uint8_t *leaf = a->leaves + (size_t)i * SU_SHA256_BYTES;
+        if (s->prompt && first + i < s->n_prompt)
+            continue;
+        if (s->prompt) {
+            su_leaf_digest((uint64_t)first + i, &part, 1, fed);
+            leaf = fed;
+        }
+        take_step(f, first + i, leaf, (size_t)((const uint8_t *)part.data - f->frames.data));
+    }
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */
@@ -165,6 +196,8 @@ enum su_code dispute_flow_fetch(struct dispute_flow *f, const struct dispute_cas
         before = f->n_have;
         w.want.step_first = first_missing(f);
         w.want.step_count = f->steps - w.want.step_first;
+        if (!check && f->source.prompt)
+            w.want.step_first--; /* the producer counts his own steps */
         enum su_code rc = c->fetch(c->ctx, &w, &f->frames, e);
         if (rc == SU_ECANCELLED || rc == SU_ENOMEM)
             return rc;

@@ -15,6 +15,9 @@ struct judge {
     uint32_t steps;
     char at[16];
     struct su_input input;
+    bool generates; /* then: */
+    struct su_prompt prompt;
+    bool *emits;
     const uint8_t *external[SU_PORTS_MAX]; /* rows of external inputs, in the container */
     uint8_t truth[SU_PORTS_MAX][32]; /* their roots */
     struct dispute_flow shown[SU_PORTS_MAX][DISPUTE_PARTIES]; /* of inputs; zeroed: not asked */
@@ -27,13 +30,19 @@ struct judge {
     struct dispute_finding *out;
 };
 
+/* Rows of the requestor alone. */
+bool dispute_is_external(const struct judge *j, uint32_t input);
+/* Drawn tokens come to this input behind the prompt. */
+bool dispute_is_fed(const struct judge *j, uint32_t input);
 void dispute_hash(const struct su_part *parts, uint64_t n, uint8_t out[32]);
 void dispute_find(struct judge *j, uint8_t verdict, const char *fmt, ...) SU_PRINTF(3, 4);
 /* Asks a party for an input, once; nothing for external ones. */
 SU_CHECK enum su_code dispute_ask(struct judge *j, uint32_t input, enum dispute_party whom,
                                   struct su_err *e);
 
-/* dispute_run.c: rows and roots of external inputs. */
+/* dispute_run.c: what the container says of a generation; emits is the caller's. */
+SU_CHECK enum su_code dispute_prompt(struct judge *j, struct su_err *e);
+/* Rows and roots of external inputs. */
 SU_CHECK enum su_code dispute_truth(struct judge *j, struct su_err *e);
 /* What the asserter shows of an output; finish *f when SU_OK comes back. */
 SU_CHECK enum su_code dispute_output(struct judge *j, uint32_t output, struct dispute_flow *f,

@@ -47,24 +47,55 @@ static uint32_t rows_wanted(const struct judge *j, const struct su_value *v)
     return n;
 }
 
-enum su_code dispute_truth(struct judge *j, struct su_err *e)
+static enum su_code open_container(struct judge *j, struct su_err *e)
 {
-    enum su_code rc = SU_OK;
     uint8_t digest[32];
-    bool any = false;
 
-    for (uint32_t i = 0; i < j->a->input_count; i++)
-        any |= j->a->sources[i].external != 0;
-    if (!any)
+    if (j->input.n_tensor > 0)
         return SU_OK;
     su_sha256(j->c->container, j->c->container_bytes, digest);
     if (memcmp(digest, j->x->input_digest, 32) != 0)
         return su_fail(e, SU_EDIGEST, j->at, "the container is not the execution's input");
-    rc = su_input_decode(j->c->container, j->c->container_bytes, &j->input, e);
+    return su_input_decode(j->c->container, j->c->container_bytes, &j->input, e);
+}
+
+enum su_code dispute_prompt(struct judge *j, struct su_err *e)
+{
+    struct su_feedback f;
+
+    if (!su_package_feedback(j->c->package, &f))
+        return SU_OK;
+    if (f.from_task != j->x->sample_task || !j->c->assignments[f.from_task])
+        return su_fail(e, SU_EINVAL, j->at, "the package draws tokens in another task");
+    enum su_code rc = open_container(j, e);
+    if (rc == SU_OK)
+        rc = su_prompt_of(j->c->package, &j->input, j->x->seed, &j->prompt, e);
+    if (rc != SU_OK)
+        return rc;
+    if (j->prompt.feedback.from_task != j->x->sample_task || !j->c->assignments[j->x->sample_task])
+        return su_fail(e, SU_EINVAL, j->at, "the package draws tokens in another task");
+    j->generates = true;
+    j->emits = su_try_alloc(j->steps, sizeof *j->emits);
+    if (!j->emits)
+        return su_fail(e, SU_ENOMEM, j->at, "%u steps", j->steps);
+    for (uint32_t s = 0; s < j->steps; s++)
+        j->emits[s] = su_prompt_emits(&j->prompt, s);
+    return SU_OK;
+}
+
+enum su_code dispute_truth(struct judge *j, struct su_err *e)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < j->a->input_count; i++)
+        any |= dispute_is_external(j, i);
+    if (!any)
+        return SU_OK;
+    enum su_code rc = open_container(j, e);
     for (uint32_t i = 0; i < j->a->input_count && rc == SU_OK; i++) {
         const struct su_value *v = &j->g->value[j->g->input[i]];
         const struct su_input_tensor *t;
-        if (!j->a->sources[i].external)
+        if (!dispute_is_external(j, i))
             continue;
         rc = su_input_find(&j->input, j->c->package, j->c->task, i, &t, e);
         if (rc == SU_OK && t->steps < rows_wanted(j, v))
@@ -103,6 +134,9 @@ static struct su_replay replay_of(const struct judge *j)
 {
     struct su_replay r = {
         .steps = j->steps, .emits = j->c->emits, .cancelled = j->c->cancelled, .ctx = j->c->ctx};
+
+    if (j->generates)
+        r.draw = &j->prompt.draw;
 
     for (uint32_t i = 0; i < j->a->input_count; i++)
         r.input[i] = j->rows[i] ? j->rows[i] : j->external[i];
