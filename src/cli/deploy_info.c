@@ -39,7 +39,7 @@ static void put_model(struct su_json_writer *w, const uint8_t address[32],
     su_json_put_u64(w, "macs_per_step", m->macs_per_step);
 }
 
-/* ---- info: the package ------------------------------------------------------------------------- */
+/* ---- info: the package ---------------------------------------------------------------------- */
 
 static enum su_code look_at_package(struct cli *c, struct looking *l, struct su_err *e)
 {
@@ -91,7 +91,7 @@ static uint64_t stored_bytes(const struct su_package_task *t)
     return n;
 }
 
-/* ---- info as JSON ------------------------------------------------------------------------------ */
+/* ---- info as JSON --------------------------------------------------------------------------- */
 
 static void put_spec(struct su_json_writer *w, const struct su_spec *s)
 {
@@ -172,7 +172,7 @@ static enum su_code info_json(const struct looking *l, struct su_err *e)
     return cli_print_json(&b, e);
 }
 
-/* ---- info as text ------------------------------------------------------------------------------ */
+/* ---- info as text --------------------------------------------------------------------------- */
 
 static void info_head(const struct looking *l)
 {
@@ -295,7 +295,7 @@ enum su_code cli_deploy_info(struct cli *c, struct su_ops *o, struct su_err *e)
     return rc;
 }
 
-/* ---- list -------------------------------------------------------------------------------------- */
+/* ---- list ----------------------------------------------------------------------------------- */
 
 static enum su_code list_json(const struct su_chain_accounts *list, const uint8_t *program,
                               struct su_err *e)

@@ -62,7 +62,7 @@ enum su_code cli_peers_parse(const struct cli *c, struct cli_peers *out, struct 
     return SU_OK;
 }
 
-/* ---- from this disk ---------------------------------------------------------------------------- */
+/* ---- from this disk ------------------------------------------------------------------------- */
 
 static enum su_code number(const struct cli *c, const char *option, uint64_t most, uint32_t *out,
                            struct su_err *e)
@@ -159,7 +159,7 @@ void cli_deployed_close(struct cli_deployed *d)
     cli_model_close(&d->m);
 }
 
-/* ---- from the chain ---------------------------------------------------------------------------- */
+/* ---- from the chain ------------------------------------------------------------------------- */
 
 enum su_code cli_package_check(const struct su_chain_model *m, const struct su_package *p,
                                struct su_err *e)

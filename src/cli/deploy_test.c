@@ -29,7 +29,7 @@ struct trial {
     struct cli_rerun_task *run[2]; /* per task */
 };
 
-/* ---- preparing --------------------------------------------------------------------------------- */
+/* ---- preparing ------------------------------------------------------------------------------ */
 
 static bool has_gpu(void)
 {
@@ -130,7 +130,7 @@ static enum su_code read_options(struct trial *t, struct su_err *e)
     return rc;
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------ */
+/* ---- inputs --------------------------------------------------------------------------------- */
 
 /* Numbers that look like nothing in particular, the same on every machine. */
 static uint32_t made_up(uint64_t i, uint32_t input)
@@ -202,7 +202,7 @@ static enum su_code make_input(struct trial *t, struct su_err *e)
     return rc;
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static enum su_code run_both(struct trial *t, struct su_err *e)
 {
@@ -242,7 +242,7 @@ static uint64_t cut_bytes(const struct su_package *p, uint32_t task)
     return n;
 }
 
-/* ---- results ----------------------------------------------------------------------------------- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static enum su_code print_json(const struct trial *t, bool agree, struct su_err *e)
 {

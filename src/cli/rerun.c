@@ -21,7 +21,7 @@ static uint32_t n_input(const struct cli_rerun *r, uint32_t task)
     return r->package->task[task].graph->n_input;
 }
 
-/* ---- task after task --------------------------------------------------------------------------- */
+/* ---- task after task ------------------------------------------------------------------------ */
 
 struct outputs {
     void *rows[SU_TASK_PORTS_MAX];
@@ -110,7 +110,7 @@ static enum su_code rerun_in_turn(const struct cli_rerun *r, struct cli_rerun_ta
     return rc;
 }
 
-/* ---- a generation ------------------------------------------------------------------------------ */
+/* ---- a generation --------------------------------------------------------------------------- */
 
 struct loaded {
     struct su_task *task;

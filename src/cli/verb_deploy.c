@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- register ---------------------------------------------------------------------------------- */
+/* ---- register ------------------------------------------------------------------------------- */
 
 /* Where the package will be found: below --serve-url, or with any peer. */
 static enum su_code package_uri(const struct cli *c, const uint8_t id[32], char out[SU_URI_MAX + 1],

@@ -50,7 +50,7 @@ static const char *agreement_name(enum agreement a)
     return name[a];
 }
 
-/* ---- from the chain ---------------------------------------------------------------------------- */
+/* ---- from the chain ------------------------------------------------------------------------- */
 
 static bool is_zero(const uint8_t *p, size_t n)
 {
@@ -177,7 +177,7 @@ static enum su_code fetch_input(struct audit *a, struct su_err *e)
     return rc;
 }
 
-/* ---- from what `splitup run` printed ----------------------------------------------------------- */
+/* ---- from what `splitup run` printed -------------------------------------------------------- */
 
 static enum su_code read_tasks(struct audit *a, const struct su_json_value *root, struct su_err *e)
 {
@@ -292,7 +292,7 @@ static enum su_code make_input(struct audit *a, const char *path, struct su_err 
     return rc;
 }
 
-/* ---- preparing --------------------------------------------------------------------------------- */
+/* ---- preparing ------------------------------------------------------------------------------ */
 
 static enum su_code find_out(struct audit *a, struct su_err *e)
 {
@@ -377,7 +377,7 @@ static enum su_code prepare(struct audit *a, struct su_err *e)
     return rc ? rc : open_backend(a, e);
 }
 
-/* ---- comparing --------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 static enum su_code compare(struct audit *a, struct su_err *e)
 {

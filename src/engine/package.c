@@ -34,7 +34,7 @@ static bool is_name(const char *name)
     return memcmp(clean, name, n + 1) == 0;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static enum su_code put_graph(struct su_buf *out, const struct su_graph *g, struct su_err *e)
 {
@@ -142,7 +142,7 @@ enum su_code su_package_encode(const struct su_package_of *of, struct su_buf *ou
     return rc;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static enum su_code truncated(const struct su_reader *r, struct su_err *e)
 {
@@ -282,7 +282,7 @@ static enum su_code read_task(struct su_reader *r, struct su_package_task *t, st
     return su_manifest_decode(bytes, n, &t->manifest, e);
 }
 
-/* ---- checking ---------------------------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------------------------- */
 
 static const struct su_value *input_of(const struct su_package_task *t, uint32_t i)
 {

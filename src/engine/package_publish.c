@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- publishing -------------------------------------------------------------------------------- */
+/* ---- publishing ----------------------------------------------------------------------------- */
 
 static enum su_code hash_file(const char *path, const struct su_store_hooks *hooks, uint8_t id[32],
                               struct su_err *e)
@@ -69,7 +69,7 @@ enum su_code su_package_publish(const struct su_package_of *of, struct su_store 
     return rc;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 enum su_code su_package_uri_parse(const char *uri, uint8_t id[32], char peer[SU_PACKAGE_PEER_MAX],
                                   struct su_err *e)

@@ -336,7 +336,7 @@ enum su_code su_store_expire(struct su_store *s, const uint8_t id[SU_STORE_ID_BY
     return update_one(&q, id, e);
 }
 
-/* ---- parts ------------------------------------------------------------------------------------ */
+/* ---- parts ---------------------------------------------------------------------------------- */
 
 size_t su_store_part_bytes(uint64_t chunks)
 {
@@ -390,7 +390,7 @@ enum su_code su_store_part_set(struct su_store *s, const uint8_t id[SU_STORE_ID_
     return query_end(&q, NULL, e);
 }
 
-/* ---- sources ---------------------------------------------------------------------------------- */
+/* ---- sources -------------------------------------------------------------------------------- */
 
 enum su_code su_store_source_get(struct su_store *s, const char *uri, struct su_store_source *src,
                                  struct su_err *e)

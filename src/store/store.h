@@ -174,9 +174,9 @@ SU_CHECK enum su_code su_store_fetch(struct su_store *s, const char *uri,
    are wholly here. When every chunk is here the blob is, as any other. Parts count against the
    budget, are pinned and collected like blobs; none is evicted while this call fetches it. The
    progress counts the bytes of all chunks that cover the ranges.
-   SU_ENOENT: no peer has it; SU_EINVAL: a range leaves the blob; SU_EDIGEST: peers sent wrong bytes
-   (names the chunk's offset); SU_ENET, SU_ETRUNC, SU_ETIMEOUT, SU_ECANCELLED, SU_ENOSPC, SU_EIO, SU_ELIMIT (the
-   budget), SU_ENOMEM. */
+   SU_ENOENT: no peer has it; SU_EINVAL: a range leaves the blob; SU_EDIGEST: peers sent wrong
+   bytes (names the chunk's offset); SU_ENET, SU_ETRUNC, SU_ETIMEOUT, SU_ECANCELLED, SU_ENOSPC,
+   SU_EIO, SU_ELIMIT (the budget), SU_ENOMEM. */
 struct su_store_range {
     uint64_t offset, bytes;
 };

@@ -153,7 +153,7 @@ enum su_code su_store_read_chunks(int fd, const uint8_t id[SU_STORE_ID_BYTES], u
                                   const uint8_t *leaves, uint64_t offset, uint8_t *out, size_t n,
                                   struct su_err *e);
 
-/* ---- parts (parts.c; parts_fetch.c) ------------------------------------------------------------------------ */
+/* ---- parts (parts.c; parts_fetch.c) --------------------------------------------------------- */
 
 #define SU_STORE_CHUNKS ".chunks" /* suffix of the sparse file */
 static inline uint64_t su_store_chunk_start(uint64_t chunk)

@@ -7,7 +7,7 @@
 
 static const uint8_t blob[32] = {0xb1, 0x0b};
 
-/* ---- packages put together by hand --------------------------------------------------------------- */
+/* ---- packages put together by hand ---------------------------------------------------------- */
 
 #define WIDTH 4u
 #define HEADS (1 << 16) /* of a task too large for anything */
@@ -381,7 +381,7 @@ static void test_parts_refused(void **state)
     refused(d, SU_EOVERFLOW, "task 1|63 bits");
 }
 
-/* ---- packages of plans ---------------------------------------------------------------------------- */
+/* ---- packages of plans ---------------------------------------------------------------------- */
 
 static struct su_plan *cut(const struct su_graph *g)
 {

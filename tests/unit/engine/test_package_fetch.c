@@ -198,7 +198,7 @@ static void test_refused(void **state)
     assert_int_equal(su_package_fetch(w->p, 0, w->own, peers, 1, &hooks, &e), SU_ETIMEOUT);
 }
 
-/* ---- publishing ------------------------------------------------------------------------------------ */
+/* ---- publishing ----------------------------------------------------------------------------- */
 
 static void test_uri(void **state)
 {

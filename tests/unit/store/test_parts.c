@@ -216,7 +216,7 @@ static void forget(struct world *w)
     }
 }
 
-/* ---- what comes and what does not ---------------------------------------------------------------- */
+/* ---- what comes and what does not ----------------------------------------------------------- */
 
 static void test_only_the_ranges(void **state)
 {
@@ -308,7 +308,7 @@ static void test_refused(void **state)
     assert_true(su_store_has(w->f->s, none, NULL));
 }
 
-/* ---- peers --------------------------------------------------------------------------------------- */
+/* ---- peers ---------------------------------------------------------------------------------- */
 
 static void test_liars(void **state)
 {
@@ -474,7 +474,7 @@ static void test_dying_and_slow(void **state)
     free(leaves);
 }
 
-/* ---- ends of calls and of processes --------------------------------------------------------------- */
+/* ---- ends of calls and of processes --------------------------------------------------------- */
 
 static bool yes(void *ctx)
 {
@@ -605,7 +605,7 @@ static void test_two_at_once(void **state)
     assert_blob(w->f, w->id, w->data, SIZE);
 }
 
-/* ---- keeping --------------------------------------------------------------------------------------- */
+/* ---- keeping -------------------------------------------------------------------------------- */
 
 static bool see_one(void *ctx, const struct su_store_entry *b)
 {
