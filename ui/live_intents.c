@@ -224,6 +224,8 @@ enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct
     pthread_mutex_lock(&l->mutex);
     su_feed_note(l->feed, rc ? SU_FEED_WARN : SU_FEED_INFO, "ops", "%s: %s", l->proposal.title,
                  rc ? e->msg : "landed");
+    if (!rc && l->now.kind == SU_UI_RUN)
+        su_feed_watch(l->feed, l->terms.execution);
     su_feed_hurry(l->feed);
     pthread_mutex_unlock(&l->mutex);
     return rc;

@@ -128,7 +128,8 @@ static void preview_key(struct ui_app *app, int key)
     struct ui_preview *p = &app->preview;
     size_t first = first_button(p), n = first + 2;
 
-    if (!p->drawn || app->now_ms - p->shown_ms < UI_GUARD_MS)
+    /* Cancelling is always safe, also where the screen is too small to show it. */
+    if ((!p->drawn || app->now_ms - p->shown_ms < UI_GUARD_MS) && key != UI_K_ESC)
         return;
     if (key == UI_K_ESC || key == UI_K_F(10) || key == UI_K_CTRL('C')) {
         discard(app);

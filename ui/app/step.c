@@ -525,7 +525,7 @@ static void key_event(struct ui_app *app, int key)
     }
     r = ui_keys_find((enum ui_scope)app->pane, key);
     if (r && ui_layout_of(app).small && r->request != UI_REQ_QUIT && r->request != UI_REQ_CANCEL &&
-        r->request != UI_REQ_SUSPEND)
+        r->request != UI_REQ_SUSPEND && r->request != UI_REQ_BACK)
         return;
     if (r)
         ui_request(app, r->request);

@@ -227,11 +227,14 @@ static const struct ui_source *source(const struct ui_app *app)
     return &table;
 }
 
+#define MARGIN_FROM 200 /* tasks drawn about before the share among them says anything */
+
 /* How many times over a cheat loses: the stake that a task demands against what it gains, at the
    sampling that was measured rather than promised. */
 static double margin(const struct su_feed_snapshot *s)
 {
-    double p = s->checked_tasks ? (double)s->sampled_tasks / (double)s->checked_tasks : 0;
+    double p = s->checked_tasks >= MARGIN_FROM ? (double)s->sampled_tasks / (double)s->checked_tasks
+                                               : s->params.sampling_min_ppm / 1e6;
     double r = s->params.owner_share_min_ppm / 1e6;
     uint64_t fee, stake;
 

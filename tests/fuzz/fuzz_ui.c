@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/* Bytes as keys, pastes, clicks, sizes, snapshots, time and results in any order. Holds after each:
+   nothing is committed that was not shown for long enough, confirmed and still valid; the selection is
+   a row; every cell is harmless; Escape leads back to the list. */
+#include "support/ui_fixture.h"
+
+#include "ui/app/app.h"
+#include "ui/ui.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MUST(x)                                                                                    \
+    do {                                                                                           \
+        if (!(x)) {                                                                                \
+            fprintf(stderr, "fuzz_ui: %s\n", #x);                                                  \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+struct world {
+    struct ui_app app;
+    struct ui_grid grid;
+    struct su_feed_snapshot *snap;
+    int64_t now_ms;
+    struct su_ui_intent last; /* prepared last */
+    uint64_t token; /* of the proposal that is on offer; 0 = none */
+    int64_t drawn_ms; /* when it was first on a screen; -1 = not yet */
+    unsigned tier;
+    char confirm[64];
+    uint64_t number;
+};
+
+static void check_submit(struct world *w, const struct su_ui_intent *i)
+{
+    if (i->step == SU_UI_PREPARE)
+        w->last = *i;
+    if (i->step == SU_UI_DISCARD)
+        w->token = 0;
+    if (i->step != SU_UI_COMMIT)
+        return;
+    MUST(w->token != 0 && i->token == w->token);
+    MUST(w->drawn_ms >= 0 && w->now_ms - w->drawn_ms >= UI_GUARD_MS);
+    MUST(w->now_ms - w->drawn_ms <= 60000);
+    MUST(!w->app.readonly);
+    MUST(w->snap->source[SU_FEED_CHAIN].ok);
+    if (w->tier >= 3 || ui_intent_def(i->kind)->tier >= 3)
+        MUST(w->confirm[0] && strcmp(w->app.preview.typed.text, w->confirm) == 0);
+    w->token = 0; /* once */
+}
+
+static void step(struct world *w, const struct ui_event *ev)
+{
+    struct ui_row r;
+
+    ui_step(&w->app, ev, w->now_ms);
+    for (size_t i = 0; i < w->app.n_out; i++)
+        if (w->app.out[i] == UI_ACT_SUBMIT)
+            check_submit(w, &w->app.intent);
+    w->app.n_out = 0;
+    MUST(w->app.pane >= 0 && w->app.pane < UI_PANES);
+    for (int i = 0; i < UI_PANES; i++)
+        MUST(w->app.table[i].n == 0 || w->app.table[i].cursor < w->app.table[i].n ||
+             w->app.table[i].dirty || i != w->app.pane);
+    if (ui_selected(&w->app, &r))
+        MUST(r.item < 100000);
+}
+
+static void draw(struct world *w)
+{
+    if (w->grid.w != w->app.w || w->grid.h != w->app.h)
+        MUST(ui_grid_resize(&w->grid, w->app.w, w->app.h));
+    ui_draw(&w->app, &w->grid);
+    for (int i = 0; i < w->grid.w * w->grid.h; i++) {
+        MUST(ui_glyph(w->grid.cell[i].cp) == w->grid.cell[i].cp);
+        MUST(w->grid.cell[i].role < UI_ROLES);
+    }
+    if (w->app.mode == UI_PREVIEW && w->drawn_ms < 0 && w->app.w >= UI_MIN_W &&
+        w->app.h >= UI_MIN_H)
+        w->drawn_ms = w->now_ms;
+}
+
+static void result(struct world *w, uint8_t how)
+{
+    struct su_ui_result r = {.kind = w->last.kind, .token = ++w->number, .n_tx = 1};
+    struct ui_event ev = {.kind = UI_EVENT_RESULT, .result = &r};
+    static const enum su_ui_outcome outcome[] = {SU_UI_PROPOSED, SU_UI_PROPOSED, SU_UI_PROGRESS,
+                                                 SU_UI_DONE,     SU_UI_FAILED,   SU_UI_PASSPHRASE};
+
+    r.outcome = outcome[how % 6];
+    if (how & 0x80)
+        r.kind = (enum su_ui_kind)(how % SU_UI_KINDS);
+    r.tier = 2 + (how >> 6 & 1);
+    r.n_line = how >> 3 & 7;
+    r.valid_ms = 60000;
+    r.maybe = how & 0x20;
+    memset(r.text, how, sizeof r.text - 1);
+    memset(r.confirm, '5', how % 3);
+    if (r.outcome == SU_UI_PROPOSED) {
+        w->token = r.token;
+        w->drawn_ms = -1;
+        w->tier = r.tier;
+        memcpy(w->confirm, r.confirm, sizeof w->confirm);
+    }
+    if (r.outcome == SU_UI_FAILED)
+        su_fail(&r.err, how & 0x10 ? SU_ECANCELLED : SU_EIO, "fuzz", "failed");
+    step(w, &ev);
+}
+
+static void swap(struct world *w, uint8_t which)
+{
+    struct su_feed_snapshot *old = w->snap;
+    struct ui_event ev = {.kind = UI_EVENT_FEED};
+
+    w->snap = ui_fixture_make((enum ui_fixture_kind)(which % UI_FIXTURE_KINDS), ++w->number);
+    ev.snapshot = w->snap;
+    step(w, &ev);
+    ui_fixture_free(old);
+}
+
+static int key_of(uint8_t a)
+{
+    static const int special[] = {UI_K_UP,   UI_K_DOWN, UI_K_LEFT, UI_K_RIGHT, UI_K_HOME,
+                                  UI_K_END,  UI_K_PGUP, UI_K_PGDN, UI_K_DEL,   UI_K_BTAB,
+                                  UI_K_F(1), UI_K_F(2), UI_K_F(3), UI_K_F(4),  UI_K_F(5),
+                                  UI_K_F(6), UI_K_F(7), UI_K_F(8), UI_K_F(9),  UI_K_F(10),
+                                  0x20ac,    0x202e,    0x1f600,   0xd800,     0x7fffffff};
+
+    return a < 0x80 ? a : special[a % SU_ARRAY_LEN(special)];
+}
+
+static void one(struct world *w, const uint8_t *d)
+{
+    struct ui_event ev = {.kind = UI_EVENT_KEY, .key = key_of(d[1])};
+    char text[] = {(char)d[1], (char)d[2], '\n', (char)d[1], 0};
+
+    switch (d[0] % 16) {
+    case 0:
+        ev = (struct ui_event){.kind = UI_EVENT_RESIZE, .x = d[1], .y = d[2] % 90};
+        break;
+    case 1:
+        ev = (struct ui_event){.kind = UI_EVENT_PASTE, .text = text};
+        break;
+    case 2:
+        ev = (struct ui_event){.kind = UI_EVENT_MOUSE,
+                               .x = d[1],
+                               .y = d[2] % 64,
+                               .mouse = (enum ui_mouse)(d[0] / 16 % 5)};
+        break;
+    case 3:
+        swap(w, d[1]);
+        return;
+    case 4:
+        result(w, d[1]);
+        return;
+    case 5:
+        w->now_ms += d[1] * (d[2] & 1 ? 500 : 3);
+        ev = (struct ui_event){.kind = UI_EVENT_TICK, .wall_ms = UI_FIXTURE_WALL_MS + w->now_ms};
+        break;
+    case 6:
+        draw(w);
+        return;
+    default:
+        break;
+    }
+    step(w, &ev);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct world w;
+
+    if (size > 4096)
+        return 0;
+    memset(&w, 0, sizeof w);
+    w.now_ms = 1000;
+    w.drawn_ms = -1;
+    ui_app_init(&w.app);
+    swap(&w, size ? data[0] : 0);
+    for (size_t i = 1; i + 3 <= size; i += 3)
+        one(&w, data + i);
+    draw(&w);
+    for (int i = 0; i < 5; i++) {
+        w.now_ms += UI_GUARD_MS + 1;
+        draw(&w);
+        step(&w, &(struct ui_event){.kind = UI_EVENT_KEY, .key = UI_K_ESC});
+    }
+    MUST(w.app.mode == UI_LIST);
+    for (size_t i = 0; i < SU_UI_FIELDS; i++)
+        MUST(!w.app.form.in[i].secret || w.app.form.in[i].len == 0);
+    MUST(w.app.secret.len == 0);
+    draw(&w);
+    ui_app_fini(&w.app);
+    ui_grid_fini(&w.grid);
+    ui_fixture_free(w.snap);
+    return 0;
+}
