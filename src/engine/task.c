@@ -263,12 +263,14 @@ static enum su_code fill_result(const struct su_task *t, uint32_t n_row, uint32_
     return SU_OK;
 }
 
+/* Rows of one port: of `before` (rows, emitted ones) others lie in front of them. */
 static enum su_code add_port(const struct su_task *t, enum su_port port, uint32_t number,
                              const struct su_row *row, uint32_t n_row, const void *rows,
-                             struct su_trace *trace, struct su_err *e)
+                             const uint32_t before[2], struct su_trace *trace, struct su_err *e)
 {
     const struct su_value *v = su_task_value(t, port, number);
-    const uint8_t *at = rows;
+    uint64_t skip = su_task_rows_bytes(v, before[0], before[1]);
+    const uint8_t *at = rows != NULL ? (const uint8_t *)rows + skip : NULL;
     struct su_bytes part = {.len = (size_t)su_value_row_bytes(v)};
     enum su_code rc = SU_OK;
     for (uint32_t i = 0; i < n_row && rc == SU_OK; i++) {
@@ -285,17 +287,16 @@ static enum su_code add_port(const struct su_task *t, enum su_port port, uint32_
 
 static enum su_code add_leaves(const struct su_task *t, const struct su_row *row, uint32_t n_row,
                                const void *const *input, const struct su_task_result *r,
-                               struct su_trace *trace, struct su_err *e)
+                               const uint32_t before[2], struct su_trace *trace, struct su_err *e)
 {
     enum su_code rc = SU_OK;
     for (uint32_t i = 0; i < su_task_inputs(t) && rc == SU_OK; i++)
-        rc = add_port(t, SU_PORT_INPUT, i, row, n_row, input[i], trace, e);
+        rc = add_port(t, SU_PORT_INPUT, i, row, n_row, input[i], before, trace, e);
     for (uint32_t o = 0; o < su_task_outputs(t) && rc == SU_OK; o++)
-        rc = add_port(t, SU_PORT_OUTPUT, o, row, n_row, r->output[o], trace, e);
+        rc = add_port(t, SU_PORT_OUTPUT, o, row, n_row, r->output[o], before, trace, e);
     if (rc == SU_OK && t->has_witness)
-        rc = add_port(t, SU_PORT_WITNESS, 0, row, n_row, su_task_witness_rows(t, r), trace, e);
-    if (rc != SU_OK)
-        su_trace_truncate(trace, row[0].position);
+        rc = add_port(t, SU_PORT_WITNESS, 0, row, n_row, su_task_witness_rows(t, r), before, trace,
+                      e);
     return rc;
 }
 
@@ -309,23 +310,69 @@ static void cut_back(struct su_task *t, const struct su_row *row, uint32_t n_row
             (void)!su_stage_session_truncate(t->stage, row[i].session, row[i].position, NULL);
 }
 
-enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n_row,
-                         const void *const *input, struct su_trace *trace, struct su_task_result *r,
-                         struct su_err *e)
+/* Adds up the groups' rows; what they ask for is possible. */
+static enum su_code check_groups(const struct su_task *t, const struct su_row *row,
+                                 const struct su_task_group *group, uint32_t n_group,
+                                 uint32_t *n_row, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+
+    *n_row = 0;
+    for (uint32_t g = 0; g < n_group && *n_row <= t->t_max; g++) {
+        if (group[g].n_row == 0 || group[g].n_row > t->t_max)
+            return su_fail(e, SU_EINVAL, "rows", "%u of one dispatch; it takes 1 to %u",
+                           group[g].n_row, t->t_max);
+        *n_row += group[g].n_row;
+    }
+    if (*n_row < 1 || *n_row > t->t_max)
+        return su_fail(e, SU_EINVAL, "rows", "%u of one dispatch; it takes 1 to %u", *n_row,
+                       t->t_max);
+    for (uint32_t g = 0, at = 0; g < n_group && rc == SU_OK; at += group[g++].n_row) {
+        if (group[g].trace)
+            rc = check_trace(t, row + at, group[g].n_row, group[g].trace, e);
+        for (uint32_t k = 0; n_group > 1 && k < at && rc == SU_OK; k++)
+            if (row[k].session == row[at].session)
+                rc = su_fail(e, SU_EINVAL, "rows", "session %u is in two groups", row[k].session);
+    }
+    return rc;
+}
+
+static enum su_code trace_groups(const struct su_task *t, const struct su_row *row,
+                                 const struct su_task_group *group, uint32_t n_group,
+                                 const void *const *input, const struct su_task_result *r,
+                                 struct su_err *e)
+{
+    uint32_t before[2] = {0, 0};
+    enum su_code rc = SU_OK;
+
+    for (uint32_t g = 0; g < n_group && rc == SU_OK; g++) {
+        const struct su_row *first = row + before[0];
+        if (group[g].trace)
+            rc = add_leaves(t, first, group[g].n_row, input, r, before, group[g].trace, e);
+        before[0] += group[g].n_row;
+        before[1] += count_emit(first, group[g].n_row);
+    }
+    for (uint32_t g = 0, at = 0; g < n_group && rc != SU_OK; at += group[g++].n_row)
+        if (group[g].trace)
+            su_trace_truncate(group[g].trace, row[at].position);
+    return rc;
+}
+
+enum su_code su_task_run_groups(struct su_task *t, const struct su_row *row,
+                                const struct su_task_group *group, uint32_t n_group,
+                                const void *const *input, struct su_task_result *r,
+                                struct su_err *e)
 {
     struct su_task_rows in = {0};
     uint64_t ticket;
+    uint32_t n_row;
     bool submitted = false;
     memset(r, 0, sizeof *r);
-    if (n_row < 1 || n_row > t->t_max)
-        return su_task_fail(
-            t,
-            su_fail(e, SU_EINVAL, "rows", "%u of one dispatch; it takes 1 to %u", n_row, t->t_max),
-            e);
+    enum su_code rc = check_groups(t, row, group, n_group, &n_row, e);
+    if (rc != SU_OK)
+        return su_task_fail(t, rc, e);
     uint32_t n_emit = count_emit(row, n_row);
-    enum su_code rc = trace ? check_trace(t, row, n_row, trace, e) : SU_OK;
-    if (rc == SU_OK)
-        rc = su_task_rows_init(&in, t, n_row, n_emit, input, e);
+    rc = su_task_rows_init(&in, t, n_row, n_emit, input, e);
     if (rc == SU_OK) {
         struct su_step step = {row, n_row, in.rows};
         rc = su_stage_submit(t->stage, &step, &ticket, e);
@@ -337,8 +384,8 @@ enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n
         rc = su_task_draw(t, row, n_row, n_emit, r, e);
     if (rc == SU_OK)
         rc = fill_result(t, n_row, n_emit, r, e);
-    if (rc == SU_OK && trace)
-        rc = add_leaves(t, row, n_row, input, r, trace, e);
+    if (rc == SU_OK)
+        rc = trace_groups(t, row, group, n_group, input, r, e);
     su_task_rows_fini(&in);
     if (rc != SU_OK) {
         su_task_result_fini(r);
@@ -346,6 +393,15 @@ enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n
             cut_back(t, row, n_row);
     }
     return su_task_fail(t, rc, e);
+}
+
+enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n_row,
+                         const void *const *input, struct su_trace *trace, struct su_task_result *r,
+                         struct su_err *e)
+{
+    const struct su_task_group all = {n_row, trace};
+
+    return su_task_run_groups(t, row, &all, 1, input, r, e);
 }
 
 void su_task_result_fini(struct su_task_result *r)

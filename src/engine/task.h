@@ -123,6 +123,17 @@ SU_CHECK enum su_code su_task_run(struct su_task *t, const struct su_row *row, u
                                   const void *const *input, struct su_trace *trace,
                                   struct su_task_result *r, struct su_err *e);
 void su_task_result_fini(struct su_task_result *r); /* an empty one is allowed */
+/* The same for rows of several sessions in one dispatch, each with a trace of its own: first those of
+   group[0], then of group[1], ... A session is in one group only (SU_EINVAL). What a session gives does
+   not depend on the others. On failure all traces and sessions are as they were. */
+struct su_task_group {
+    uint32_t n_row; /* >= 1 */
+    struct su_trace *trace; /* may be NULL */
+};
+SU_CHECK enum su_code su_task_run_groups(struct su_task *t, const struct su_row *row,
+                                         const struct su_task_group *group, uint32_t n_group,
+                                         const void *const *input, struct su_task_result *r,
+                                         struct su_err *e);
 
 /* ---- doing it again ---------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@ static const int32_t tokens[3] = {5, 6, 7};
 /* The toy language model, cut as small as it goes, with or without the token at its end. */
 static struct packed pack(struct toy *toy, bool generates)
 {
-    struct su_plan_opts o = {.n_target = 1, .t_max = 8, .e_max = 8, .ctx = TOY_CTX};
+    struct su_plan_opts o = {.n_target = 1, .t_max = 8, .e_max = 8, .sessions = 2, .ctx = TOY_CTX};
     struct su_graph *end = NULL;
     struct su_plan *plan;
     uint64_t target;
@@ -91,11 +91,134 @@ static void others_do_not_generate(void **state)
     toy_close(&toy);
 }
 
+/* ---- sessions together ------------------------------------------------------------------------ */
+
+enum { N_SESSION = 2, N_ROW = 4, TASKS_MAX = 16 };
+static const int32_t said[N_SESSION][N_ROW] = {{1, 2, 3, 4}, {9, 8, 7, 6}};
+
+/* Rows of each session that are in the dispatch; the last two of each emit. */
+static const uint32_t rows_of[N_SESSION] = {3, N_ROW};
+
+static bool emits(unsigned session, uint32_t step)
+{
+    return step + 2 >= rows_of[session];
+}
+
+struct stage {
+    struct su_task *task;
+    uint32_t session[N_SESSION];
+    struct su_trace *trace[N_SESSION];
+};
+
+static void stage_open(struct stage *a, struct su_exec *x, const struct packed *p, uint32_t task)
+{
+    const struct su_sampling options = {.temperature = 2.0f, .seed = 5};
+    struct su_err e;
+
+    must(su_task_open(x, p->package, task, p->store, &a->task, &e), &e);
+    for (unsigned i = 0; i < N_SESSION; i++) {
+        const struct su_draw draw = {
+            .sampling = options, .prompt = (const uint32_t *)said[i], .n_prompt = rows_of[i] - 1};
+        must(su_task_session_new(a->task, TOY_CTX, &a->session[i], &e), &e);
+        must(su_task_session_draw(a->task, a->session[i], &draw, &e), &e);
+        must(su_trace_new(su_task_inputs(a->task), su_task_outputs(a->task), &a->trace[i], &e), &e);
+    }
+}
+
+static void stage_close(struct stage *a)
+{
+    for (unsigned i = 0; i < N_SESSION; i++) {
+        su_trace_free(a->trace[i]);
+        su_task_session_free(a->task, a->session[i]);
+    }
+    su_task_close(a->task);
+}
+
+/* All rows of the sessions from `first` to `last` through all tasks in one dispatch each. */
+static void pass(struct stage *stage, const struct packed *p, unsigned first, unsigned last)
+{
+    struct su_task_result r[TASKS_MAX];
+    int32_t token[N_SESSION * N_ROW];
+    struct su_err e;
+
+    for (uint32_t t = 0; t < p->package->n_task; t++) {
+        const struct su_package_task *pt = &p->package->task[t];
+        struct su_task_group group[N_SESSION];
+        const void *input[SU_TASK_PORTS_MAX];
+        struct su_row row[N_SESSION * N_ROW];
+        uint32_t n = 0;
+        for (unsigned i = first; i <= last; i++) {
+            group[i - first] = (struct su_task_group){rows_of[i], stage[t].trace[i]};
+            for (uint32_t s = 0; s < rows_of[i]; s++, n++) {
+                token[n] = said[i][s];
+                row[n] = (struct su_row){stage[t].session[i], s, emits(i, s)};
+            }
+        }
+        for (uint32_t k = 0; k < pt->graph->n_input; k++)
+            input[k] = pt->input[k].from_task == SU_PLAN_EXTERNAL
+                           ? (const void *)token
+                           : r[pt->input[k].from_task].output[pt->input[k].from_output];
+        must(su_task_run_groups(stage[t].task, row, group, last - first + 1, input, &r[t], &e), &e);
+        assert_int_equal(r[t].rows[0],
+                         pt->graph->value[pt->graph->output[0].value].domain == SU_EMIT
+                             ? 2 * (last - first + 1)
+                             : n);
+        group[0].n_row = 9;
+        assert_int_equal(su_task_run_groups(stage[t].task, row, group, 1, input,
+                                            &(struct su_task_result){0}, &e),
+                         SU_EINVAL);
+        group[0].n_row = group[1].n_row = 1;
+        group[0].trace = group[1].trace = NULL;
+        row[1].session = row[0].session;
+        assert_int_equal(su_task_run_groups(stage[t].task, row, group, 2, input,
+                                            &(struct su_task_result){0}, &e),
+                         SU_EINVAL);
+    }
+    for (uint32_t t = 0; t < p->package->n_task; t++)
+        su_task_result_fini(&r[t]);
+}
+
+static void sessions_share_a_dispatch(void **state)
+{
+    const struct su_exec_opts x = {.backend = SU_BACKEND_CPU, .threads = 1};
+    struct stage alone[TASKS_MAX], together[TASKS_MAX];
+    struct su_exec *exec;
+    struct toy toy;
+    struct packed p = pack(&toy, true);
+    struct su_err e;
+    (void)state;
+
+    must(su_exec_open(&x, &exec, &e), &e);
+    assert_in_range(p.package->n_task, 2, TASKS_MAX);
+    for (uint32_t t = 0; t < p.package->n_task; t++) {
+        stage_open(&alone[t], exec, &p, t);
+        stage_open(&together[t], exec, &p, t);
+    }
+    for (unsigned i = 0; i < N_SESSION; i++)
+        pass(alone, &p, i, i);
+    pass(together, &p, 0, N_SESSION - 1);
+    for (uint32_t t = 0; t < p.package->n_task; t++)
+        for (unsigned i = 0; i < N_SESSION; i++) {
+            struct su_trace_roots one, other;
+            su_trace_roots(alone[t].trace[i], rows_of[i], &one);
+            su_trace_roots(together[t].trace[i], rows_of[i], &other);
+            assert_memory_equal(&one, &other, sizeof one);
+        }
+    for (uint32_t t = 0; t < p.package->n_task; t++) {
+        stage_close(&alone[t]);
+        stage_close(&together[t]);
+    }
+    must(su_exec_close(exec, &e), &e);
+    packed_fini(&p);
+    toy_close(&toy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_prompt_says_what_emits),
         cmocka_unit_test(others_do_not_generate),
+        cmocka_unit_test(sessions_share_a_dispatch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
