@@ -129,6 +129,8 @@ static void end_unseen(struct feed_live *l)
         x->state = SU_EXEC_VOID;
     } else {
         x->state = SU_EXEC_SETTLED;
+        x->revealed = x->matched = x->done = x->task_count;
+        x->checked = x->sampled;
     }
     for (uint16_t t = 0; x->state == SU_EXEC_SETTLED && t < x->task_count; t++)
         x->tasks[t].state = SU_TASK_VERIFIED;
