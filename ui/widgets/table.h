@@ -77,6 +77,7 @@ struct ui_table {
     uint64_t made_number;
     unsigned made_variant;
     bool dirty;
+    bool narrower; /* and all that changed is that the filter got longer */
 };
 
 void ui_table_init(struct ui_table *t, const struct ui_source *source);

@@ -221,6 +221,17 @@ static bool room(struct ui_table *t, size_t n)
     return true;
 }
 
+/* A longer filter shows some of the rows that a shorter one showed, in the same order. */
+static void narrow(struct ui_table *t, const struct ui_view *v)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (t->row[i].sub == 0 && ui_table_match(t->source, v, t->row[i].item, t->filter))
+            t->row[n++] = t->row[i];
+    t->n = t->matching = n;
+}
+
 static void collect(struct ui_table *t, const struct ui_view *v)
 {
     const struct ui_source *src = t->source;
@@ -294,11 +305,17 @@ void ui_table_update(struct ui_table *t, const struct ui_view *v, int page)
 
     if (t->dirty || t->made_of != v->s || t->made_number != v->s->number ||
         t->made_variant != v->variant) {
+        bool same = t->made_of == v->s && t->made_number == v->s->number &&
+                    t->made_variant == v->variant && !t->failed;
         t->dirty = false;
         t->made_of = v->s;
         t->made_number = v->s->number;
         t->made_variant = v->variant;
-        collect(t, v);
+        if (same && t->narrower)
+            narrow(t, v);
+        else
+            collect(t, v);
+        t->narrower = false;
         unfold(t, v);
         keep_selection(t, v);
     }
@@ -340,12 +357,14 @@ void ui_table_sort(struct ui_table *t, int column, bool desc)
     t->sort = column;
     t->desc = desc;
     t->dirty = true;
+    t->narrower = false;
 }
 
 void ui_table_filter(struct ui_table *t, const char *text)
 {
     if (strcmp(t->filter, text) == 0)
         return;
+    t->narrower = su_str_starts(text, t->filter) && (!t->dirty || t->narrower);
     su_str_copy(t->filter, sizeof t->filter, text);
     t->dirty = true;
 }
