@@ -19,7 +19,7 @@ for i in $(seq 1 "$kills"); do
     net_node_start "$victim"
     wait $running || fail "digit $i, node$victim killed: $(cat "$tmp/run" "$tmp/run.err")"
     tail -n 1 "$tmp/run" >"$tmp/last"
-    as local run mnist --input "$digits" --index "$i" --backend cpu --json >"$tmp/local"
+    as alone run mnist --input "$digits" --index "$i" --backend cpu --json >"$tmp/local"
     check "digit $i: final" [ "$(json 'd["final"]' <"$tmp/last")" = true ]
     check "digit $i: the same bits" [ "$(json 'd["output_sha256"]' <"$tmp/last")" = \
         "$(json 'd["output_sha256"]' <"$tmp/local")" ]
