@@ -51,6 +51,36 @@ void node_cond_init(pthread_cond_t *c); /* one that waits by the monotonic clock
 /* Waits up to ms; the lock is held before and after. */
 void node_cond_wait_ms(pthread_cond_t *c, pthread_mutex_t *lock, uint32_t ms);
 
+/* ---- sharing dispatches (batch.c) -------------------------------------------------------------- */
+
+/* Rows of one execution for one dispatch. The caller fills the first four, for as long as
+   node_batch_run takes. */
+struct node_batch_item {
+    const struct su_row *row; /* of one session */
+    uint32_t n_row;
+    const void *const *input;
+    struct su_trace *trace;
+    struct su_task_result result; /* of these rows alone */
+    uint8_t *copy; /* private, as all below */
+    enum su_code rc;
+    struct su_err e;
+    bool done;
+    struct node_batch_item *next;
+};
+struct node_batch {
+    pthread_mutex_t lock;
+    struct node_batch_item *first, **last; /* who wait */
+    uint64_t dispatches, rows; /* since the task was loaded */
+};
+struct node_task;
+void node_batch_init(struct node_batch *b);
+void node_batch_fini(struct node_batch *b);
+/* Waits for its turn, runs the rows, perhaps with those of others. Errors of su_task_run; finish the
+   item in any case. */
+SU_CHECK enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item,
+                                     struct su_err *e);
+void node_batch_item_fini(struct node_batch_item *item);
+
 /* ---- tasks on the device (preload.c) ----------------------------------------------------------- */
 
 /* A model whose package was fetched and is what the chain says. Kept until the node closes. */
@@ -75,6 +105,7 @@ struct node_task {
     struct su_task *task; /* READY */
     struct su_task *other; /* the same on the second backend, once it was needed */
     struct node_turn turn, other_turn;
+    struct node_batch batch;
     struct node_task *next;
 };
 

@@ -42,6 +42,7 @@ static void task_free(struct node_task *t)
     su_task_close(t->task);
     su_task_close(t->other);
     node_turn_fini(&t->turn);
+    node_batch_fini(&t->batch);
     node_turn_fini(&t->other_turn);
     free(t);
 }
@@ -357,6 +358,7 @@ static void reconcile(struct su_node_agent *n, struct node_task **old)
             t = su_alloc(sizeof *t);
             memcpy(t->key, n->account.declared[i], 32);
             node_turn_init(&t->turn);
+            node_batch_init(&t->batch);
             node_turn_init(&t->other_turn);
             t->next = n->task;
             n->task = t;

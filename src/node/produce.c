@@ -639,9 +639,8 @@ static uint32_t until_end(struct part *p, uint32_t n, const struct su_task_resul
 }
 
 static enum su_code run(struct part *p, uint32_t n, const void *const *input,
-                        struct su_task_result *r, struct su_err *e)
+                        struct node_batch_item *b, struct su_err *e)
 {
-    struct node_task *t = p->d->task;
     struct su_row *row = su_try_alloc(n, sizeof *row);
 
     if (!row)
@@ -651,9 +650,8 @@ static enum su_code run(struct part *p, uint32_t n, const void *const *input,
             (struct su_row){.session = p->session,
                             .position = p->done + i,
                             .emit = !p->v.generates || su_prompt_emits(&p->prompt, p->done + i)};
-    node_turn_take(&t->turn);
-    enum su_code rc = su_task_run(t->task, row, n, input, p->trace, r, e);
-    node_turn_give(&t->turn);
+    *b = (struct node_batch_item){.row = row, .n_row = n, .input = input, .trace = p->trace};
+    enum su_code rc = node_batch_run(p->d->task, b, e);
     free(row);
     return rc;
 }
@@ -661,27 +659,28 @@ static enum su_code run(struct part *p, uint32_t n, const void *const *input,
 static enum su_code dispatch(struct part *p, struct su_err *e)
 {
     const void *input[SU_PORTS_MAX] = {NULL};
-    struct su_task_result r = {.ms = 0};
+    struct node_batch_item b = {.n_row = 0};
+    struct su_task_result *r = &b.result;
     uint32_t n = 0, counts = 0;
     enum su_code rc = gather(p, &n, input, e);
 
     if (rc || n == 0)
         return rc;
-    rc = run(p, n, input, &r, e);
+    rc = run(p, n, input, &b, e);
     if (!rc)
         rc = compare_leaves(p, n, e);
     if (!rc) {
-        counts = until_end(p, n, &r);
-        part_spoil_results(p, n, &r);
-        part_spoil_frames(p, n, &r);
-        rc = emit(p, counts, &r, e);
+        counts = until_end(p, n, r);
+        part_spoil_results(p, n, r);
+        part_spoil_frames(p, n, r);
+        rc = emit(p, counts, r, e);
         part_spoil_leaves(p, n);
     }
     pthread_mutex_lock(&p->d->node->lock);
-    p->d->compute_us += (uint64_t)(r.ms * 1000);
+    p->d->compute_us += (uint64_t)(r->ms * 1000);
     p->d->steps_done = rc ? p->done : p->done + counts;
     pthread_mutex_unlock(&p->d->node->lock);
-    su_task_result_fini(&r);
+    node_batch_item_fini(&b);
     if (!rc)
         p->done += counts;
     return rc;

@@ -174,12 +174,21 @@ static const char *state_name(const struct su_node_agent *n)
     return node_state_now(n) == NODE_READY ? "ready" : "loading";
 }
 
+static void put_batch(struct su_json_writer *w, struct node_task *t)
+{
+    pthread_mutex_lock(&t->batch.lock);
+    uint64_t dispatches = t->batch.dispatches, rows = t->batch.rows;
+    pthread_mutex_unlock(&t->batch.lock);
+    su_json_put_u64(w, "dispatches", dispatches);
+    su_json_put_u64(w, "rows", rows);
+}
+
 static void put_tasks(struct su_json_writer *w, const struct su_node_agent *n)
 {
     static const char *const names[] = {"fetching", "loading", "ready", "failed"};
 
     su_json_put_array(w, "tasks");
-    for (const struct node_task *t = n->task; t; t = t->next) {
+    for (struct node_task *t = n->task; t; t = t->next) {
         su_json_put_object(w, NULL);
         put_key(w, "task", t->key);
         put_key(w, "model", t->model_key);
@@ -188,6 +197,7 @@ static void put_tasks(struct su_json_writer *w, const struct su_node_agent *n)
         su_json_put_u64(w, "done_bytes", t->done_bytes);
         su_json_put_u64(w, "total_bytes", t->total_bytes);
         su_json_put_u64(w, "vram_bytes", t->vram_bytes);
+        put_batch(w, t);
         su_json_put_str(w, "error", t->error);
         su_json_end_object(w);
     }

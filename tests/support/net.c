@@ -45,17 +45,25 @@ static void signer_of(struct su_signer *s, uint8_t secret[64], const char *kind,
     must(su_signer_init_memory(s, secret, &e), &e);
 }
 
+/* A port that connections of others are not given while nobody listens at it: below those that the
+   system hands out. */
 static uint16_t free_port(void)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    SU_ASSERT(fd >= 0);
-    SU_ASSERT(bind(fd, (struct sockaddr *)&a, n) == 0);
-    SU_ASSERT(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
+    for (unsigned tries = 0; tries < 1000; tries++) {
+        uint16_t random;
+        su_random(&random, sizeof random);
+        uint16_t port = (uint16_t)(12000 + random % 20000);
+        struct sockaddr_in a = {.sin_family = AF_INET,
+                                .sin_port = htons(port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        SU_ASSERT(fd >= 0);
+        bool is_free = bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
+        (void)close(fd);
+        if (is_free)
+            return port;
+    }
+    FAIL("no port is free");
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *w)

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/* Executions that wait for the same task share its dispatches: a device reads the weights once for all
+   of them. Whoever has the turn runs what waits behind it along, as far as the task takes rows; those
+   find theirs done when their turn comes. */
+#include "node_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOGETHER_MAX = 16 };
+
+void node_batch_init(struct node_batch *b)
+{
+    pthread_mutex_init(&b->lock, NULL);
+    b->first = NULL;
+    b->last = &b->first;
+    b->dispatches = b->rows = 0;
+}
+
+void node_batch_fini(struct node_batch *b)
+{
+    pthread_mutex_destroy(&b->lock);
+}
+
+/* ---- the queue; under its lock ---------------------------------------------------------------- */
+
+static void append(struct node_batch *b, struct node_batch_item *item)
+{
+    item->next = NULL;
+    *b->last = item;
+    b->last = &item->next;
+}
+
+static void take_out(struct node_batch *b, struct node_batch_item *item)
+{
+    struct node_batch_item **at = &b->first;
+
+    while (*at != item)
+        at = &(*at)->next;
+    *at = item->next;
+    if (b->last == &item->next)
+        b->last = at;
+}
+
+static uint32_t count_emit(const struct node_batch_item *item)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < item->n_row; i++)
+        n += item->row[i].emit;
+    return n;
+}
+
+/* Rows of an input that is alike for a whole dispatch cannot be put together. */
+static bool can_share(const struct su_graph *g)
+{
+    bool can = true;
+
+    for (uint32_t i = 0; i < g->n_input; i++)
+        can = can && g->value[g->input[i]].domain != SU_FIXED;
+    return can;
+}
+
+/* The item and those behind it that fit into its dispatch. */
+static uint32_t collect(const struct node_task *t, struct node_batch *b,
+                        struct node_batch_item *item, struct node_batch_item *out[TOGETHER_MAX])
+{
+    const struct su_package *p = t->model->package;
+    uint32_t n = 0, rows = item->n_row, emits = count_emit(item);
+
+    out[n++] = item;
+    take_out(b, item);
+    if (!can_share(p->task[t->index].graph))
+        return n;
+    for (struct node_batch_item *i = b->first, *next; i && n < TOGETHER_MAX; i = next) {
+        uint32_t more = count_emit(i);
+        next = i->next;
+        if (rows + i->n_row > p->t_max || emits + more > p->e_max)
+            continue;
+        rows += i->n_row;
+        emits += more;
+        out[n++] = i;
+        take_out(b, i);
+    }
+    return n;
+}
+
+/* ---- together --------------------------------------------------------------------------------- */
+
+/* All rows of a dispatch, and what of it belongs to whom. */
+struct together {
+    const struct su_graph *g;
+    struct node_batch_item **item;
+    uint32_t n, n_row;
+    struct su_row *row;
+    struct su_task_group group[TOGETHER_MAX];
+    uint8_t *input[SU_PORTS_MAX];
+};
+
+static size_t bytes_of(const struct su_value *v, uint32_t rows, uint32_t emits)
+{
+    return (size_t)su_value_row_bytes(v) * (v->domain == SU_EMIT ? emits : rows);
+}
+
+static void together_fini(struct together *a)
+{
+    free(a->row);
+    for (uint32_t k = 0; k < SU_PORTS_MAX; k++)
+        free(a->input[k]);
+}
+
+static bool copy_input(struct together *a, uint32_t k)
+{
+    const struct su_value *v = &a->g->value[a->g->input[k]];
+    size_t all = 0, at = 0;
+
+    for (uint32_t i = 0; i < a->n; i++)
+        all += bytes_of(v, a->item[i]->n_row, count_emit(a->item[i]));
+    a->input[k] = su_try_alloc(SU_MAX(all, (size_t)1), 1);
+    for (uint32_t i = 0; a->input[k] && i < a->n; i++) {
+        size_t bytes = bytes_of(v, a->item[i]->n_row, count_emit(a->item[i]));
+        if (bytes > 0)
+            memcpy(a->input[k] + at, a->item[i]->input[k], bytes);
+        at += bytes;
+    }
+    return a->input[k] != NULL;
+}
+
+static bool together_init(struct together *a)
+{
+    uint32_t at = 0;
+    bool ok = true;
+
+    for (uint32_t i = 0; i < a->n; i++)
+        a->n_row += a->item[i]->n_row;
+    a->row = su_try_alloc(a->n_row, sizeof *a->row);
+    for (uint32_t i = 0; a->row && i < a->n; i++) {
+        memcpy(a->row + at, a->item[i]->row, a->item[i]->n_row * sizeof *a->row);
+        a->group[i] = (struct su_task_group){a->item[i]->n_row, a->item[i]->trace};
+        at += a->item[i]->n_row;
+    }
+    for (uint32_t k = 0; ok && k < a->g->n_input; k++)
+        ok = copy_input(a, k);
+    return ok && a->row;
+}
+
+/* Gives each its own part of the result; those of whom there is no memory for have failed. */
+static void hand_out(struct together *a, const struct su_task_result *r)
+{
+    uint32_t rows = 0, emits = 0;
+
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct node_batch_item *item = a->item[i];
+        uint32_t more = count_emit(item);
+        size_t all = 1, at = 0;
+        for (uint32_t o = 0; o < a->g->n_output; o++)
+            all += bytes_of(&a->g->value[a->g->output[o].value], item->n_row, more);
+        item->copy = su_try_alloc(all, 1);
+        if (!item->copy)
+            item->rc = su_fail(&item->e, SU_ENOMEM, "task", "%zu bytes of results", all);
+        item->result.ms = r->ms * item->n_row / a->n_row;
+        for (uint32_t o = 0; item->copy && o < a->g->n_output; o++) {
+            const struct su_value *v = &a->g->value[a->g->output[o].value];
+            size_t bytes = bytes_of(v, item->n_row, more);
+            if (bytes > 0)
+                memcpy(item->copy + at, (const uint8_t *)r->output[o] + bytes_of(v, rows, emits),
+                       bytes);
+            item->result.output[o] = item->copy + at;
+            item->result.row_bytes[o] = r->row_bytes[o];
+            item->result.rows[o] = v->domain == SU_EMIT ? more : item->n_row;
+            at += bytes;
+        }
+        rows += item->n_row;
+        emits += more;
+    }
+}
+
+/* False: not possible together; nothing has happened. */
+static bool run_together(struct node_task *t, struct node_batch_item **item, uint32_t n)
+{
+    struct together a = {
+        .g = t->model->package->task[t->index].graph, .item = item, .n = n, .n_row = 0};
+    struct su_task_result r;
+    bool ok =
+        together_init(&a) && su_task_run_groups(t->task, a.row, a.group, n,
+                                                (const void *const *)a.input, &r, NULL) == SU_OK;
+
+    if (ok) {
+        hand_out(&a, &r);
+        su_task_result_fini(&r);
+    }
+    together_fini(&a);
+    return ok;
+}
+
+static void run_alone(struct node_task *t, struct node_batch_item *item)
+{
+    item->rc = su_task_run(t->task, item->row, item->n_row, item->input, item->trace, &item->result,
+                           &item->e);
+}
+
+enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, struct su_err *e)
+{
+    struct node_batch *b = &t->batch;
+    struct node_batch_item *all[TOGETHER_MAX];
+    uint32_t n = 0, rows = 0;
+
+    pthread_mutex_lock(&b->lock);
+    append(b, item);
+    pthread_mutex_unlock(&b->lock);
+    node_turn_take(&t->turn);
+    pthread_mutex_lock(&b->lock);
+    if (!item->done)
+        n = collect(t, b, item, all);
+    pthread_mutex_unlock(&b->lock);
+    bool together = n > 1 && run_together(t, all, n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!together)
+            run_alone(t, all[i]);
+        all[i]->done = true;
+        rows += all[i]->n_row;
+    }
+    pthread_mutex_lock(&b->lock);
+    b->dispatches += together ? 1 : n;
+    b->rows += rows;
+    pthread_mutex_unlock(&b->lock);
+    node_turn_give(&t->turn);
+    if (item->rc && e)
+        *e = item->e;
+    return item->rc;
+}
+
+void node_batch_item_fini(struct node_batch_item *item)
+{
+    su_task_result_fini(&item->result);
+    free(item->copy);
+    item->copy = NULL;
+}

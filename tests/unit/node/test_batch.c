@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/* Executions that wait for one task are run together, and get what they would have got alone. */
+#include "node/node_priv.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/model.h"
+#include "support/toy_llm.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SESSIONS = 4, ROWS = 3 };
+
+struct world {
+    struct toy toy;
+    struct su_graph *graph;
+    struct su_plan *plan;
+    struct su_store *store;
+    struct su_exec *exec;
+    struct node_model model;
+    struct node_task task;
+    char dir[64];
+};
+
+static void must(enum su_code rc, const struct su_err *e)
+{
+    if (rc != SU_OK)
+        fail_msg("%s: %s: %s", su_code_name(rc), e->at, e->msg);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    uint64_t target = 1u << 20;
+    const struct su_plan_opts o = {.target = &target,
+                                   .n_target = 1,
+                                   .t_max = 8,
+                                   .e_max = 8,
+                                   .sessions = SESSIONS,
+                                   .ctx = TOY_CTX};
+    const struct su_exec_opts x = {.backend = SU_BACKEND_CPU, .threads = 1};
+    uint8_t id[32];
+    struct su_err e;
+
+    toy_new(&w->toy, &(struct toy_opts){.backend = SU_BACKEND_CPU, .t_max = 8});
+    must(su_model_generator(w->toy.g, &w->graph, &e), &e);
+    must(su_plan_build(w->graph, &o, &w->plan, &e), &e);
+    (void)su_str_copy(w->dir, sizeof w->dir, "/tmp/su-batch-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    must(su_store_open(w->dir, NULL, &w->store, &e), &e);
+    const struct su_package_of of = {.name = "toy", .plan = w->plan, .weights = w->toy.weights};
+    must(su_package_publish(&of, w->store, NULL, &w->model.package, id, &e), &e);
+    must(su_exec_open(&x, &w->exec, &e), &e);
+    must(su_task_open(w->exec, w->model.package, 0, w->store, &w->task.task, &e), &e);
+    w->task.model = &w->model;
+    node_turn_init(&w->task.turn);
+    node_batch_init(&w->task.batch);
+    *state = w;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    struct su_err e;
+
+    node_batch_fini(&w->task.batch);
+    node_turn_fini(&w->task.turn);
+    su_task_close(w->task.task);
+    must(su_exec_close(w->exec, &e), &e);
+    su_package_free(w->model.package);
+    su_store_close(w->store);
+    su_plan_free(w->plan);
+    su_graph_free(w->graph);
+    toy_close(&w->toy);
+    int bad = nftw(w->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(w);
+    return bad;
+}
+
+/* One execution's dispatch: ROWS tokens of its own, of which the last emits. */
+struct one {
+    struct world *w;
+    uint32_t session, n_row;
+    int32_t said[2 * ROWS];
+    struct su_trace *trace;
+    int32_t drawn;
+    bool has_drawn;
+    enum su_code rc;
+    pthread_t thread;
+};
+
+static void one_open(struct one *a, struct world *w, unsigned i)
+{
+    const struct su_sampling sampling = {.temperature = 3.0f, .seed = 7 + i};
+    struct su_err e;
+
+    *a = (struct one){.w = w, .n_row = ROWS};
+    for (unsigned k = 0; k < SU_ARRAY_LEN(a->said); k++)
+        a->said[k] = (int32_t)(1 + i * 9 + k);
+    const struct su_draw draw = {
+        .sampling = sampling, .prompt = (const uint32_t *)a->said, .n_prompt = ROWS};
+    must(su_task_session_new(w->task.task, TOY_CTX, &a->session, &e), &e);
+    must(su_task_session_draw(w->task.task, a->session, &draw, &e), &e);
+    must(su_trace_new(1, 1, &a->trace, &e), &e);
+}
+
+static void one_close(struct one *a)
+{
+    su_trace_free(a->trace);
+    su_task_session_free(a->w->task.task, a->session);
+}
+
+static void *one_run(void *arg)
+{
+    struct one *a = arg;
+    const void *input[SU_PORTS_MAX] = {a->said};
+    struct su_row row[2 * ROWS];
+
+    for (uint32_t i = 0; i < a->n_row; i++)
+        row[i] = (struct su_row){a->session, i, i + 1 == ROWS};
+    struct node_batch_item item = {
+        .row = row, .n_row = a->n_row, .input = input, .trace = a->trace};
+    a->rc = node_batch_run(&a->w->task, &item, NULL);
+    a->has_drawn = a->rc == SU_OK && item.result.rows[0] == 1;
+    if (a->has_drawn)
+        memcpy(&a->drawn, item.result.output[0], sizeof a->drawn);
+    node_batch_item_fini(&item);
+    return NULL;
+}
+
+static unsigned waiting(struct node_batch *b)
+{
+    unsigned n = 0;
+
+    pthread_mutex_lock(&b->lock);
+    for (const struct node_batch_item *i = b->first; i; i = i->next)
+        n++;
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
+/* All of them queue up while somebody else has the turn. */
+static void run_all(struct world *w, struct one *a, unsigned n)
+{
+    node_turn_take(&w->task.turn);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(pthread_create(&a[i].thread, NULL, one_run, &a[i]), 0);
+        while (waiting(&w->task.batch) <= i)
+            (void)usleep(1000);
+    }
+    node_turn_give(&w->task.turn);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(pthread_join(a[i].thread, NULL), 0);
+    assert_int_equal(waiting(&w->task.batch), 0);
+}
+
+static void together_as_alone(void **state)
+{
+    struct world *w = *state;
+    struct node_batch *b = &w->task.batch;
+    struct su_trace_roots alone[SESSIONS], together;
+    int32_t drawn[SESSIONS];
+    struct one a[SESSIONS];
+
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        one_open(&a[i], w, i);
+        one_run(&a[i]);
+        assert_int_equal(a[i].rc, SU_OK);
+        assert_true(a[i].has_drawn);
+        drawn[i] = a[i].drawn;
+        su_trace_roots(a[i].trace, ROWS, &alone[i]);
+        one_close(&a[i]);
+    }
+    assert_int_equal(b->dispatches, SESSIONS);
+    assert_int_equal(b->rows, SESSIONS * ROWS);
+    for (unsigned i = 0; i < SESSIONS; i++)
+        one_open(&a[i], w, i);
+    run_all(w, a, SESSIONS);
+    /* Eight rows go into a dispatch, three are one's: two dispatches of two. */
+    assert_int_equal(b->dispatches, SESSIONS + 2);
+    assert_int_equal(b->rows, 2 * SESSIONS * ROWS);
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        assert_int_equal(a[i].rc, SU_OK);
+        assert_true(a[i].has_drawn);
+        assert_int_equal(a[i].drawn, drawn[i]);
+        su_trace_roots(a[i].trace, ROWS, &together);
+        assert_memory_equal(&together, &alone[i], sizeof together);
+        one_close(&a[i]);
+    }
+}
+
+/* What one asks for in vain is no harm to the others. */
+static void a_failure_is_ones_own(void **state)
+{
+    struct world *w = *state;
+    uint64_t before = w->task.batch.dispatches;
+    struct one a[2];
+
+    for (unsigned i = 0; i < 2; i++)
+        one_open(&a[i], w, i);
+    must(su_trace_add(a[0].trace, SU_PORT_INPUT, 0, (const uint8_t[32]){0}, NULL), NULL);
+    run_all(w, a, 2);
+    assert_int_equal(a[0].rc, SU_EINVAL);
+    assert_int_equal(a[1].rc, SU_OK);
+    assert_true(a[1].has_drawn);
+    assert_int_equal(w->task.batch.dispatches, before + 2);
+    for (unsigned i = 0; i < 2; i++)
+        one_close(&a[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(together_as_alone),
+        cmocka_unit_test(a_failure_is_ones_own),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
