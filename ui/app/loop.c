@@ -222,10 +222,14 @@ static void perform_one(struct run *r, enum ui_action_kind kind)
 static void perform(struct run *r)
 {
     struct ui_app *app = r->l->app;
+    enum ui_action_kind out[UI_ACTIONS];
+    size_t n = app->n_out;
 
-    for (size_t i = 0; i < app->n_out; i++)
-        perform_one(r, app->out[i]);
+    /* Coming back from a suspension is an event, too, and ends up here again. */
+    memcpy(out, app->out, sizeof out);
     app->n_out = 0;
+    for (size_t i = 0; i < n; i++)
+        perform_one(r, out[i]);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------- */
@@ -363,11 +367,12 @@ static void on_crash(int sig)
 
 static const int soft_signals[] = {SIGWINCH, SIGCONT, SIGHUP, SIGTERM, SIGINT, SIGQUIT};
 static const int hard_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-#define N_SIGNALS (SU_ARRAY_LEN(soft_signals) + SU_ARRAY_LEN(hard_signals))
+#define N_SIGNALS (SU_ARRAY_LEN(soft_signals) + SU_ARRAY_LEN(hard_signals) + 1)
 
 static void signals_take(struct sigaction old[N_SIGNALS])
 {
     struct sigaction soft = {.sa_flags = SA_RESTART}, hard = {.sa_flags = (int)SA_RESETHAND};
+    struct sigaction plain = {.sa_flags = 0};
     size_t k = 0;
 
     soft.sa_handler = on_signal;
@@ -376,6 +381,8 @@ static void signals_take(struct sigaction old[N_SIGNALS])
         (void)sigaction(soft_signals[i], &soft, &old[k++]);
     for (size_t i = 0; i < SU_ARRAY_LEN(hard_signals); i++)
         (void)sigaction(hard_signals[i], &hard, &old[k++]);
+    plain.sa_handler = SIG_DFL; /* suspend() does what curses' handler would do, too */
+    (void)sigaction(SIGTSTP, &plain, &old[k]);
 }
 
 static void signals_give_back(const struct sigaction old[N_SIGNALS])
@@ -386,6 +393,7 @@ static void signals_give_back(const struct sigaction old[N_SIGNALS])
         (void)sigaction(soft_signals[i], &old[k++], NULL);
     for (size_t i = 0; i < SU_ARRAY_LEN(hard_signals); i++)
         (void)sigaction(hard_signals[i], &old[k++], NULL);
+    (void)sigaction(SIGTSTP, &old[k], NULL);
 }
 
 static enum su_code settle(struct ui_app *app, const struct su_ui_options *o,
