@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* One execution with all that hangs on it, what can be done about it now, and who is waited for.
-   Everything but loading and sending is a pure function of accounts and slot, so that oracles, nodes
-   and requestors draw the same conclusions. The rules are those of abi/instructions.h. Included
-   through chain.h. */
+   Everything but loading and sending is a pure function of accounts and slot, so that oracles,
+   nodes and requestors draw the same conclusions. The rules are those of abi/instructions.h.
+   Included through chain.h. */
 #ifndef SU_CHAIN_CRANK_H
 #define SU_CHAIN_CRANK_H
 
@@ -81,8 +81,8 @@ SU_CHECK enum su_code su_chain_case_of(const struct su_chain_case_from *f,
    `before`, else two or three. Nodes and reserves read: of the asserters, the validators, the voted
    nodes while they are being assigned, the rows that the present draws fall on, everybody whose
    reserve was seen before, and `more`. When reserves are left at the end whose nodes are not known,
-   one filtered listing finds them. SU_ENOENT: the execution is gone (it has ended and was closed, or
-   never was). On failure *out is zeroed. */
+   one filtered listing finds them. SU_ENOENT: the execution is gone (it has ended and was closed,
+   or never was). On failure *out is zeroed. */
 struct su_chain_case_hints { /* all optional */
     const struct su_chain_case *before; /* not *out */
     const struct su_chain_voted *voted;
@@ -134,8 +134,8 @@ size_t su_chain_crank(const struct su_chain_case *c, const struct su_chain_crank
 /* Appends it; b->payer pays rents and signs conclude. */
 void su_chain_crank_append(struct su_chain_batch *b, const struct su_chain_case *c,
                            const struct su_chain_crank *k);
-/* Divides a list into transactions paid by `payer`: puts what can go together into order (spare ones
-   last), numbers the claims, and writes where each transaction ends into ends[cap]: the first is
+/* Divides a list into transactions paid by `payer`: puts what can go together into order (spare
+   ones last), numbers the claims, and writes where each transaction ends into ends[cap]: the first is
    items[0 .. ends[0]), the next items[ends[0] .. ends[1]) ...; how many transactions, spare ones
    (one each) not counted. SU_ENOMEM. */
 SU_CHECK enum su_code su_chain_crank_pack(const struct su_chain_case *c, const uint8_t payer[32],
@@ -169,8 +169,8 @@ SU_CHECK enum su_code su_chain_crank_run(struct su_chain *chain, const struct su
                                          struct su_err *e);
 
 /* Pays the pool's oldest claims in one transaction: as many as fit and as its balance covers; those
-   of closed nodes lapse. For when no execution is open whose cranks do. *paid may be 0, because there
-   is nothing to pay, or somebody else was faster. Errors: of the endpoint; of a transaction that
+   of closed nodes lapse. For when no execution is open whose cranks do. *paid may be 0, because
+   there is nothing to pay, or somebody else was faster. Errors: of the endpoint; of a transaction that
    nobody else's success explains. Blocks. */
 #define SU_CHAIN_CLAIMS_MAX 8u
 SU_CHECK enum su_code su_chain_claims_pay(struct su_chain *chain, const struct su_chain_env *env,
