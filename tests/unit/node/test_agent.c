@@ -208,6 +208,23 @@ static const char *text_of(const struct su_json_value *v, const char *key)
     return s;
 }
 
+/* What it says to whoever runs it in the same process. */
+static void own_status(struct su_node_agent *node)
+{
+    struct su_json *doc = NULL;
+    struct su_err e = {0};
+    struct su_buf b;
+    char key[SU_CHAIN_TEXT];
+
+    su_buf_init(&b, 0);
+    assert_int_equal(su_node_status(node, &b, &e), SU_OK);
+    assert_int_equal(su_json_parse(b.data, b.len, "status", NULL, &doc, &e), SU_OK);
+    assert_string_equal(text_of(su_json_root(doc), "identity"),
+                        su_chain_key_text(su_node_identity(node), key));
+    su_json_free(doc);
+    su_buf_fini(&b);
+}
+
 static void tells_its_status(void **state)
 {
     struct net *n = *state;
@@ -235,6 +252,8 @@ static void tells_its_status(void **state)
     assert_int_equal(su_json_get_u64(beats, "acknowledged", &acknowledged, NULL), SU_OK);
     assert_true(acknowledged >= 3 && sent >= acknowledged);
     su_json_free(doc);
+    assert_memory_equal(su_node_identity(n->node[0].node), n->node[0].signer.public_key, 32);
+    own_status(n->node[0].node);
 }
 
 static void runs_once_per_home(void **state)

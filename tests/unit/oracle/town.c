@@ -159,6 +159,7 @@ void town_oracle_start(struct town *t, unsigned i)
     struct su_err e = {0};
 
     town_must(su_oracle_open(&options, &o->oracle, &e), &e);
+    assert_memory_equal(su_oracle_key(o->oracle), o->key, 32);
     assert_int_equal(pthread_create(&o->thread, NULL, oracle_thread, o->oracle), 0);
 }
 
