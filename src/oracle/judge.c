@@ -92,10 +92,12 @@ static void job_add(struct su_oracle *o, const struct ora_exec *x, uint16_t task
     su_log(SU_LOG_INFO, "oracle", "%s task %u: in dispute", x->name, task);
 }
 
-/* For tests: the verdict that nobody else would give. */
-static uint8_t other_verdict(uint8_t verdict)
+/* A verdict that fits the dispute and is not the one found. */
+static uint8_t other_verdict(const struct dispute_finding *f)
 {
-    return verdict == SU_VERDICT_ASSERTER ? SU_VERDICT_VALIDATOR : SU_VERDICT_ASSERTER;
+    if (f->verdict != SU_VERDICT_ASSERTER)
+        return SU_VERDICT_ASSERTER;
+    return f->dispute == SU_DISPUTE_ROOTS ? SU_VERDICT_VALIDATOR : SU_VERDICT_RIGHT;
 }
 
 static void vote_on(struct su_oracle *o, struct ora_exec *x, uint8_t number,
@@ -105,7 +107,7 @@ static void vote_on(struct su_oracle *o, struct ora_exec *x, uint8_t number,
         .question = SU_QUESTION_VERDICT, .verdict = f->verdict, .verdict_task = f->verdict_task};
 
     if (su_oracle_fault("votes-wrongly")) {
-        ix.verdict = other_verdict(f->verdict);
+        ix.verdict = other_verdict(f);
         ix.verdict_task = 0;
     }
     (void)ora_vote_task(o, x, number, f->task, &ix);
