@@ -219,24 +219,19 @@ static enum su_code vote(struct round *r, const struct su_wire_message *m, struc
 
 /* ---- the round ---------------------------------------------------------------------------------------- */
 
-/* Under the lock: the proposal of a round, held; NULL: none is here. */
-static struct ora_bytes *proposal_of(struct ora_exec *x, uint32_t round)
+/* The proposal of a round by that oracle, held; NULL: it is not here. */
+static struct ora_bytes *proposal_of(struct su_oracle *o, struct ora_exec *x, uint32_t round,
+                                     const uint8_t sender[32])
 {
-    for (size_t i = 0; i < ORA_PROPOSALS; i++)
-        if (x->proposal[i].frame && x->proposal[i].round == round)
-            return ora_bytes_hold(x->proposal[i].frame);
-    return NULL;
-}
+    struct ora_bytes *frame = NULL;
 
-static void keep_proposal(struct su_oracle *o, struct ora_exec *x, uint32_t round,
-                          struct ora_bytes *frame)
-{
     (void)pthread_mutex_lock(&o->lock);
-    struct ora_proposal *p = &x->proposal[x->next_proposal++ % ORA_PROPOSALS];
-    ora_bytes_drop(p->frame);
-    p->frame = ora_bytes_hold(frame);
-    p->round = round;
+    for (size_t i = 0; i < ORA_PROPOSALS && !frame; i++)
+        if (x->proposal[i].frame && x->proposal[i].round == round &&
+            memcmp(x->proposal[i].sender, sender, 32) == 0)
+            frame = ora_bytes_hold(x->proposal[i].frame);
     (void)pthread_mutex_unlock(&o->lock);
+    return frame;
 }
 
 /* Gets the input from another oracle. */
@@ -273,25 +268,23 @@ static void fetch_input(struct su_oracle *o, struct ora_exec *x)
     su_buf_fini(&input);
 }
 
-static enum su_code take_part(struct round *r, bool mine, struct su_err *e)
+static enum su_code take_part(struct round *r, const uint8_t proposer[32], struct su_err *e)
 {
-    struct ora_bytes *frame = NULL;
+    bool mine = memcmp(proposer, r->o->key, 32) == 0;
+    struct ora_bytes *frame = mine ? NULL : proposal_of(r->o, r->x, r->number, proposer);
     struct su_wire_frame f;
-    enum su_code rc;
 
-    if (!mine) {
-        (void)pthread_mutex_lock(&r->o->lock);
-        frame = proposal_of(r->x, r->number);
-        (void)pthread_mutex_unlock(&r->o->lock);
-        if (!frame)
-            return SU_OK; /* the next one, or the next round */
-    }
+    if (!mine && !frame)
+        return SU_OK; /* not here yet; or the next round */
     r->x->tried_round = r->number + 1;
-    rc = round_begin(r, e);
+    enum su_code rc = round_begin(r, e);
     if (!rc && mine)
         rc = propose(r, &frame, e);
-    if (!rc && mine)
-        keep_proposal(r->o, r->x, r->number, frame);
+    if (!rc && mine) {
+        (void)pthread_mutex_lock(&r->o->lock);
+        ora_exec_propose(r->x, proposer, r->number, frame);
+        (void)pthread_mutex_unlock(&r->o->lock);
+    }
     if (!rc)
         rc = su_wire_parse(frame->data, frame->n, &f, e);
     if (!rc && !mine)
@@ -353,7 +346,7 @@ bool ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number)
     if (!x->has_input)
         return false;
     unsigned proposer = table_proposer(x->key, r.number, c->config->oracle_count);
-    enum su_code rc = take_part(&r, proposer == number, &e);
+    enum su_code rc = take_part(&r, c->config->oracles[proposer].key, &e);
     if (rc == SU_ENOENT && r.table.n >= r.params->min_owners)
         note_hunger(o, x, true);
     if (rc)

@@ -64,6 +64,22 @@ void ora_exec_poke(struct su_oracle *o, struct ora_exec *x)
     (void)pthread_cond_signal(&o->work);
 }
 
+void ora_exec_propose(struct ora_exec *x, const uint8_t sender[32], uint32_t round,
+                      struct ora_bytes *frame)
+{
+    struct ora_proposal *p = NULL;
+
+    for (size_t i = 0; i < ORA_PROPOSALS && !p; i++)
+        if (!x->proposal[i].frame || memcmp(x->proposal[i].sender, sender, 32) == 0)
+            p = &x->proposal[i];
+    if (!p)
+        return;
+    ora_bytes_drop(p->frame);
+    p->frame = ora_bytes_hold(frame);
+    p->round = round;
+    memcpy(p->sender, sender, 32);
+}
+
 void ora_exec_free(struct ora_exec *x)
 {
     su_chain_case_fini(&x->seen);

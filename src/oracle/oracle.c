@@ -62,8 +62,6 @@ static enum su_code read_committee(struct su_oracle *o, struct su_err *e)
         uint8_t number;
         o->params = c->params;
         o->epoch = c->epoch;
-        o->n_member = c->oracle_count;
-        memcpy(o->member, c->oracles, sizeof o->member);
         o->in_epoch = ora_number(o, c, &number);
         uint64_t round_ms = c->params.round_slots * c->params.ms_per_slot;
         o->round_ms = (uint32_t)SU_MIN(round_ms, 600000u);

@@ -20,11 +20,11 @@ enum {
     ORA_COURIERS = 6, /* posts to nodes at once */
     ORA_JUDGES = 2, /* disputes at once */
     ORA_EXECUTIONS_MAX = 4096,
-    ORA_PROPOSALS = 4, /* kept per execution */
     ORA_QUEUE_MAX = 512, /* posts waiting for one peer, or for nodes */
     ORA_LOOKUPS_MAX = 64,
     ORA_PAST = 8, /* values of a node's free stake */
     ORA_PEERS_MAX = 2 * SU_ORACLES_MAX,
+    ORA_PROPOSALS = ORA_PEERS_MAX + 1, /* kept per execution: the last of each oracle */
     ORA_STEADY_ROUNDS = 3,
     ORA_STALL_ROUNDS = 3,
     ORA_HUNGRY_ROUNDS = 10, /* younger requests let it pass so long */
@@ -98,8 +98,9 @@ struct ora_peer { /* another oracle */
 /* ---- executions --------------------------------------------------------------------------------- */
 
 struct ora_proposal {
+    uint8_t sender[32];
     uint32_t round;
-    struct ora_bytes *frame; /* a verified TABLE of the round's proposer */
+    struct ora_bytes *frame; /* a verified TABLE */
 };
 struct ora_notice { /* what a node was told, or is to be told */
     uint8_t identity[32];
@@ -116,7 +117,6 @@ struct ora_exec {
     uint64_t next_ns;
     atomic_bool has_input;
     struct ora_proposal proposal[ORA_PROPOSALS];
-    unsigned next_proposal;
     struct ora_bytes *table; /* whose roots were voted; NULL: not known */
     struct ora_notice *notice;
     size_t n_notice;
@@ -154,8 +154,6 @@ struct su_oracle {
     pthread_cond_t work; /* an execution is due, or the end */
     struct su_chain_env env;
     struct su_params params; /* in force */
-    struct su_config_oracle member[SU_ORACLES_MAX]; /* in force */
-    unsigned n_member;
     uint64_t slot, epoch;
     atomic_uint round_ms, tick_ms;
     bool in_epoch;
@@ -219,6 +217,9 @@ void *ora_courier(void *oracle);
 struct ora_exec *ora_exec_hear(struct su_oracle *o, const uint8_t key[32]);
 struct ora_exec *ora_exec_find(struct su_oracle *o, const uint8_t key[32]);
 void ora_exec_poke(struct su_oracle *o, struct ora_exec *x);
+/* Under the lock: the newest proposal of its sender; held. */
+void ora_exec_propose(struct ora_exec *x, const uint8_t sender[32], uint32_t round,
+                      struct ora_bytes *frame);
 void ora_exec_free(struct ora_exec *x);
 /* Removes it and its folder. The caller has it; takes the lock. */
 void ora_exec_end(struct su_oracle *o, struct ora_exec *x);

@@ -133,17 +133,11 @@ static void table(struct call *c, const struct su_wire_frame *f)
     (void)pthread_mutex_lock(&o->lock);
     if (!rc)
         rc = admit_oracle(o, f, &e);
-    unsigned turn = o->n_member ? table_proposer(t->execution, t->round, o->n_member) : 0;
-    if (!rc && (o->n_member == 0 || memcmp(o->member[turn].key, f->sender, 32) != 0))
-        rc = su_fail(&e, SU_ETYPE, "round", "is another oracle's turn to propose");
     struct ora_exec *x = rc ? NULL : ora_exec_hear(o, t->execution);
     if (!rc && !x)
         rc = su_fail(&e, SU_EBUSY, "executions", "are too many at once");
     if (!rc) {
-        struct ora_proposal *p = &x->proposal[x->next_proposal++ % ORA_PROPOSALS];
-        ora_bytes_drop(p->frame);
-        p->frame = ora_bytes_hold(b);
-        p->round = t->round;
+        ora_exec_propose(x, f->sender, t->round, b);
         ora_exec_poke(o, x);
     }
     (void)pthread_mutex_unlock(&o->lock);
