@@ -439,14 +439,15 @@ static void choose_backends(struct demo *d)
                           i == 0 && vulkan ? "vulkan" : "cpu");
 }
 
-/* How many nodes an oracle takes for online. */
-static unsigned online_at(const struct demo_oracle *o)
+/* How many nodes an oracle has heard to be ready with every task: what is loading goes to nobody. */
+static unsigned ready_at(const struct demo *d, const struct demo_oracle *o)
 {
     const struct su_peer_call call = {.deadline_ms = 2000};
     const struct su_json_value *list;
     struct su_json *doc = NULL;
     struct su_buf b;
-    bool online;
+    const char *status;
+    uint64_t tasks;
     unsigned n = 0;
 
     su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
@@ -454,7 +455,10 @@ static unsigned online_at(const struct demo_oracle *o)
         su_json_parse(b.data, b.len, o->name, NULL, &doc, NULL) == SU_OK &&
         su_json_get_array(su_json_root(doc), "nodes", &list, NULL) == SU_OK)
         for (const struct su_json_value *i = su_json_first(list); i; i = su_json_next(i))
-            n += su_json_get_bool(i, "online", &online, NULL) == SU_OK && online;
+            n += su_json_get_str(i, "status", &status, NULL) == SU_OK &&
+                 strcmp(status, "ready") == 0 &&
+                 su_json_get_u64(i, "tasks", &tasks, NULL) == SU_OK &&
+                 tasks >= d->chain_model.model->task_count;
     su_json_free(doc);
     su_buf_fini(&b);
     return n;
@@ -487,7 +491,7 @@ static enum su_code wait_ready(struct demo *d, struct su_err *e)
     while (!rc && (nodes < d->n_node || oracles < d->n_oracle)) {
         if (nodes < d->n_node && node_is_ready(&d->node[nodes]))
             nodes++;
-        else if (nodes == d->n_node && online_at(&d->oracle[oracles]) == d->n_node)
+        else if (nodes == d->n_node && ready_at(d, &d->oracle[oracles]) == d->n_node)
             oracles++;
         else
             nap(5 * NAP_MS);

@@ -43,6 +43,7 @@ static void put_node(struct su_json_writer *w, const struct liveness_node *n,
     put_age(w, n->last_ms, now_ms);
     su_json_put_u64(w, "missed", n->missed);
     su_json_put_str(w, "status", status_text(n));
+    su_json_put_u64(w, "tasks", n->task_count); /* that it has loaded */
     if (p && p->rtt_ms > 0)
         su_json_put_u64(w, "rtt_ms", p->rtt_ms);
     else
