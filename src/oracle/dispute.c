@@ -294,7 +294,7 @@ static enum su_code judge_unequal_inputs(struct judge *j, struct su_err *e)
 /* An input's root is not what its producer revealed. */
 static enum su_code judge_connection(struct judge *j, struct su_err *e)
 {
-    uint32_t first = UINT32_MAX;
+    uint32_t first = UINT32_MAX, settled = UINT32_MAX;
     bool owed = false, backed_all = true, reached = false;
     enum su_code rc = SU_OK;
 
@@ -303,9 +303,12 @@ static enum su_code judge_connection(struct judge *j, struct su_err *e)
         uint8_t root[32];
 
         if (!p || dispute_is_fed(j, i) || !has_revealed(j, p) ||
-            j->x->tasks[p->task].state == SU_TASK_VERIFICATION_FAILED ||
             memcmp(p->output_roots[j->a->sources[i].output], j->a->input_roots[i], 32) == 0)
             continue;
+        if (j->x->tasks[p->task].state == SU_TASK_VERIFICATION_FAILED) {
+            settled = i;
+            continue;
+        }
         first = first == UINT32_MAX ? i : first;
         rc = dispute_ask(j, i, DISPUTE_ASSERTER, e);
         if (rc != SU_OK)
@@ -316,6 +319,10 @@ static enum su_code judge_connection(struct judge *j, struct su_err *e)
             owed |= owes(j, i, DISPUTE_ASSERTER);
             backed_all = false;
         }
+    }
+    if (first == UINT32_MAX && settled != UINT32_MAX) {
+        find_producer(j, settled); /* its fault was found before this was judged */
+        return SU_OK;
     }
     if (first == UINT32_MAX)
         return su_fail(e, SU_EINVAL, j->at, "every input is what its producer revealed");

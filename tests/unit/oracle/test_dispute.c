@@ -375,7 +375,9 @@ static void connection(void **state)
     f = world_expect(w, SU_VERDICT_PRODUCER, "task 0");
     assert_false(f.has_step);
     w->execution.tasks[0].state = SU_TASK_VERIFICATION_FAILED; /* judged before */
-    world_refuses(w, SU_EINVAL, "every input");
+    w->inputs[DISPUTE_ASSERTER].rc = SU_ENET; /* nobody need be asked */
+    f = world_expect(w, SU_VERDICT_PRODUCER, "task 0");
+    assert_false(f.has_step);
     w->execution.tasks[0].state = SU_TASK_COMPLETED;
     reveal_nothing(w);
     world_refuses(w, SU_EINVAL, "every input");
