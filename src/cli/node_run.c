@@ -11,7 +11,7 @@
 
 #define PEERS_MAX 16u
 
-/* ---- init ------------------------------------------------------------------------------------------- */
+/* ---- init ------------------------------------------------------------------------------------ */
 
 enum su_code cli_node_init(const struct cli *c, struct su_ops *o, struct su_err *e)
 {
@@ -38,7 +38,7 @@ enum su_code cli_node_init(const struct cli *c, struct su_ops *o, struct su_err 
     return cli_print_json(&b, e);
 }
 
-/* ---- start ------------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t drain_asked;
 
@@ -226,7 +226,7 @@ enum su_code cli_node_start(const struct cli *c, struct su_ops *o, struct su_err
     return rc;
 }
 
-/* ---- status ----------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 /* /api/status of the node that runs here, into text; empty when none does. */
 static enum su_code ask_node(struct su_node_here *here, struct su_buf *text, struct su_err *e)
@@ -371,7 +371,7 @@ enum su_code cli_node_status(const struct cli *c, struct su_ops *o, struct su_er
     return rc;
 }
 
-/* ---- drain ------------------------------------------------------------------------------------------ */
+/* ---- drain ----------------------------------------------------------------------------------- */
 
 enum su_code cli_node_drain(const struct cli *c, struct su_ops *o, struct su_err *e)
 {

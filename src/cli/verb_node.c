@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the device ------------------------------------------------------------------------------------ */
+/* ---- the device ------------------------------------------------------------------------------ */
 
 /* The device must compute the right bits before anybody may stake on it. */
 static enum su_code conform(const struct cli *c, struct su_exec *x, uint8_t root[32],
@@ -44,7 +44,7 @@ static enum su_code memory_of(const struct cli *c, struct su_exec *x, uint64_t *
     return SU_OK;
 }
 
-/* ---- declare, undeclare ------------------------------------------------------------------------- */
+/* ---- declare, undeclare ---------------------------------------------------------------------- */
 
 static enum su_code declare(const struct cli *c, struct su_ops *o, const char *model, bool add,
                             struct su_err *e)
@@ -73,7 +73,7 @@ static enum su_code node_undeclare(const struct cli *c, struct su_ops *o, struct
     return declare(c, o, c->arg[1], false, e);
 }
 
-/* ---- register ------------------------------------------------------------------------------------ */
+/* ---- register -------------------------------------------------------------------------------- */
 
 /* What goes into the entry: memory, and the root of a suite that passed. */
 static enum su_code examine(const struct cli *c, struct su_ops_node *f, struct su_err *e)
@@ -118,7 +118,7 @@ static enum su_code node_register(const struct cli *c, struct su_ops *o, struct 
     return rc;
 }
 
-/* ---- info --------------------------------------------------------------------------------------- */
+/* ---- info ------------------------------------------------------------------------------------ */
 
 void cli_node_put_entry(struct su_json_writer *w, const struct su_acc_node *n)
 {
@@ -207,7 +207,7 @@ static enum su_code node_info(const struct cli *c, struct su_ops *o, struct su_e
     return rc;
 }
 
-/* ---- withdraw ----------------------------------------------------------------------------------- */
+/* ---- withdraw -------------------------------------------------------------------------------- */
 
 static enum su_code node_withdraw(const struct cli *c, struct su_ops *o, struct su_err *e)
 {

@@ -47,7 +47,7 @@ static bool chain_cancelled(void *ctx)
     return over;
 }
 
-/* ---- heartbeats ------------------------------------------------------------------------------------- */
+/* ---- heartbeats ------------------------------------------------------------------------------ */
 
 enum node_state node_state_now(const struct su_node_agent *n)
 {
@@ -129,7 +129,7 @@ static void beat(struct su_node_agent *n, uint32_t every_ms)
     su_buf_fini(&frame);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void on_evidence(void *ctx, const struct su_exchange_evidence *ev)
 {
@@ -384,7 +384,7 @@ const uint8_t *su_node_identity(const struct su_node_agent *n)
     return n->identity;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 void su_node_end(struct su_node_agent *n, enum su_node_wish how)
 {

@@ -22,7 +22,7 @@ void node_batch_fini(struct node_batch *b)
     pthread_mutex_destroy(&b->lock);
 }
 
-/* ---- the queue; under its lock ---------------------------------------------------------------- */
+/* ---- the queue; under its lock --------------------------------------------------------------- */
 
 static void append(struct node_batch *b, struct node_batch_item *item)
 {
@@ -85,7 +85,7 @@ static uint32_t collect(const struct node_task *t, struct node_batch *b,
     return n;
 }
 
-/* ---- together --------------------------------------------------------------------------------- */
+/* ---- together -------------------------------------------------------------------------------- */
 
 /* All rows of a dispatch, and what of it belongs to whom. */
 struct together {

@@ -25,7 +25,7 @@ struct check {
     struct su_trace_roots roots;
 };
 
-/* ---- inputs ----------------------------------------------------------------------------------------- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 /* The first step at which input i has a row. */
 static uint32_t first_of(const struct check *k, uint32_t i)
@@ -169,7 +169,7 @@ static enum su_code get_inputs(struct check *k, const void **input, struct su_er
     return rc;
 }
 
-/* ---- doing it again --------------------------------------------------------------------------------- */
+/* ---- doing it again -------------------------------------------------------------------------- */
 
 /* Between two dispatches: those who run the same task for its own sake go first. */
 static bool between(void *ctx)
@@ -234,7 +234,7 @@ static enum su_code replay(struct check *k, struct su_err *e)
     return rc;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static bool prepare(struct check *k)
 {

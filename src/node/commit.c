@@ -53,7 +53,7 @@ void node_commitment_of(const struct node_duty *d, const struct node_view *v,
                   r.outputs, out->commit);
 }
 
-/* ---- the journal ------------------------------------------------------------------------------------ */
+/* ---- the journal ----------------------------------------------------------------------------- */
 
 static void note_name(const struct node_duty *d, char out[40])
 {
@@ -106,7 +106,7 @@ enum su_code node_commitment_write(const struct node_duty *d, const struct node_
     return rc;
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 static struct su_chain_at at_of(const struct node_duty *d, const struct node_view *v)
 {

@@ -22,7 +22,7 @@ static void endpoint_of(const struct su_chain_case *c, const uint8_t identity[32
                         p->node->endpoint_len);
 }
 
-/* ---- views ------------------------------------------------------------------------------------------ */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static void view_sources(const struct su_chain_case *c, const struct su_acc_assignment *a,
                          struct node_view *v)
@@ -137,7 +137,7 @@ static void view_of(const struct su_node_agent *n, const struct node_duty *d,
     }
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void start(struct su_node_agent *n, struct node_execution *x, const struct node_duty *like)
 {
@@ -234,7 +234,7 @@ static void look_check(struct su_node_agent *n, struct node_execution *x, uint16
         start(n, x, &like);
 }
 
-/* ---- grants ----------------------------------------------------------------------------------------- */
+/* ---- grants ---------------------------------------------------------------------------------- */
 
 static void grant(struct node_execution *x, const uint8_t identity[32], uint16_t task,
                   enum su_wire_purpose purpose)
@@ -310,7 +310,7 @@ bool node_duty_may(void *ctx, const struct su_wire_want *w, const uint8_t asker[
     return yes;
 }
 
-/* ---- a reading -------------------------------------------------------------------------------------- */
+/* ---- a reading ------------------------------------------------------------------------------- */
 
 /* Joins the threads that have ended and takes them off the list. lock held; they need it no more. */
 static void reap(struct su_node_agent *n, struct node_execution *x)
@@ -371,7 +371,7 @@ bool node_duties_end(struct su_node_agent *n, struct node_execution *x)
     return x->duty == NULL;
 }
 
-/* ---- for the threads -------------------------------------------------------------------------------- */
+/* ---- for the threads ------------------------------------------------------------------------- */
 
 bool node_duty_view(struct node_duty *d, struct node_view *out, uint64_t *news)
 {

@@ -20,7 +20,7 @@
 #include "chain/chain.h"
 #include "exec/exec.h"
 
-/* ---- devices ----------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 /* Runs the conformance suite on x, or remembers that this program passed it on this device and driver
    under `home`; `again` runs it whatever is remembered. root: the root that was passed with. progress
@@ -32,7 +32,7 @@ SU_CHECK enum su_code su_node_conform(struct su_exec *x, const char *home, bool 
 /* The number in SU_NUMERICS_VERSION, as node accounts and configs hold it. */
 uint32_t su_node_numerics_version(void);
 
-/* ---- a node ------------------------------------------------------------------------------------ */
+/* ---- a node ---------------------------------------------------------------------------------- */
 
 enum su_node_wish {
     SU_NODE_GO_ON,
@@ -79,7 +79,7 @@ void su_node_end(struct su_node_agent *n, enum su_node_wish how);
 /* Appends the JSON object of /api/status; any thread. SU_ENOMEM, SU_ELIMIT. */
 SU_CHECK enum su_code su_node_status(struct su_node_agent *n, struct su_buf *out, struct su_err *e);
 
-/* ---- from another process ---------------------------------------------------------------------- */
+/* ---- from another process -------------------------------------------------------------------- */
 
 struct su_node_here {
     bool running;

@@ -25,14 +25,14 @@
 #define NODE_CHECKS_MAX 8u /* threads that do a check */
 #define NODE_STALE_MS 30000 /* an execution that still has no part for us is forgotten */
 
-/* ---- who runs here (here.c) -------------------------------------------------------------------- */
+/* ---- who runs here (here.c) ------------------------------------------------------------------ */
 
 /* Takes the lock of node/run under home; *fd is kept open until node_here_leave. SU_EBUSY. */
 SU_CHECK enum su_code node_here_take(const char *home, int *fd, struct su_err *e);
 SU_CHECK enum su_code node_here_tell(int fd, const char *url, struct su_err *e);
 void node_here_leave(int fd); /* -1 allowed */
 
-/* ---- taking turns (turn.c) --------------------------------------------------------------------- */
+/* ---- taking turns (turn.c) ------------------------------------------------------------------- */
 
 /* A lock that goes to those who wait in the order of their coming, so that a long replay that lets go
    between dispatches delays nobody by more than one of them. */
@@ -51,7 +51,7 @@ void node_cond_init(pthread_cond_t *c); /* one that waits by the monotonic clock
 /* Waits up to ms; the lock is held before and after. */
 void node_cond_wait_ms(pthread_cond_t *c, pthread_mutex_t *lock, uint32_t ms);
 
-/* ---- sharing dispatches (batch.c) -------------------------------------------------------------- */
+/* ---- sharing dispatches (batch.c) ------------------------------------------------------------ */
 
 /* Rows of one execution for one dispatch. The caller fills the first four, for as long as
    node_batch_run takes. */
@@ -81,7 +81,7 @@ SU_CHECK enum su_code node_batch_run(struct node_task *t, struct node_batch_item
                                      struct su_err *e);
 void node_batch_item_fini(struct node_batch_item *item);
 
-/* ---- tasks on the device (preload.c) ----------------------------------------------------------- */
+/* ---- tasks on the device (preload.c) --------------------------------------------------------- */
 
 /* A model whose package was fetched and is what the chain says. Kept until the node closes. */
 struct node_model {
@@ -109,7 +109,7 @@ struct node_task {
     struct node_task *next;
 };
 
-/* ---- duties (duty.c) --------------------------------------------------------------------------- */
+/* ---- duties (duty.c) ------------------------------------------------------------------------- */
 
 struct node_source { /* of an input of a task of ours, as the chain has it */
     bool external;
@@ -199,7 +199,7 @@ struct node_execution {
     struct node_execution *next;
 };
 
-/* ---- the node ---------------------------------------------------------------------------------- */
+/* ---- the node -------------------------------------------------------------------------------- */
 
 enum node_state { NODE_LOADING, NODE_READY, NODE_DRAINING, NODE_UNFIT };
 struct su_node_agent {

@@ -62,7 +62,7 @@ void node_tasks_free(struct su_node_agent *n)
     }
 }
 
-/* ---- where packages and weights come from --------------------------------------------------------- */
+/* ---- where packages and weights come from ---------------------------------------------------- */
 
 struct sources {
     char url[PEERS_MAX][160]; /* "http://HOST:PORT" */
@@ -119,7 +119,7 @@ static enum su_code check_package(const struct su_package *p, const struct su_ch
     return rc;
 }
 
-/* ---- one task -------------------------------------------------------------------------------------- */
+/* ---- one task -------------------------------------------------------------------------------- */
 
 struct loading {
     struct su_node_agent *node;
@@ -345,7 +345,7 @@ static void work_on(struct su_node_agent *n, struct node_task *t, uint32_t *paus
     free(l);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 /* Makes the list what the account declares; what is to be freed goes to *old. lock held. */
 static void reconcile(struct su_node_agent *n, struct node_task **old)

@@ -10,7 +10,7 @@
 #define FETCH_MAX_MS 16000u
 #define FETCH_CALL_MS 10000u
 
-/* ---- connections ------------------------------------------------------------------------------------ */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static const struct su_value *port_value(const struct part *p, bool output, uint32_t i)
 {
@@ -255,7 +255,7 @@ bool part_sync(struct part *p)
     return true;
 }
 
-/* ---- inputs ----------------------------------------------------------------------------------------- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 static enum su_code open_container(struct part *p, struct su_err *e)
 {
@@ -524,7 +524,7 @@ static enum su_code wait_inputs(struct part *p, struct su_err *e)
     return rc;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool ends(const struct part *p, uint32_t token)
 {

@@ -156,7 +156,7 @@ enum su_code node_server_start(struct su_node_agent *n, uint16_t port, struct su
     return rc;
 }
 
-/* ---- status ----------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static void put_key(struct su_json_writer *w, const char *name, const uint8_t key[32])
 {

@@ -12,7 +12,7 @@
 
 _Static_assert(offsetof(struct su_acc_reserve, node) == RESERVE_NODE_AT, "offset of the filter");
 
-/* ---- the cluster ------------------------------------------------------------------------------------ */
+/* ---- the cluster ----------------------------------------------------------------------------- */
 
 /* Endpoints of a configuration's oracles. */
 static enum su_code read_oracles(struct su_node_agent *n, const struct su_chain_env *env,
@@ -110,7 +110,7 @@ static enum su_code read_own(struct su_node_agent *n, bool *new_epoch, struct su
     return rc;
 }
 
-/* ---- which executions ------------------------------------------------------------------------------- */
+/* ---- which executions ------------------------------------------------------------------------ */
 
 static struct node_execution *find(struct su_node_agent *n, const uint8_t key[32])
 {
@@ -195,7 +195,7 @@ enum su_code node_watch_first(struct su_node_agent *n, struct su_err *e)
     return rc;
 }
 
-/* ---- tables ----------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static void voted_free(struct node_execution *x)
 {
@@ -271,7 +271,7 @@ static void need_table(struct su_node_agent *n, struct node_execution *x)
     su_buf_fini(&frame);
 }
 
-/* ---- reading executions ----------------------------------------------------------------------------- */
+/* ---- reading executions ---------------------------------------------------------------------- */
 
 static void case_free(struct su_chain_case *c)
 {
@@ -384,7 +384,7 @@ static void read_executions(struct su_node_agent *n)
     }
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* How long to wait before the next look; lock held. */
 static uint32_t pause_ms(const struct su_node_agent *n)

@@ -31,7 +31,7 @@ static void must(enum su_code rc, const struct su_err *e)
         FAIL("%s: %s: %s", su_code_name(rc), e->at, e->msg);
 }
 
-/* ---- keys, ports, files ----------------------------------------------------------------------------- */
+/* ---- keys, ports, files ---------------------------------------------------------------------- */
 
 static void signer_of(struct su_signer *s, uint8_t secret[64], const char *kind, unsigned i)
 {
@@ -83,7 +83,7 @@ static void home_of(const struct net *n, struct net_one *o, const char *kind, un
     must(su_path_join(o->home, sizeof o->home, n->home, name, &e), &e);
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 void net_transact(struct net *n, struct su_chain_batch *b)
 {
@@ -115,7 +115,7 @@ static void fund(struct net *n, const uint8_t key[32], uint64_t sol)
     must(su_chain_airdrop(n->chain, key, sol * SU_CHAIN_LAMPORTS_PER_SOL, sig, &e), &e);
 }
 
-/* ---- the committee ---------------------------------------------------------------------------------- */
+/* ---- the committee --------------------------------------------------------------------------- */
 
 static void *oracle_main(void *arg)
 {
@@ -174,7 +174,7 @@ static void oracles_start(struct net *n)
     }
 }
 
-/* ---- the model -------------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 static void serve(void *ctx, const struct su_http_call *c, struct su_http_answer *a)
 {
@@ -237,7 +237,7 @@ static void publish(struct net *n, const struct net_options *o)
     su_ops_proposal_fini(&p);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void node_register(struct net *n, unsigned i)
 {
@@ -369,7 +369,7 @@ void net_wait_online(struct net *n, unsigned nodes, uint32_t ms)
     }
 }
 
-/* ---- all of it -------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static void wallet_make(struct net *n)
 {
@@ -458,7 +458,7 @@ void net_free(struct net *n)
     free(n);
 }
 
-/* ---- requests --------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void ask(struct net *n, struct net_run *r, const struct su_input *in, uint32_t steps,
                 uint64_t seed)

@@ -141,7 +141,7 @@ static void needs_a_home(void **state)
     assert_int_equal(su_exec_close(x, &e), SU_OK);
 }
 
-/* ---- who runs here ---------------------------------------------------------------------------------- */
+/* ---- who runs here --------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t asked;
 static void on_usr1(int s)

@@ -65,7 +65,7 @@ static void wait_state(struct net *n, unsigned i, const char *state, unsigned ta
     fail_msg("%u tasks of node %u are %s, not %u", in_state(n, i, state), i, state, tasks);
 }
 
-/* ---- loading ---------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static void takes_weights_from_other_nodes(void **state)
 {
@@ -147,7 +147,7 @@ static void drops_what_is_taken_back(void **state)
     net_node_stop(n, 0);
 }
 
-/* ---- the entry -------------------------------------------------------------------------------------- */
+/* ---- the entry ------------------------------------------------------------------------------- */
 
 static void refuses_another_entry(void **state)
 {
@@ -172,7 +172,7 @@ static void refuses_another_entry(void **state)
     net_node_update(n, 0, NULL, NULL);
 }
 
-/* ---- from outside ----------------------------------------------------------------------------------- */
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 static int ask(struct net *n, const char *method, const char *path, const void *body, size_t len,
                struct su_http_reply *r)
