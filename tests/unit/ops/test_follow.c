@@ -424,7 +424,8 @@ static void withheld(void **state)
     atomic_store(&s->manner, WITHHOLDS);
     struct su_ops_follow *f = revealed(s, 0, was_asked);
     const struct su_ops_follow_state *now = su_ops_follow_state(f);
-    poll_until(s, f, has_complained, 1);
+    cluster_advance(s->c, s->c->params.missing_slots / 2 + 1);
+    poll_until(s, f, has_complained, 0);
     assert_false(now->provisional || now->ended);
     look(s, now->execution);
     assert_int_equal(s->now.assignments[0]->dispute, SU_DISPUTE_MISSING);
@@ -458,7 +459,8 @@ static void asked_anew(void **state)
     const struct su_ops_follow_state *now = su_ops_follow_state(f);
     memcpy(first, now->execution, 32);
     uint64_t escrow = now->chain.escrow;
-    poll_until(s, f, has_complained, 1);
+    cluster_advance(s->c, s->c->params.missing_slots / 2 + 1);
+    poll_until(s, f, has_complained, 0);
     look(s, now->execution);
     blame(s);
     poll_until(s, f, was_repeated, 10);
