@@ -402,16 +402,16 @@ static void make_hostile(struct box *b)
 {
     static const char *const bad[] = {
         "\x1b[31mred\x1b]0;title\x07",
-        "\xe2\x80\xae"
-        "evil"
-        "\xe2\x80\xac",
+        ("\xe2\x80\xae"
+         "evil"
+         "\xe2\x80\xac"),
         "\xe4\xb8\xad\xe6\x96\x87",
         "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81",
         "\xff\xfe\xc3(",
         "\xf0\x9f\x98\x80\xf0\x9f\x98\x80",
         "a\tb\nc\rd",
-        "\xc2\x9b"
-        "31m",
+        ("\xc2\x9b"
+         "31m"),
         "0123456789012345678901234567890",
     };
     size_t k = 0;
