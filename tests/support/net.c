@@ -594,7 +594,7 @@ struct su_acc_node net_entry(struct net *n, unsigned i)
 
 struct su_json *net_status(struct net *n, unsigned i)
 {
-    const struct su_peer_call call = {.deadline_ms = 5000};
+    const struct su_peer_call call = {.deadline_ms = 30000};
     struct su_json *doc = NULL;
     struct su_err e = {0};
     struct su_buf b;

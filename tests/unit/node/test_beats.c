@@ -109,20 +109,22 @@ static void one_slow_oracle_delays_nobody(void **state)
         oracle_start(&o[i], (uint8_t)(10 + i));
         to[i] = o[i].to;
     }
-    atomic_store(&o[1].delay_ms, 700);
+    atomic_store(&o[1].delay_ms, 1500);
     struct su_peer_self *self = voice(&signer, 50);
     assert_int_equal(node_beats_new(&scope, &b, &e), SU_OK);
     assert_true(node_beats_flush(b, 0)); /* nobody to tell */
     node_beats_direct(b, to, 3);
     for (int i = 0; i < 5; i++) {
         say(b, self);
-        (void)usleep(60000);
+        for (int k = 0;
+             k < 2000 && (atomic_load(&o[0].heard) <= i || atomic_load(&o[2].heard) <= i); k++)
+            (void)usleep(10000);
     }
     assert_int_equal(atomic_load(&o[0].heard), 5);
     assert_int_equal(atomic_load(&o[2].heard), 5);
     assert_true(atomic_load(&o[1].heard) <= 1);
     assert_false(node_beats_flush(b, 10));
-    assert_true(node_beats_flush(b, 5000));
+    assert_true(node_beats_flush(b, 60000));
     node_beats_counts(b, &counts);
     assert_int_equal(atomic_load(&o[1].heard), 2); /* the first one, and then the newest */
     assert_int_equal(counts.sent, 12);
@@ -156,14 +158,14 @@ static void counts_who_answers(void **state)
     assert_int_equal(node_beats_new(&scope, &b, &e), SU_OK);
     node_beats_direct(b, to, 3);
     say(b, self);
-    assert_true(node_beats_flush(b, 5000));
+    assert_true(node_beats_flush(b, 60000));
     node_beats_counts(b, &counts);
     assert_int_equal(counts.sent, 3);
     assert_int_equal(counts.acknowledged, 1);
     to[1].endpoint[0] = 0; /* not known any more */
     node_beats_direct(b, to, 2);
     say(b, self);
-    assert_true(node_beats_flush(b, 5000));
+    assert_true(node_beats_flush(b, 60000));
     node_beats_counts(b, &counts);
     assert_int_equal(counts.sent, 4);
     assert_int_equal(counts.acknowledged, 2);
@@ -185,7 +187,7 @@ static void ends_at_once(void **state)
 
     (void)state;
     oracle_start(&o, 30);
-    atomic_store(&o.delay_ms, 1500);
+    atomic_store(&o.delay_ms, 4000);
     struct su_peer_self *self = voice(&signer, 52);
     assert_int_equal(node_beats_new(&scope, &b, &e), SU_OK);
     node_beats_direct(b, &o.to, 1);
@@ -193,7 +195,7 @@ static void ends_at_once(void **state)
     (void)usleep(100000);
     uint64_t since = su_clock_mono_ns();
     node_beats_free(b);
-    assert_true(su_clock_mono_ns() - since < 1000000000ull);
+    assert_true(su_clock_mono_ns() - since < 2500000000ull);
     su_peer_self_free(self);
     su_signer_fini(&signer);
     oracle_end(&o);

@@ -166,7 +166,7 @@ static pid_t holder(void)
         int n = snprintf(text, sizeof text, "%ld http://127.0.0.1:9\n", (long)getpid());
         bool good = fd >= 0 && flock(fd, LOCK_EX) == 0 && write(fd, text, (size_t)n) == n;
         good = write(ready[1], good ? "y" : "n", 1) == 1 && good;
-        for (int i = 0; i < 500 && !asked && good; i++)
+        for (int i = 0; i < 6000 && !asked && good; i++)
             (void)usleep(10000);
         _exit(asked ? 7 : 1);
     }

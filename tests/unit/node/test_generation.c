@@ -69,7 +69,7 @@ static int setup(void **state)
 
     for (unsigned i = 0; i < NODES; i++)
         net_node_start(n, i);
-    net_wait_online(n, NODES, 30000);
+    net_wait_online(n, NODES, 90000);
     *state = n;
     return 0;
 }
@@ -87,7 +87,7 @@ static int everybody(void **state)
     for (unsigned i = 0; i < NODES; i++)
         if (!n->node[i].running)
             net_node_start(n, i);
-    net_wait_online(n, NODES, 30000);
+    net_wait_online(n, NODES, 90000);
     return 0;
 }
 

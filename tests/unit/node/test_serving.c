@@ -57,7 +57,7 @@ static unsigned in_state(struct net *n, unsigned i, const char *state)
 
 static void wait_state(struct net *n, unsigned i, const char *state, unsigned tasks)
 {
-    for (int k = 0; k < 400; k++) {
+    for (int k = 0; k < 2400; k++) {
         if (in_state(n, i, state) == tasks)
             return;
         (void)usleep(50000);

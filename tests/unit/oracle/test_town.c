@@ -76,7 +76,7 @@ static void node_lost(void **state)
     (void)state;
     everybody_idle(t, true);
     town_request(t, 2, x);
-    town_wait_state(t, x, SU_EXEC_RUNNING, 30000);
+    town_wait_state(t, x, SU_EXEC_RUNNING, 90000);
     lost = asserter(t, x, 1, &attempt);
     assert_true(lost < t->n_node && attempt == 0);
     town_node_stop(t, lost);
@@ -84,7 +84,7 @@ static void node_lost(void **state)
         now = asserter(t, x, 1, &attempt);
         if (now < t->n_node && now != lost)
             break;
-        assert_true(waited < 20000);
+        assert_true(waited < 60000);
         town_sleep(50);
     }
     assert_int_equal(attempt, 1);
@@ -102,7 +102,7 @@ static void oracles_restart(void **state)
     (void)state;
     everybody_idle(t, true);
     town_request(t, 0, x[0]);
-    town_wait_state(t, x[0], SU_EXEC_RUNNING, 30000);
+    town_wait_state(t, x[0], SU_EXEC_RUNNING, 90000);
     for (unsigned i = 0; i < TOWN_ORACLES; i++)
         town_oracle_stop(t, i);
     town_sleep(300);
