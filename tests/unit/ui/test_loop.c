@@ -491,6 +491,20 @@ static void live_without_a_chain(void **state)
     assert_null(l);
 }
 
+static void a_feed_is_told_what_to_look_at(void **state)
+{
+    const struct su_feed_options o = {.url = "http://127.0.0.1:1", .period_ms = 100};
+    const uint8_t execution[32] = {7};
+    struct su_feed *f;
+
+    (void)state;
+    assert_int_equal(su_feed_open(&o, &f, NULL), SU_OK);
+    for (int i = 0; i < 20; i++)
+        su_feed_watch(f, execution);
+    assert_int_not_equal(su_feed_ready(f, 5000, NULL), SU_OK);
+    su_feed_close(f);
+}
+
 static void needs_a_terminal(void **state)
 {
     struct fake *f = su_alloc(sizeof *f);
@@ -520,7 +534,8 @@ int main(void)
         cmocka_unit_test(runs_until_quit),       cmocka_unit_test(stakes_from_key_to_receipt),
         cmocka_unit_test(signals_end_or_resize), cmocka_unit_test(writes_and_saves_files),
         cmocka_unit_test(settings_come_back),    cmocka_unit_test(panes_print),
-        cmocka_unit_test(live_without_a_chain),  cmocka_unit_test(needs_a_terminal),
+        cmocka_unit_test(live_without_a_chain),  cmocka_unit_test(a_feed_is_told_what_to_look_at),
+        cmocka_unit_test(needs_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
