@@ -117,6 +117,10 @@ void frames_again(struct frames_node *n)
     n->opts.ctx = n;
     assert_int_equal(su_exchange_new(&n->opts, &n->x, &e), SU_OK);
     enum su_code c = su_http_server_start(&so, &n->server, &e);
+    for (unsigned i = 0; c == SU_EBUSY && i < 200; i++) {
+        frames_sleep_ms(50); /* a connection of somebody else's may have the port for a while */
+        c = su_http_server_start(&so, &n->server, &e);
+    }
     if (c != SU_OK)
         fail_msg("%s: %s", e.at, e.msg);
     n->port = su_http_server_port(n->server);

@@ -176,7 +176,7 @@ static void it_waits_for_who_is_away(void **state)
 static void the_slow_block_nobody(void **state)
 {
     struct fixture *x = *state;
-    struct frames_node slow;
+    struct frames_node slow = {.port = 0};
     struct su_sender_line *stuck[8];
     struct su_sender_stat stat;
 
