@@ -36,10 +36,29 @@ function(su_test_program target)
     target_link_libraries(${target} PRIVATE ${libs} Threads::Threads m)
 endfunction()
 
+# ./dev runs twice as many tests at once as there are processors, because tests of networks mostly
+# wait. Those that keep processors busy, or look at the clock, take two places. The longest come
+# first, so that none is left to run alone.
+set(SU_TESTS_BUSY "^(test_(exec_|plan_|engine_engine|model_llm|text_tokenizer|ui_speed)|\
+svm_program_adversary|e2e_(chat|demo|digit|generate|llm|perplexity|range|tui))")
+set(SU_TESTS_LONGEST "^(test_node_(agent|generation|serving)|e2e_(demo|faults|generate|silence|tui))$")
+set(SU_TESTS_LONG "^(test_(exec_(differential|cpu_llm|llm_backends|vk_random)|plan_random|oracle_town|\
+engine_task|chain_crank_random)|svm_program_adversary_exec|e2e_(hub|llm|node|oracle|stake|verify))$")
+
 function(su_test_register name label)
+    set(places 1)
+    set(cost 1)
+    if(name MATCHES "${SU_TESTS_BUSY}")
+        set(places 2)
+    endif()
+    if(name MATCHES "${SU_TESTS_LONGEST}")
+        set(cost 100)
+    elseif(name MATCHES "${SU_TESTS_LONG}")
+        set(cost 20)
+    endif()
     add_test(NAME ${name} COMMAND ${ARGN})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${SU_TEST_TIMEOUT} LABELS ${label}
-        ENVIRONMENT "${SU_TEST_ENV}")
+        ENVIRONMENT "${SU_TEST_ENV}" PROCESSORS ${places} COST ${cost})
 endfunction()
 
 # Support libraries may include one another, so all targets exist before any is linked.
