@@ -345,7 +345,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_demo = {
     .name = "demo",
     .args = "",
-    .summary = "A whole network on this machine: strangers read a digit, and are checked",
+    .summary = "A whole network on this machine reads a digit, and is checked",
     .detail = "Starts a ledger, oracles and nodes of three owners as processes of their own under "
               "one temporary home, gives them test money, registers a model in tasks that no "
               "single node sees whole, has it read a digit, and shows who computed what, who was "

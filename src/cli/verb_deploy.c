@@ -92,7 +92,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_deploy = {
     .name = "deploy",
     .args = "register [MODEL]|info ADDRESS|list|test-execution MODEL",
-    .summary = "Register a model and its tasks on chain, try it out, look at those there",
+    .summary = "Register a model and its tasks on chain, try it out, look at it",
     .detail =
         "Also called as splitup-deploy. register cuts the model as `splitup plan` does, puts its "
         "weights and its definition, the package, into this machine's store, and writes the "

@@ -109,7 +109,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_ui = {
     .name = "ui",
     .args = "[models|tasks|stake|beats|samples|run|log]",
-    .summary = "The terminal app; also `splitup` alone",
+    .summary = "The terminal app; also 'splitup' alone",
     .detail = "Shows what is on a cluster and what this machine does there, and does what the "
               "commands do: stake, take out, claim, declare, run. F1 in it lists its keys "
               "(splitup-keys(7)). With --once, --json or --tsv it prints one pane and ends. What "

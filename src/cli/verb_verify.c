@@ -527,7 +527,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
 const struct cli_verb cli_verb_verify = {
     .name = "verify",
     .args = "[EXECUTION]",
-    .summary = "Run an execution again and compare with what its nodes committed to",
+    .summary = "Run an execution again and compare it with what was committed",
     .detail =
         "Needs nobody's leave: the input comes from an oracle, the model's package and weights "
         "from where its URI says or from --peer, and every task is computed again on this "

@@ -481,7 +481,7 @@ static void test_store(void **state)
         int status;
         const char *want;
     } bad[] = {
-        {{"frob"}, 2, "frob|no store command|ls, gc, verify, put or get"},
+        {{"frob"}, 2, "frob|no store command|ls, gc, verify, put, get or serve"},
         {{"ls", "more"}, 2, "more|too many after store ls"},
         {{"put"}, 2, "put|needs a file"},
         {{"get"}, 2, "get|needs a URI"},
