@@ -115,8 +115,8 @@ void su_ui_keys_page(struct su_buf *out)
                ".\\\" Written by the key table of the app: tests/unit/ui/test_tables.c renews it.\n"
                ".Dd November 22, 2026\n.Dt SPLITUP-KEYS 7\n.Os\n.Sh NAME\n.Nm splitup-keys\n"
                ".Nd keys of the terminal app\n.Sh DESCRIPTION\n"
-               "The keys of\n.Xr splitup 1\nwithout a command. A key that spends opens a form; "
-               "what is signed is shown first and the\nfirst button is Cancel. Those marked "
+               "The keys of\n.Xr splitup 1\nwithout a command.\nA key that spends opens a form; "
+               "what is signed is shown first and the\nfirst button is Cancel.\nThose marked "
                "\\(lqtyped\\(rq also ask for the amount in letters of one's own.\n");
     for (size_t s = 0; s < SU_ARRAY_LEN(order); s++) {
         su_buf_printf(out, ".Ss %s\n.Bl -tag -width \"F10 and more\" -compact\n",
