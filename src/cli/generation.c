@@ -149,8 +149,8 @@ void cli_generation_fini(struct cli_generation *g)
 
 double cli_generation_rate(const struct cli_generation *g)
 {
-    return g->n_row > 1 && g->end_ns > g->first_ns
-               ? (double)(g->n_row - 1) / ((double)(g->end_ns - g->first_ns) * 1e-9)
+    return g->n_row > 0 && g->end_ns > g->start_ns
+               ? (double)g->n_row / ((double)(g->end_ns - g->start_ns) * 1e-9)
                : 0.0;
 }
 

@@ -35,7 +35,9 @@ SU_CHECK enum su_code cli_generation_take(struct cli_generation *g,
 /* Prints the end of the last character. */
 void cli_generation_end(struct cli_generation *g);
 void cli_generation_fini(struct cli_generation *g);
-double cli_generation_rate(const struct cli_generation *g); /* tokens/s behind the first */
+/* Tokens/s from the request to the last one: tokens come in bursts, so that the time between the
+   first and the last says nothing of how fast they were made. */
+double cli_generation_rate(const struct cli_generation *g);
 double cli_generation_first_ms(const struct cli_generation *g); /* 0 before there is one */
 /* Members "text", "token_ids", ..., "time_to_first_token_ms" as `splitup run` prints them. */
 void cli_put_generation(struct su_json_writer *w, const struct cli_generation *g);

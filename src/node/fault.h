@@ -14,7 +14,7 @@
    crash-after-commit    dies when the commitment is on chain
    double-sign           commits to other rows than those it signed for its consumers
    equivocate            signs other rows of a step for its last consumer
-   lying-heartbeat       claims tasks that it has not loaded
+   lying-heartbeat       claims its tasks and never loads them
    heartbeat-one-oracle  tells the first oracle alone
    A fault of the results comes after the node's own check, as a liar's would. */
 #ifdef SU_FAULTS

@@ -403,7 +403,7 @@ void *node_preload_main(void *ctx)
             pause_ms = 0;
             reconcile(n, &old);
         }
-        t = n->unfit ? NULL : choose(n);
+        t = n->unfit || su_node_fault("lying-heartbeat") ? NULL : choose(n);
         if (!t && !old) {
             node_cond_wait_ms(&n->wake, &n->lock, 500);
             continue;

@@ -6,10 +6,10 @@ usage: bench_net.py [--splitup PROGRAM] [--tokens N] [--rounds N]
 
 A round is the program alone, then a demo network; rounds alternate and each ratio is the median of
 the rounds' ratios. Everybody computes on the CPU. Tokens come to the one who asks in bursts, so
-what is compared is the whole answer: its tokens over the time alone, and over the time from assignment
-until the asker had them all, which contains the start of the stages and the asker's polling.
-Per stage: milliseconds of computing, of waiting for inputs and until
-outputs were taken, in all of the last round. The model is SmolLM2-135M-Instruct Q4_1.
+what is compared is the whole answer: its tokens over the time alone, and over the time from
+assignment until the asker had them all, which contains the start of the stages and the asker's
+polling. Per stage: milliseconds of computing, of waiting for inputs and until outputs were taken,
+in all of the last round. The model is SmolLM2-135M-Instruct Q4_1.
 
 exit status: 0, or 1 when a program failed or the tokens differ.
 """
@@ -52,7 +52,8 @@ def main():
         there = net["seconds"]["provisional"] - net["seconds"]["assigned"]
         speed.append(here / there)
         first.append(net["time_to_first_token_ms"] / alone["time_to_first_token_ms"])
-        print(f'{n} tokens: alone {here:.2f} s, first after {alone["time_to_first_token_ms"]:.0f} ms;'
+        print(f'{n} tokens: alone {here:.2f} s, '
+              f'first after {alone["time_to_first_token_ms"]:.0f} ms;'
               f' network {there:.2f} s, {net["time_to_first_token_ms"]:.0f} ms after the request',
               flush=True)
     print(f"network / alone: tokens/s of the answer {statistics.median(speed):.3f}, "

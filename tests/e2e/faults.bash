@@ -115,7 +115,7 @@ replaced() {
     fault=$2
     note_stakes
     with "$1" "$2"
-    net_wait_ready
+    if [ "$2" = lying-heartbeat ]; then net_wait_heard; else net_wait_ready; fi
     for ((i = 0; i < tries; i++)); do
         digit
         again=$(tail -n 1 "$tmp/run" | json 'sum(t["attempt"] > 0 for t in d["tasks"])')
@@ -186,7 +186,7 @@ faults() {
         crash-before-commit) dies node1 crash-before-commit 8 ;;
         crash-after-commit) dies node2 crash-after-commit 1 ;;
         late) replaced node3 late ;;
-        lying-heartbeat) harmless node1 lying-heartbeat ;;
+        lying-heartbeat) replaced node1 lying-heartbeat ;;
         heartbeat-one-oracle) harmless node2 heartbeat-one-oracle ;;
         votes-wrongly) harmless oracle3 votes-wrongly ;;
         silent) harmless oracle1 silent ;;

@@ -233,6 +233,12 @@ net_wait_ready() {
     for i in $(seq 1 "$net_nodes"); do
         [ -z "${net_pid[node$i]:-}" ] || net_await 60 "node$i" net_node_ready "$i"
     done
+    net_wait_heard
+}
+
+# Every oracle takes every node for online, whatever a node says of itself elsewhere.
+net_wait_heard() {
+    local i
     for i in $(seq 1 "$net_oracles"); do
         [ -z "${net_pid[oracle$i]:-}" ] || net_await 60 "oracle$i hears the nodes" net_online "$i" "$net_nodes"
     done
