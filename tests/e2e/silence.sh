@@ -4,6 +4,7 @@
 # oracles of three gone cost time alone.
 . "$(dirname "$0")/faults.bash"
 if full; then
+    bash "$(dirname "$0")/bonds.bash" || fail "bonds"
     faults crash-before-commit crash-after-commit late silent-after-commit two-oracles-down
 else
     faults crash-before-commit crash-after-commit
