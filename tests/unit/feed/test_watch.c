@@ -41,28 +41,23 @@ static void sees_what_it_is_told_of(void **state)
     const struct su_feed_options o = {.url = url, .period_ms = 50};
     assert_int_equal(su_feed_open(&o, &f, &e), SU_OK);
     assert_int_equal(su_feed_ready(f, 60000, &e), SU_OK);
-    su_feed_release(await(f, 0));
-    /* No oracle runs that could name them, and everything is listed at the beginning and every half
-       minute: both would be seen then. */
-    cluster_request(c, 1, 1, x[0]);
-    cluster_request(c, 2, 1, x[1]);
+    su_feed_release(await(f, 0)); /* no oracle runs that could name one */
     su_feed_watch(f, nobody);
-    su_feed_watch(f, x[1]);
-    const struct su_feed_snapshot *s = await(f, 1);
-    assert_memory_equal(s->execution[0].key, x[1], 32);
-    assert_int_equal(s->execution[0].task_count, TASKS);
-    assert_int_equal(s->execution[0].state, SU_EXEC_REQUESTED);
-    assert_false(s->execution[0].closed);
-    su_feed_release(s);
-    cluster_vote(c, x[1]);
-    for (unsigned i = 0; i < 8; i++) /* the ring holds eight: x[1] falls out, and stays seen */
-        su_feed_watch(f, x[0]);
-    s = await(f, 2);
-    for (size_t i = 0; i < 2; i++)
-        assert_true(memcmp(s->execution[i].key, x[0], 32) == 0 ||
-                    memcmp(s->execution[i].key, x[1], 32) == 0);
-    assert_memory_not_equal(s->execution[0].key, s->execution[1].key, 32);
-    su_feed_release(s);
+    for (unsigned i = 0; i < 2; i++) {
+        cluster_request(c, 1 + i, 1, x[i]);
+        for (unsigned k = 0; k < 9; k++) /* more than it remembers */
+            su_feed_watch(f, x[i]);
+        const struct su_feed_snapshot *s = await(f, 1 + i);
+        bool seen = false;
+        for (size_t k = 0; k < s->n_execution; k++) {
+            const struct su_feed_execution *row = &s->execution[k];
+            seen |= memcmp(row->key, x[i], 32) == 0;
+            assert_int_equal(row->task_count, TASKS);
+            assert_false(row->closed);
+        }
+        assert_true(seen);
+        su_feed_release(s);
+    }
     su_feed_close(f);
     cluster_free(c);
 }
