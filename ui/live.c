@@ -147,7 +147,7 @@ static void on_note(void *ctx, const char *text)
 
 /* ---- what ops calls ---------------------------------------------------------------------------- */
 
-static bool ops_cancelled(void *ctx)
+bool ui_live_cancelled(void *ctx)
 {
     struct su_ui_live *l = ctx;
     bool is;
@@ -158,8 +158,8 @@ static bool ops_cancelled(void *ctx)
     return is;
 }
 
-static enum su_code ops_passphrase(void *ctx, const char *path, bool again, char *out, size_t cap,
-                                   size_t *n, struct su_err *e)
+enum su_code ui_live_passphrase(void *ctx, const char *path, bool again, char *out, size_t cap,
+                                size_t *n, struct su_err *e)
 {
     struct su_ui_live *l = ctx;
     struct su_ui_result r = {.outcome = SU_UI_PASSPHRASE,
@@ -189,9 +189,19 @@ static enum su_code ops_passphrase(void *ctx, const char *path, bool again, char
 
 /* ---- the worker -------------------------------------------------------------------------------- */
 
-static void discard(struct su_ui_live *l)
+void ui_live_keep(struct su_ui_live *l, struct su_wallet *w)
+{
+    pthread_mutex_lock(&l->mutex);
+    l->wallet = w;
+    pthread_mutex_unlock(&l->mutex);
+}
+
+void ui_live_discard(struct su_ui_live *l)
 {
     su_ops_proposal_fini(&l->proposal);
+    if (l->helped)
+        l->options.helper->done(l->options.helper->ctx);
+    l->helped = false;
     l->proposal = (struct su_ops_proposal){.n_tx = 0};
     l->token = 0;
 }
@@ -203,7 +213,9 @@ static void open_wallet(struct su_ui_live *l)
     enum su_code rc = su_ops_wallet(l->ops, &w, &r.err);
 
     if (!rc)
-        rc = ui_live_renew_feed(l, su_wallet_public_key(w), &r.err);
+        ui_live_keep(l, w);
+    if (!rc)
+        rc = ui_live_renew_feed(l, su_wallet_public_key(w), NULL, &r.err);
     if (rc)
         r.outcome = SU_UI_FAILED;
     else
@@ -216,7 +228,7 @@ static void prepare(struct su_ui_live *l)
     struct su_ui_result r = {.outcome = SU_UI_PROPOSED, .kind = l->now.kind};
     struct su_err e = {.code = SU_OK};
 
-    discard(l);
+    ui_live_discard(l);
     if (l->now.kind == SU_UI_WALLET_OPEN) {
         open_wallet(l);
         return;
@@ -225,7 +237,7 @@ static void prepare(struct su_ui_live *l)
     if (ui_live_prepare(l, &r, &e)) {
         r.outcome = SU_UI_FAILED;
         r.err = e;
-        discard(l);
+        ui_live_discard(l);
     }
     ui_live_push(l, &r);
 }
@@ -242,29 +254,32 @@ static void commit(struct su_ui_live *l, const struct su_ui_intent *i)
         r.outcome = SU_UI_FAILED;
         r.err = e;
     }
-    discard(l);
+    ui_live_discard(l);
+    ui_live_push(l, &r);
+}
+
+static void complete(struct su_ui_live *l, const struct su_ui_intent *i)
+{
+    struct su_ui_result r = {.outcome = SU_UI_COMPLETED, .kind = i->kind, .token = 1};
+
+    su_str_copy(r.text, sizeof r.text, i->field[0]);
+    ui_live_complete(l, &r);
     ui_live_push(l, &r);
 }
 
 static void work(struct su_ui_live *l, struct su_ui_intent *i)
 {
-    struct su_wallet *w;
-
-    if (i->step == SU_UI_PREPARE) {
+    if (i->step == SU_UI_COMPLETE) {
+        complete(l, i);
+    } else if (i->step == SU_UI_PREPARE) {
         l->now = *i;
         prepare(l);
     } else if (i->step == SU_UI_COMMIT) {
         commit(l, i);
         explicit_bzero(&l->now, sizeof l->now);
     } else if (i->token == l->token) {
-        discard(l);
+        ui_live_discard(l);
         explicit_bzero(&l->now, sizeof l->now);
-    }
-    if (i->kind != SU_UI_WALLET_NEW && i->kind != SU_UI_WALLET_IMPORT &&
-        su_ops_wallet(l->ops, &w, NULL) == SU_OK) {
-        pthread_mutex_lock(&l->mutex);
-        l->wallet = w;
-        pthread_mutex_unlock(&l->mutex);
     }
     pthread_mutex_lock(&l->mutex);
     if (i->step != SU_UI_DISCARD)
@@ -312,7 +327,7 @@ void su_ui_live_close(struct su_ui_live *l)
     pthread_mutex_unlock(&l->mutex);
     (void)pthread_join(l->thread, NULL);
     su_ops_follow_close(l->follow);
-    su_ops_proposal_fini(&l->proposal);
+    ui_live_discard(l);
     su_buf_fini(&l->input);
     su_ops_close(l->ops);
     su_feed_close(l->feed);
@@ -332,8 +347,8 @@ static enum su_code start(struct su_ui_live *l, struct su_err *e)
 {
     const struct su_ops_options o = {.url = l->options.url,
                                      .keypair = l->options.keypair,
-                                     .passphrase = ops_passphrase,
-                                     .cancelled = ops_cancelled,
+                                     .passphrase = ui_live_passphrase,
+                                     .cancelled = ui_live_cancelled,
                                      .ctx = l};
     enum su_code rc = su_ops_open(&o, &l->ops, e);
 

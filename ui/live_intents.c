@@ -39,36 +39,122 @@ static enum su_code prepare_run(struct su_ui_live *l, struct su_err *e)
     return rc ? rc : su_ops_request_prepare(l->ops, &f, &l->proposal, &l->terms, e);
 }
 
+/* ---- this machine ------------------------------------------------------------------------------- */
+
+static void say(void *ctx, const char *text)
+{
+    struct su_ui_live *l = ctx;
+    struct su_ui_result r = {.outcome = SU_UI_PROGRESS, .kind = l->now.kind, .token = l->token};
+
+    su_str_copy(r.text, sizeof r.text, text);
+    ui_live_push(l, &r);
+}
+
+static enum su_code prepare_node(struct su_ui_live *l, struct su_err *e)
+{
+    const struct su_ui_hooks hooks = {l, say, ui_live_cancelled};
+    const struct su_ui_helper *h = l->options.helper;
+    struct su_ops_node f = {.vram_bytes = 1};
+    struct su_wallet *w;
+    enum su_code rc;
+
+    if (!h)
+        return su_fail(e, SU_EUNSUPPORTED, "node", "none is registered from here");
+    /* What is missing for certain is said before the device is examined. */
+    rc = su_ops_wallet(l->ops, &w, e);
+    if (!rc)
+        rc = h->node(h->ctx, &l->now, &hooks, &f, e);
+    l->helped = !rc;
+    f.endpoint = given(&l->now, 0);
+    return rc ? rc : su_ops_node_prepare(l->ops, &f, &l->proposal, e);
+}
+
+static enum su_code prepare_model(struct su_ui_live *l, struct su_err *e)
+{
+    const struct su_ui_hooks hooks = {l, say, ui_live_cancelled};
+    const struct su_ui_helper *h = l->options.helper;
+    struct su_ops_model f = {.package = NULL};
+    struct su_wallet *w;
+    uint8_t key[32];
+    enum su_code rc;
+
+    if (!h)
+        return su_fail(e, SU_EUNSUPPORTED, "deploy", "no model is deployed from here");
+    ui_live_expand(l->now.field[0]);
+    rc = su_ops_wallet(l->ops, &w, e);
+    if (!rc)
+        rc = h->model(h->ctx, &l->now, &hooks, &f, e);
+    l->helped = !rc;
+    return rc ? rc : su_ops_model_prepare(l->ops, &f, &l->proposal, key, e);
+}
+
+/* ---- key files ---------------------------------------------------------------------------------- */
+
+/* Where the passphrase is that a new key file gets. */
+static size_t new_secret(enum su_ui_kind kind)
+{
+    return kind == SU_UI_WALLET_IMPORT ? 2 : 1;
+}
+
+static size_t new_file(enum su_ui_kind kind)
+{
+    return kind == SU_UI_WALLET_IMPORT ? 1 : 0;
+}
+
+static enum su_code prepare_file(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
+{
+    struct su_ui_intent *i = &l->now;
+    const char *path = i->field[new_file(i->kind)], *address;
+    enum su_wallet_kind kind;
+    struct su_wallet *w;
+    enum su_code rc = SU_OK;
+
+    ui_live_expand(i->field[0]);
+    if (new_file(i->kind) == 1)
+        ui_live_expand(i->field[1]);
+    if (access(path, F_OK) == 0)
+        return su_fail(e, SU_EEXIST, path, "exists; key files are never written over");
+    if (i->kind == SU_UI_WALLET_IMPORT) {
+        rc = su_wallet_file_kind(i->field[0], &kind, e);
+        line(r, "copies", i->field[0]);
+    }
+    if (i->kind == SU_UI_WALLET_EXPORT) {
+        rc = su_ops_wallet(l->ops, &w, e);
+        if (rc)
+            return rc;
+        address = su_wallet_address(w);
+        line(r, "copies", su_ops_wallet_path(l->ops));
+        line(r, "of", address);
+        su_str_copy(r->confirm, sizeof r->confirm, address + strlen(address) - 4);
+    }
+    line(r, i->kind == SU_UI_WALLET_NEW ? "makes" : "to", path);
+    line(r, "sealed",
+         i->field[new_secret(i->kind)][0] ? "yes, under the passphrase"
+                                          : "no: whoever reads the file can spend");
+    if (i->kind != SU_UI_WALLET_EXPORT)
+        line(r, "remember", "a lost key file cannot be replaced by anybody");
+    return rc;
+}
+
 /* What has no transaction of the wallet is told in lines of our own. */
 static enum su_code prepare_plain(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
 {
     const struct su_ui_intent *i = &l->now;
-    const char *path = i->kind == SU_UI_WALLET_NEW ? i->field[0] : i->field[1];
     struct su_wallet *w;
-    enum su_code rc = SU_OK;
+    enum su_code rc;
 
-    if (i->kind == SU_UI_AIRDROP) {
-        rc = su_ops_wallet(l->ops, &w, e);
-        if (rc)
-            return rc;
-        line(r, "asks", su_ops_url(l->ops));
-        if (given(i, 0))
-            line(r, "for SOL", i->field[0]);
-        if (given(i, 1))
-            line(r, "for USDC", i->field[1]);
-        line(r, "to", su_wallet_address(w));
-        line(r, "cost", "nothing; nothing is signed");
-        return SU_OK;
-    }
-    if (access(path, F_OK) == 0)
-        return su_fail(e, SU_EEXIST, path, "exists; key files are never written over");
-    if (i->kind == SU_UI_WALLET_IMPORT)
-        line(r, "copies", i->field[0]);
-    line(r, i->kind == SU_UI_WALLET_NEW ? "makes" : "to", path);
-    line(r, "sealed",
-         i->field[i->kind == SU_UI_WALLET_NEW ? 1 : 2][0] ? "yes, under the passphrase"
-                                                          : "no: whoever reads the file can spend");
-    line(r, "remember", "a lost key file cannot be replaced by anybody");
+    if (i->kind != SU_UI_AIRDROP)
+        return prepare_file(l, r, e);
+    rc = su_ops_wallet(l->ops, &w, e);
+    if (rc)
+        return rc;
+    line(r, "asks", su_ops_url(l->ops));
+    if (given(i, 0))
+        line(r, "for SOL", i->field[0]);
+    if (given(i, 1))
+        line(r, "for USDC", i->field[1]);
+    line(r, "to", su_wallet_address(w));
+    line(r, "cost", "nothing; nothing is signed");
     return SU_OK;
 }
 
@@ -93,20 +179,36 @@ static enum su_code prepare_kind(struct su_ui_live *l, struct su_ui_result *r, s
         return su_ops_undeclare_prepare(l->ops, &declare, &l->proposal, e);
     case SU_UI_RUN:
         return prepare_run(l, e);
+    case SU_UI_NODE:
+        return prepare_node(l, e);
+    case SU_UI_WITHDRAW:
+        return su_ops_withdraw_prepare(l->ops, &l->proposal, e);
+    case SU_UI_DEPLOY:
+        return prepare_model(l, e);
     default:
         return prepare_plain(l, r, e);
     }
 }
 
+/* What has to be typed: the amount, or whose node it is. */
 static void confirm_text(const struct su_ui_live *l, struct su_ui_result *r)
 {
     char text[SU_OPS_AMOUNT_TEXT];
+    const char *address;
+    struct su_wallet *w;
     uint64_t amount;
 
-    if (su_ops_amount_parse(l->now.field[1], "amount", SU_OPS_USDC, &amount, NULL) == SU_OK)
+    if (l->now.kind == SU_UI_WITHDRAW) {
+        if (su_ops_identity(l->ops, false, &w, NULL))
+            return;
+        address = su_wallet_address(w);
+        su_str_copy(r->confirm, sizeof r->confirm, address + strlen(address) - 4);
+    } else if (su_ops_amount_parse(l->now.field[1], "amount", SU_OPS_USDC, &amount, NULL) ==
+               SU_OK) {
         su_str_copy(r->confirm, sizeof r->confirm, su_ops_amount_number(amount, SU_OPS_USDC, text));
-    else
+    } else {
         su_str_copy(r->confirm, sizeof r->confirm, "all");
+    }
 }
 
 enum su_code ui_live_prepare(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
@@ -127,8 +229,10 @@ enum su_code ui_live_prepare(struct su_ui_live *l, struct su_ui_result *r, struc
         confirm_text(l, r);
     }
     su_str_copy(r->signer, sizeof r->signer, "nobody");
-    if (p->title && su_ops_wallet(l->ops, &w, NULL) == SU_OK)
-        ui_key_short(su_wallet_public_key(w), r->signer);
+    if (!p->title || su_ops_wallet(l->ops, &w, NULL))
+        return SU_OK;
+    ui_key_short(su_wallet_public_key(w), r->signer);
+    ui_live_keep(l, w);
     return SU_OK;
 }
 
@@ -139,19 +243,29 @@ static void on_progress(void *ctx, const struct su_ops_progress *p)
     struct su_ui_live *l = ctx;
     struct su_ui_result r = {.outcome = SU_UI_PROGRESS, .kind = l->now.kind, .token = l->token};
 
-    snprintf(r.text, sizeof r.text, "transaction %zu of %zu is on its way", p->tx + 1, p->n_tx);
+    if (p->tx == 0)
+        su_progress_init(&l->sending, p->n_tx, "transactions", su_clock_mono_ns());
+    su_progress_set(&l->sending, p->tx, su_clock_mono_ns());
+    if (p->n_tx < 3)
+        snprintf(r.text, sizeof r.text, "transaction %zu of %zu is on its way", p->tx + 1, p->n_tx);
+    else
+        su_progress_line(&l->sending, r.text, sizeof r.text);
     ui_live_push(l, &r);
 }
 
-enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t key[32], struct su_err *e)
+enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
+                                const uint8_t *identity, struct su_err *e)
 {
+    struct su_feed_options *f = &l->options.feed;
     struct su_feed *fresh = NULL, *old;
     enum su_code rc;
 
-    if (l->options.feed.wallet)
+    if ((f->wallet || !wallet) && (f->identity || !identity))
         return SU_OK;
-    memcpy(l->wallet_key, key, 32);
-    l->options.feed.wallet = l->wallet_key;
+    if (!f->wallet && wallet)
+        f->wallet = memcpy(l->wallet_key, wallet, 32);
+    if (!f->identity && identity)
+        f->identity = memcpy(l->identity_key, identity, 32);
     l->options.feed.cache_path = NULL; /* the old one has it open */
     rc = su_feed_open(&l->options.feed, &fresh, e);
     if (rc)
@@ -164,31 +278,68 @@ enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t key[32], str
     return SU_OK;
 }
 
+/* A sealed source asks for its passphrase once more, also where the wallet is open. */
+static enum su_code copy_key(struct su_ui_live *l, const char *from, uint8_t key[32],
+                             struct su_err *e)
+{
+    const struct su_ui_intent *i = &l->now;
+    char secret[SU_WALLET_PASSPHRASE_MAX + 1] = "";
+    enum su_wallet_kind kind = SU_WALLET_PLAIN;
+    size_t n = 0;
+    enum su_code rc = su_wallet_file_kind(from, &kind, e);
+
+    if (!rc && kind == SU_WALLET_SEALED)
+        rc = ui_live_passphrase(l, from, false, secret, sizeof secret - 1, &n, e);
+    if (!rc)
+        rc = su_wallet_copy(from, n ? secret : NULL, i->field[new_file(i->kind)],
+                            given(i, new_secret(i->kind)), key, e);
+    explicit_bzero(secret, sizeof secret);
+    return rc;
+}
+
+static enum su_code commit_file(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
+{
+    const struct su_ui_intent *i = &l->now;
+    const char *path = i->field[new_file(i->kind)];
+    bool used = strcmp(path, su_ops_wallet_path(l->ops)) == 0;
+    char text[UI_FORMAT];
+    uint8_t key[32];
+    enum su_code rc;
+
+    if (i->kind == SU_UI_WALLET_NEW)
+        rc = su_wallet_create(path, given(i, 1), key, e);
+    else if (i->kind == SU_UI_WALLET_IMPORT)
+        rc = copy_key(l, i->field[0], key, e);
+    else
+        rc = copy_key(l, su_ops_wallet_path(l->ops), key, e);
+    if (rc)
+        return rc;
+    if (i->kind == SU_UI_WALLET_EXPORT)
+        snprintf(r->text, sizeof r->text, "Written to %.400s", path);
+    else
+        snprintf(r->text, sizeof r->text, "Written. The address is %s%s%.300s",
+                 ui_key_full(key, text), used ? "" : ". To use it, start with --keypair ",
+                 used ? "" : path);
+    if (i->kind == SU_UI_WALLET_EXPORT || !used)
+        return SU_OK;
+    r->sealed = given(i, new_secret(i->kind)) != NULL;
+    return ui_live_renew_feed(l, key, NULL, e);
+}
+
 static enum su_code commit_plain(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
 {
     const struct su_ui_intent *i = &l->now;
     const struct su_ops_airdrop drop = {.sol = given(i, 0), .usdc = given(i, 1)};
     struct su_wallet *w;
-    uint8_t key[32];
     enum su_code rc;
 
-    if (i->kind == SU_UI_AIRDROP) {
-        rc = su_ops_wallet(l->ops, &w, e);
-        if (!rc)
-            rc = su_ops_airdrop(l->ops, &drop, su_wallet_public_key(w), e);
-        if (!rc)
-            su_str_copy(r->text, sizeof r->text, "The test money has landed.");
-        return rc;
-    }
-    if (i->kind == SU_UI_WALLET_NEW)
-        rc = su_wallet_create(i->field[0], given(i, 1), key, e);
-    else
-        rc = su_wallet_copy(i->field[0], NULL, i->field[1], given(i, 2), key, e);
-    if (!rc) {
-        char text[UI_FORMAT];
-        snprintf(r->text, sizeof r->text, "Written. The address is %s", ui_key_full(key, text));
-        rc = ui_live_renew_feed(l, key, e);
-    }
+    if (i->kind != SU_UI_AIRDROP)
+        return commit_file(l, r, e);
+    rc = su_ops_wallet(l->ops, &w, e);
+    if (!rc)
+        rc = su_ops_airdrop(l->ops, &drop, su_wallet_public_key(w), e);
+    if (!rc)
+        su_str_copy(r->text, sizeof r->text, "The test money has landed.");
     return rc;
 }
 
@@ -205,9 +356,31 @@ static enum su_code begin_follow(struct su_ui_live *l, struct su_ui_result *r, s
     return su_ops_follow_open(l->ops, l->terms.execution, &o, &l->follow, e);
 }
 
+/* What one would do then, by the key that does it. */
+static const char *next_step(enum su_ui_kind kind)
+{
+    switch (kind) {
+    case SU_UI_RUN:
+        return ". Watch it in pane 6";
+    case SU_UI_NODE:
+        return ". Next: S puts stake on it, then d in Models declares tasks";
+    case SU_UI_DEPOSIT:
+        return ". Next: d in Models declares tasks";
+    case SU_UI_DECLARE:
+        return ". Next: `splitup node start` works; pane 4 shows its beats";
+    case SU_UI_UNLOCK:
+        return ". Next: T takes it out once its ticket is due";
+    case SU_UI_DEPLOY:
+        return ". Next: `splitup store serve` hands its weights to nodes";
+    default:
+        return "";
+    }
+}
+
 enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
 {
     struct su_ops_receipt receipt = {.landed = 0};
+    struct su_wallet *w;
     char fee[UI_FORMAT];
     enum su_code rc;
 
@@ -217,10 +390,12 @@ enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct
     r->maybe = rc && receipt.sent;
     if (!rc && l->now.kind == SU_UI_RUN)
         rc = begin_follow(l, r, e);
+    if (!rc && l->now.kind == SU_UI_NODE && su_ops_identity(l->ops, false, &w, NULL) == SU_OK)
+        rc = ui_live_renew_feed(l, NULL, su_wallet_public_key(w), e);
     if (!rc)
         snprintf(r->text, sizeof r->text, "Done: %s. Slot %llu, fee %s SOL%s", l->proposal.title,
                  (unsigned long long)receipt.slot, ui_sol(receipt.fee_lamports, fee),
-                 l->now.kind == SU_UI_RUN ? ". Watch it in pane 6" : "");
+                 next_step(l->now.kind));
     pthread_mutex_lock(&l->mutex);
     su_feed_note(l->feed, rc ? SU_FEED_WARN : SU_FEED_INFO, "ops", "%s: %s", l->proposal.title,
                  rc ? e->msg : "landed");

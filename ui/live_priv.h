@@ -33,21 +33,36 @@ struct su_ui_live {
     struct su_ops_proposal proposal;
     struct su_ops_request_terms terms;
     struct su_buf input;
+    bool helped; /* the helper holds what the proposal was made of */
     uint64_t token; /* of the proposal; 0 = none */
     uint64_t tokens;
     struct su_ops_follow *follow;
     uint32_t told; /* state->changes that were passed on */
-    uint8_t wallet_key[32];
+    uint8_t wallet_key[32], identity_key[32];
+    struct su_progress sending;
     char output[400]; /* what was told last of a run */
 };
 
+/* Asks the person for the passphrase of a key file; out[cap] is not terminated. SU_ECANCELLED. */
+enum su_code ui_live_passphrase(void *ctx, const char *path, bool again, char *out, size_t cap,
+                                size_t *n, struct su_err *e);
+bool ui_live_cancelled(void *ctx);
+/* From now on su_ui_backend.lock locks it. */
+void ui_live_keep(struct su_ui_live *l, struct su_wallet *w);
+/* Forgets the proposal and what it was made of. */
+void ui_live_discard(struct su_ui_live *l);
+/* "~/" at the beginning of a path is the home folder. */
+void ui_live_expand(char path[SU_UI_TEXT]);
+/* r->text: the path that l->now begins, as far as the folder tells. */
+void ui_live_complete(struct su_ui_live *l, struct su_ui_result *r);
 void ui_live_push(struct su_ui_live *l, const struct su_ui_result *r);
 /* Prepares the intent l->now: proposal and lines in r. */
 enum su_code ui_live_prepare(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e);
 /* Carries out what was prepared; r: what came of it. */
 enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e);
-/* The wallet has been opened: the feed looks at what it owns from now on. */
-enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t key[32], struct su_err *e);
+/* A wallet was opened or a node was made, NULL = not: the feed looks at what is theirs from now on. */
+enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
+                                const uint8_t *identity, struct su_err *e);
 /* A turn of following what was asked for, if anything was. */
 void ui_live_follow(struct su_ui_live *l, uint32_t wait_ms);
 

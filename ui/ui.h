@@ -24,19 +24,24 @@ enum su_ui_kind { /* of an intent; its fields are in ui/app/intents.def */
                   SU_UI_DECLARE,
                   SU_UI_UNDECLARE,
                   SU_UI_RUN,
-                  SU_UI_WALLET_NEW,
+                  SU_UI_NODE,
+                  SU_UI_WITHDRAW,
+                  SU_UI_DEPLOY,
+                  SU_UI_WALLET_EXPORT,
+                  SU_UI_WALLET_NEW, /* from here on no wallet is needed */
                   SU_UI_WALLET_IMPORT,
                   SU_UI_WALLET_OPEN, /* asks the passphrase; PREPARE is answered with DONE */
                   SU_UI_KINDS
 };
-#define SU_UI_FIELDS 4u
+#define SU_UI_FIELDS 6u
 #define SU_UI_TEXT 512u
 #define SU_UI_PIXELS (28u * 28u)
 enum su_ui_step {
     SU_UI_PREPARE, /* make a proposal; answered with PROPOSED or FAILED */
     SU_UI_COMMIT, /* carry out the proposal `token`; PROGRESS..., then DONE or FAILED */
     SU_UI_DISCARD, /* forget the proposal `token`; not answered */
-    SU_UI_ANSWER /* field 0 is the passphrase that was asked for */
+    SU_UI_ANSWER, /* field 0 is the passphrase that was asked for */
+    SU_UI_COMPLETE /* field 0 is the beginning of a path; answered with COMPLETED */
 };
 struct su_ui_intent {
     enum su_ui_kind kind;
@@ -52,7 +57,8 @@ enum su_ui_outcome {
     SU_UI_PROGRESS,
     SU_UI_DONE,
     SU_UI_FAILED,
-    SU_UI_PASSPHRASE /* ANSWER it; an empty one refuses */
+    SU_UI_PASSPHRASE, /* ANSWER it; an empty one refuses */
+    SU_UI_COMPLETED /* text: the path as far as it is known; title: what there is to choose from */
 };
 /* Results come in order. PROPOSED carries what is to be shown before COMMIT; a proposal without
    transactions and lines (making a key file, test money) has n_line 0 or n_tx 0 and is shown alike. */
@@ -61,9 +67,10 @@ struct su_ui_result {
     enum su_ui_kind kind;
     uint64_t token; /* never 0; a proposal dies with its token */
     struct su_err err; /* FAILED */
-    char title[64], text[400]; /* PROGRESS, DONE: a line; PASSPHRASE: the key file */
+    char title[64], text[SU_UI_TEXT]; /* PROGRESS, DONE: a line; PASSPHRASE: the key file */
     bool again; /* PASSPHRASE: the last one was wrong */
     bool maybe; /* FAILED: it was sent and may still land */
+    bool sealed; /* DONE of a key file: it has a passphrase */
     unsigned tier; /* PROPOSED: enum su_ops_tier */
     struct su_ops_line line[SU_OPS_LINES_MAX];
     size_t n_line, n_tx;
@@ -101,6 +108,13 @@ struct su_ui_options {
     bool readonly; /* nothing can be signed */
     bool sealed; /* the key file has a passphrase */
     bool welcome; /* nothing is configured: begin with the offers of a first start */
+    /* Commands of the program, for the ":" prompt; NULL = none. */
+    const char *(*verb)(size_t i); /* "doctor"; NULL beyond the last */
+    /* Runs "doctor --json" on the plain terminal; waits for it. */
+    void (*outside)(void *ctx, const char *line);
+    void *ctx;
+    char *cluster; /* SU_UI_WATCH_CLUSTER: which one, of cluster_cap bytes; NULL = nobody asks */
+    size_t cluster_cap;
 };
 /* Runs until the person leaves. Answers what a first start chose in *choice (NULL allowed), which the
    caller acts on: 0 = simply left. SU_EINVAL: no terminal, unknown pane or charset; SU_EFORMAT: the
@@ -114,7 +128,12 @@ SU_CHECK enum su_code su_ui_run(const struct su_ui_backend *b, const struct su_u
 const char *su_ui_pane_name(size_t i);
 /* Prints a pane from the table that the app draws: all columns, all rows, values in full. SU_EINVAL:
    unknown pane, or one without a table; SU_EIO. */
-enum su_ui_format { SU_UI_TEXT_TABLE, SU_UI_TSV, SU_UI_JSON };
+enum su_ui_format {
+    SU_UI_TEXT_TABLE,
+    SU_UI_TSV,
+    SU_UI_JSON,
+    SU_UI_PLAIN /* a value a line with its name before it, for screen readers */
+};
 SU_CHECK enum su_code su_ui_print(const struct su_feed_snapshot *s, const char *pane,
                                   enum su_ui_format format, int64_t wall_ms, struct su_buf *out,
                                   struct su_err *e);
@@ -132,10 +151,30 @@ struct su_ui_runner {
     /* One line of what has come so far; "" = nothing yet. */
     void (*output)(void *ctx, const struct su_ops_follow_state *s, char *out, size_t cap);
 };
+/* What takes this machine, not the chain alone: its device, its files. On the worker thread; long work
+   calls say with a line of progress now and then, and ends with SU_ECANCELLED once stop says so. */
+struct su_ui_hooks {
+    void *ctx;
+    void (*say)(void *ctx, const char *text);
+    bool (*stop)(void *ctx);
+};
+struct su_ui_helper {
+    void *ctx;
+    /* Memory and conformance root for the entry of this machine's node, as the intent's fields wish. */
+    enum su_code (*node)(void *ctx, const struct su_ui_intent *i, const struct su_ui_hooks *h,
+                         struct su_ops_node *out, struct su_err *e);
+    /* Cuts and packs the intent's model; what *out points to stays until done is called, which comes
+       after every success. */
+    enum su_code (*model)(void *ctx, const struct su_ui_intent *i, const struct su_ui_hooks *h,
+                          struct su_ops_model *out, struct su_err *e);
+    void (*done)(void *ctx);
+};
 struct su_ui_live_options {
     struct su_feed_options feed; /* as for su_feed_open; copied but for the texts and keys */
     const char *url, *keypair; /* as in struct su_ops_options; passphrases are asked in the app */
     const struct su_ui_runner *runner; /* NULL: nothing can be run */
+    const struct su_ui_helper
+        *helper; /* NULL: no node is registered, no model deployed from here */
 };
 struct su_ui_live;
 /* Opens a feed, and a worker thread with ops. What the options point to must stay. Errors of

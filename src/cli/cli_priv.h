@@ -34,6 +34,13 @@ extern const struct cli_verb *const cli_verbs[]; /* in order of display */
 extern const unsigned cli_n_verbs;
 const struct cli_verb *cli_verb_find(const char *name);
 
+/* Who sees progress and stops long work, in place of stderr and SIGINT. */
+struct cli_watch {
+    void *ctx;
+    void (*say)(void *ctx, const char *line);
+    bool (*stop)(void *ctx);
+};
+
 /* A parsed command line. */
 struct cli {
     const struct cli_verb *verb;
@@ -44,6 +51,7 @@ struct cli {
     bool tty; /* stderr is a terminal: progress lines are drawn */
     bool utf8; /* stdout takes UTF-8 */
     unsigned width, err_width; /* columns of stdout and stderr, 80 when unknown */
+    const struct cli_watch *watch; /* NULL = nobody else */
 };
 void cli_look_at_terminal(struct cli *c); /* fills tty, utf8, width, err_width */
 /* Edits (letters put in, left out or exchanged) between two words; 99 when b is longer than 62.
@@ -73,6 +81,8 @@ void cli_table_print(struct cli_table *t); /* and frees */
 /* Draws or clears the progress line on stderr, at most ten times a second unless force. */
 void cli_progress(const struct cli *c, const char *what, const struct su_progress *p, bool force);
 void cli_progress_clear(const struct cli *c);
+/* Whether the command's long work is to end: cli_interrupted, or as its watch says. */
+bool cli_stopped(const struct cli *c);
 /* Set by SIGINT. */
 bool cli_interrupted(void);
 void cli_interrupt_clear(void); /* the work it stopped has ended */

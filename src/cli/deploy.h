@@ -42,6 +42,10 @@ SU_CHECK enum su_code cli_deployed_open(struct cli *c, const char *word, const c
                                         struct su_err *e);
 void cli_deployed_close(struct cli_deployed *d);
 
+/* Where the package will be found: below --serve-url, or with any peer. SU_EINVAL: no URL; SU_ELIMIT. */
+SU_CHECK enum su_code cli_package_uri(const struct cli *c, const uint8_t id[32],
+                                      char out[SU_URI_MAX + 1], struct su_err *e);
+
 /* The package that a model on chain leads to, held against the chain: SU_EDIGEST when it is another
    one. Errors of su_package_open, and SU_ENOENT: the model names no URI. */
 SU_CHECK enum su_code cli_package_of(const struct su_chain_model *m, struct su_store *store,

@@ -27,8 +27,7 @@ enum su_code cli_store_open(const char *given, struct su_store **out, struct su_
 
 static bool hook_cancelled(void *ctx)
 {
-    (void)ctx;
-    return cli_interrupted();
+    return cli_stopped(ctx);
 }
 
 static void hook_progress(void *ctx, const struct su_progress *p)

@@ -71,7 +71,7 @@ bool cli_node_probe(void *ctx, uint32_t done, uint32_t total)
     cli_progress(ctx, "conformance", &p, false);
     if (done == total)
         cli_progress_clear(ctx);
-    return !cli_interrupted();
+    return !cli_stopped(ctx);
 }
 
 /* The identity's secret key: a node signs without asking anybody. */

@@ -75,13 +75,20 @@ void cli_progress(const struct cli *c, const char *what, const struct su_progres
 {
     static uint64_t last_ns;
     uint64_t now = su_clock_mono_ns();
-    if (!c->tty || (!force && now - last_ns < 100000000u))
+    if ((!c->tty && !c->watch) || (!force && now - last_ns < 100000000u))
         return;
     char line[160];
     last_ns = now;
     su_progress_line(p, line, sizeof line);
     /* A line that reaches the last column would wrap and could not be cleared again. */
     char name[64];
+    if (c->watch) {
+        char all[240];
+        su_str_sanitize(name, sizeof name, what, strlen(what));
+        (void)snprintf(all, sizeof all, "%s: %s", name, line);
+        c->watch->say(c->watch->ctx, all);
+        return;
+    }
     su_str_sanitize(name, SU_MIN(c->err_width / 2, sizeof name), what, strlen(what));
     fprintf(stderr, "\r\033[K%s %.*s", name, (int)(c->err_width - strlen(name) - 2), line);
     fflush(stderr);
@@ -91,6 +98,11 @@ void cli_progress_clear(const struct cli *c)
 {
     if (c->tty)
         fprintf(stderr, "\r\033[K");
+}
+
+bool cli_stopped(const struct cli *c)
+{
+    return c->watch ? c->watch->stop(c->watch->ctx) : cli_interrupted();
 }
 
 static bool pipe_is_broken(void)

@@ -4,8 +4,12 @@
 #include "network.h"
 #include "ops_common.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- inputs and outputs of what is run ---------------------------------------------------------- */
@@ -57,6 +61,92 @@ struct places {
     uint8_t wallet_key[32], identity[32];
     bool has_wallet, has_identity, sealed;
 };
+
+/* ---- other commands ----------------------------------------------------------------------------- */
+
+static const char *cli_ui_verb(size_t i)
+{
+    /* The app does not open itself. */
+    for (size_t k = 0; k < cli_n_verbs; k++)
+        if (strcmp(cli_verbs[k]->name, "ui") != 0 && i-- == 0)
+            return cli_verbs[k]->name;
+    return NULL;
+}
+
+/* The app's own cluster and wallet, where the command takes them and they were not given. */
+static int add_own(char **words, int n, const struct cli_verb *v, const char *option,
+                   const char *value)
+{
+    for (int i = 2; i < n; i++)
+        if (strncmp(words[i], option, strlen(option)) == 0)
+            return n;
+    for (const struct cli_option *o = v->option; o->name; o++)
+        if (strcmp(o->name, option) == 0) {
+            words[n++] = (char *)(uintptr_t)option;
+            words[n++] = (char *)(uintptr_t)value;
+        }
+    return n;
+}
+
+/* Cuts a line into words, in place; "..." keeps blanks. */
+static int cut(char *line, char **words, int n, int cap)
+{
+    char *at = line;
+
+    while (n < cap) {
+        bool quoted;
+        at += strspn(at, " ");
+        quoted = *at == '"';
+        at += quoted;
+        if (!*at)
+            break;
+        words[n++] = at;
+        at += strcspn(at, quoted ? "\"" : " ");
+        if (*at)
+            *at++ = 0;
+    }
+    return n;
+}
+
+static void cli_ui_outside(void *ctx, const char *line)
+{
+    const struct places *p = ctx;
+    struct sigaction ignore = {.sa_flags = 0}, old[2];
+    posix_spawnattr_t attr;
+    sigset_t all;
+    char copy[512], *words[CLI_ARG_MAX + 8] = {(char *)(uintptr_t) "splitup"};
+    const struct cli_verb *v;
+    int n, status;
+    pid_t pid;
+
+    (void)su_str_copy(copy, sizeof copy, line);
+    n = cut(copy, words, 1, CLI_ARG_MAX);
+    v = n > 1 ? cli_verb_find(words[1]) : NULL;
+    if (!v)
+        return;
+    n = add_own(words, n, v, "--url", p->url);
+    n = add_own(words, n, v, "--keypair", p->wallet);
+    words[n] = NULL;
+    printf("$ splitup %s\n", line);
+    (void)fflush(stdout);
+    /* What is typed to stop the command is not meant for the app. */
+    ignore.sa_handler = SIG_IGN;
+    (void)sigaction(SIGINT, &ignore, &old[0]);
+    (void)sigaction(SIGQUIT, &ignore, &old[1]);
+    (void)sigfillset(&all);
+    (void)posix_spawnattr_init(&attr);
+    (void)posix_spawnattr_setsigdefault(&attr, &all);
+    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+    if (posix_spawn(&pid, "/proc/self/exe", NULL, &attr, words, environ) != 0)
+        printf("cannot be started\n");
+    else
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    (void)posix_spawnattr_destroy(&attr);
+    (void)sigaction(SIGINT, &old[0], NULL);
+    (void)sigaction(SIGQUIT, &old[1], NULL);
+    (void)fflush(stdout);
+}
 
 /* Who owns what: the keys that can be read without a passphrase. */
 static enum su_code find_keys(const struct cli_ui *u, struct places *p, struct su_err *e)
@@ -117,8 +207,11 @@ enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struc
     if (!rc && !u->memory)
         rc = find_files(p, e);
     if (!rc) {
-        const struct su_ui_live_options o = {
-            .feed = feed_options(u, p), .url = p->url, .keypair = p->wallet, .runner = &runner};
+        const struct su_ui_live_options o = {.feed = feed_options(u, p),
+                                             .url = p->url,
+                                             .keypair = p->wallet,
+                                             .runner = &runner,
+                                             .helper = cli_ui_helper()};
         rc = su_ui_live_open(&o, &live, e);
     }
     if (!rc) {
@@ -130,7 +223,12 @@ enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struc
                                         .no_mouse = u->no_mouse,
                                         .readonly = u->readonly,
                                         .sealed = p->sealed,
-                                        .welcome = u->welcome};
+                                        .welcome = u->welcome,
+                                        .verb = cli_ui_verb,
+                                        .outside = cli_ui_outside,
+                                        .ctx = p,
+                                        .cluster = u->cluster,
+                                        .cluster_cap = u->cluster_cap};
         rc = su_ui_run(su_ui_live_backend(live), &o, choice, e);
     }
     su_ui_live_close(live);

@@ -15,10 +15,15 @@ struct cli_ui {
     bool welcome; /* begin with the offers of a first start */
     bool memory; /* keep no cache and no settings */
     uint32_t period_ms; /* 0 = as the feed has it */
+    char *
+        cluster; /* SU_UI_WATCH_CLUSTER: filled with which, of cluster_cap bytes; NULL = not offered */
+    size_t cluster_cap;
 };
 /* Runs the app until the person leaves; choice may be NULL. Errors of su_ui_live_open, su_ui_run. */
 SU_CHECK enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice,
                                  struct su_err *e);
+/* What dialogs do with this machine's device and files. */
+const struct su_ui_helper *cli_ui_helper(void);
 /* True when stdin and stdout are a terminal that the app can live on. */
 bool cli_ui_can(void);
 /* Whether nothing was ever set up here: no wallet, no settings of Solana's tools. */

@@ -6,9 +6,8 @@
 
 /* ---- register ------------------------------------------------------------------------------- */
 
-/* Where the package will be found: below --serve-url, or with any peer. */
-static enum su_code package_uri(const struct cli *c, const uint8_t id[32], char out[SU_URI_MAX + 1],
-                                struct su_err *e)
+enum su_code cli_package_uri(const struct cli *c, const uint8_t id[32], char out[SU_URI_MAX + 1],
+                             struct su_err *e)
 {
     const char *serve = cli_get(c, "--serve-url");
     char hex[65], own[64];
@@ -54,7 +53,7 @@ static enum su_code deploy_register(struct cli *c, struct su_ops *o, struct su_e
     if (!rc)
         rc = cli_deployed_open(c, word, cli_get(c, "--name"), store, &d, e);
     if (!rc)
-        rc = package_uri(c, d.id, uri, e);
+        rc = cli_package_uri(c, d.id, uri, e);
     if (!rc && cli_get(c, "--sampling"))
         rc = su_parse_u64(cli_get(c, "--sampling"), "--sampling", 1, 100, &percent, e);
     const struct su_ops_model f = {

@@ -75,8 +75,7 @@ static enum su_code node_undeclare(const struct cli *c, struct su_ops *o, struct
 
 /* ---- register -------------------------------------------------------------------------------- */
 
-/* What goes into the entry: memory, and the root of a suite that passed. */
-static enum su_code examine(const struct cli *c, struct su_ops_node *f, struct su_err *e)
+enum su_code cli_node_examine(const struct cli *c, struct su_ops_node *f, struct su_err *e)
 {
     struct su_exec *x = NULL;
     enum su_code rc = cli_exec_open(c, &x, e);
@@ -107,7 +106,7 @@ static enum su_code node_register(const struct cli *c, struct su_ops *o, struct 
     if (!rc)
         rc = cli_may_sign(c, e);
     if (!rc)
-        rc = examine(c, &f, e);
+        rc = cli_node_examine(c, &f, e);
     if (!rc)
         rc = su_ops_node_prepare(o, &f, &p, e);
     if (!rc)

@@ -4,8 +4,10 @@
 
 #include "ops_common.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { READY_MS = 20000 };
 
@@ -22,21 +24,56 @@ static enum su_code known_pane(const char *name, struct su_err *e)
     return su_fail(e, SU_EUSAGE, name, "no such pane; there are %s", all);
 }
 
-/* A feed without the app: one look at everything, one pane on paper. */
+/* ---- a pane on paper ----------------------------------------------------------------------------- */
+
+static enum su_code print_once(struct su_feed *feed, const char *pane, enum su_ui_format format,
+                               struct su_err *e)
+{
+    const struct su_feed_snapshot *s = su_feed_take(feed);
+    struct su_buf b;
+    enum su_code rc;
+
+    su_buf_init(&b, 0);
+    rc = su_ui_print(s, pane, format, su_clock_wall_ms(), &b, e);
+    su_feed_release(s);
+    if (!rc && fwrite(b.data, 1, b.len, stdout) != b.len && !ferror(stdout))
+        rc = su_fail(e, SU_EIO, "stdout", "cannot be written");
+    su_buf_fini(&b);
+    return rc ? rc : cli_flush(e);
+}
+
+/* Until the next turn, or somebody has enough; the feed keeps itself up to date meanwhile. */
+static void pause_for(uint64_t seconds)
+{
+    const uint64_t until = su_clock_mono_ns() + seconds * 1000000000u;
+    struct pollfd p[2] = {{cli_interrupt_fd(), POLLIN, 0}, {STDOUT_FILENO, 0, 0}};
+
+    for (uint64_t now; (now = su_clock_mono_ns()) < until && !cli_interrupted();) {
+        int ms = (int)SU_MIN((until - now) / 1000000u + 1, 60000u);
+        if (poll(p, 2, ms) > 0 && p[1].revents & POLLERR)
+            return; /* the reader of a pipe has left: the next line says so */
+    }
+}
+
+/* A feed without the app: one look at everything, or one every few seconds. */
 static enum su_code print_pane(const struct cli *c, const char *pane, struct su_err *e)
 {
-    const enum su_ui_format format = cli_has(c, "--json")  ? SU_UI_JSON
-                                     : cli_has(c, "--tsv") ? SU_UI_TSV
-                                                           : SU_UI_TEXT_TABLE;
-    const struct su_feed_snapshot *s;
+    const enum su_ui_format format = cli_has(c, "--json")    ? SU_UI_JSON
+                                     : cli_has(c, "--tsv")   ? SU_UI_TSV
+                                     : cli_has(c, "--plain") ? SU_UI_PLAIN
+                                                             : SU_UI_TEXT_TABLE;
     struct su_feed_options options = {.url = NULL};
     uint8_t wallet[32], identity[32];
     struct su_feed *feed = NULL;
     struct su_ops *o = NULL;
     struct su_wallet *w;
-    struct su_buf b;
-    enum su_code rc = cli_ops_open(c, &o, e);
+    uint64_t every = 0;
+    enum su_code rc = SU_OK;
 
+    if (cli_has(c, "--watch"))
+        rc = su_parse_u64(cli_get(c, "--watch"), "--watch", 1, 86400, &every, e);
+    if (!rc)
+        rc = cli_ops_open(c, &o, e);
     if (rc)
         return rc;
     options.url = cli_get(c, "--url") ? cli_get(c, "--url") : su_ops_url(o);
@@ -44,22 +81,25 @@ static enum su_code print_pane(const struct cli *c, const char *pane, struct su_
         options.wallet = memcpy(wallet, su_wallet_public_key(w), 32);
     if (su_ops_identity(o, false, &w, NULL) == SU_OK)
         options.identity = memcpy(identity, su_wallet_public_key(w), 32);
-    su_buf_init(&b, 0);
     rc = su_feed_open(&options, &feed, e);
     if (!rc)
         rc = su_feed_ready(feed, READY_MS, e);
-    if (!rc) {
-        s = su_feed_take(feed);
-        rc = su_ui_print(s, pane, format, su_clock_wall_ms(), &b, e);
-        su_feed_release(s);
+    if (!rc)
+        rc = print_once(feed, pane, format, e);
+    while (!rc && every > 0) {
+        pause_for(every);
+        if (cli_interrupted())
+            break;
+        if (format != SU_UI_JSON)
+            putchar('\n');
+        rc = print_once(feed, pane, format, e);
     }
-    if (!rc && fwrite(b.data, 1, b.len, stdout) != b.len)
-        rc = su_fail(e, SU_EIO, "stdout", "cannot be written");
-    su_buf_fini(&b);
     su_feed_close(feed);
     su_ops_close(o);
-    return rc ? rc : cli_flush(e);
+    return rc;
 }
+
+/* ---- the app ------------------------------------------------------------------------------------- */
 
 /* What a first start chose is another command of this program. */
 static enum su_code start_demo(struct su_err *e)
@@ -79,14 +119,18 @@ static enum su_code start_demo(struct su_err *e)
 static enum su_code run(struct cli *c, struct su_err *e)
 {
     const char *pane = c->n_arg ? c->arg[0] : NULL;
-    bool print = cli_has(c, "--once") || cli_has(c, "--json") || cli_has(c, "--tsv");
+    bool print = cli_has(c, "--once") || cli_has(c, "--json") || cli_has(c, "--tsv") ||
+                 cli_has(c, "--plain") || cli_has(c, "--watch");
+    char cluster[256] = "";
     struct cli_ui u = {.url = cli_get(c, "--url"),
                        .keypair = cli_get(c, "--keypair"),
                        .pane = pane,
                        .charset = cli_get(c, "--charset"),
                        .no_color = cli_has(c, "--no-color"),
                        .no_mouse = cli_has(c, "--no-mouse"),
-                       .readonly = cli_has(c, "--readonly")};
+                       .readonly = cli_has(c, "--readonly"),
+                       .cluster = cluster,
+                       .cluster_cap = sizeof cluster};
     enum su_ui_choice choice = SU_UI_LEFT;
     enum su_code rc = pane ? known_pane(pane, e) : SU_OK;
 
@@ -96,14 +140,15 @@ static enum su_code run(struct cli *c, struct su_err *e)
         return print_pane(c, pane ? pane : "models", e);
     u.welcome = !u.url && !u.keypair && cli_ui_first_start();
     rc = cli_ui_run(&u, &choice, e);
-    if (!rc && choice == SU_UI_START_DEMO)
-        return start_demo(e);
-    if (!rc && choice == SU_UI_WATCH_CLUSTER) {
-        u.url = "devnet";
+    while (!rc && choice == SU_UI_WATCH_CLUSTER) {
+        char url[sizeof cluster];
+        (void)su_str_copy(url, sizeof url, cluster);
+        u.url = url;
         u.welcome = false;
-        rc = cli_ui_run(&u, NULL, e);
+        choice = SU_UI_LEFT;
+        rc = cli_ui_run(&u, &choice, e);
     }
-    return rc;
+    return !rc && choice == SU_UI_START_DEMO ? start_demo(e) : rc;
 }
 
 const struct cli_verb cli_verb_ui = {
@@ -111,11 +156,14 @@ const struct cli_verb cli_verb_ui = {
     .args = "[models|tasks|stake|beats|samples|run|log]",
     .summary = "The terminal app; also 'splitup' alone",
     .detail = "Shows what is on a cluster and what this machine does there, and does what the "
-              "commands do: stake, take out, claim, declare, run. F1 in it lists its keys "
-              "(splitup-keys(7)). With --once, --json or --tsv it prints one pane and ends. What "
-              "it remembers is in ui.conf in $SPLITUP_HOME.",
+              "commands do: stake, take out, claim, register, declare, deploy, run. F1 in it lists "
+              "its keys (splitup-keys(7)). With --once, --plain, --json or --tsv it prints one "
+              "pane and ends, with --watch again and again until Ctrl-C or until nobody reads. "
+              "What it remembers, and keys of one's own, are in ui.conf in $SPLITUP_HOME.",
     .max_arg = 1,
     .option = {{"--once", NULL, "print the pane as text and end"},
+               {"--plain", NULL, "print it line by line, for screen readers, and end"},
+               {"--watch", "SECONDS", "print it again every so many seconds"},
                CLI_OPTION_JSON,
                {"--tsv", NULL, "print the pane as lines of values between tabs, all columns"},
                {"--charset", "NAME", "utf8, acs or ascii (default: by the locale)"},

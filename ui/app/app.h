@@ -98,6 +98,10 @@ enum ui_request { /* rows of the same name in several scopes are the same reques
                   UI_REQ_DECLARE,
                   UI_REQ_UNDECLARE,
                   UI_REQ_RUN_MODEL,
+                  UI_REQ_DEPLOY,
+                  UI_REQ_START_DEMO,
+                  UI_REQ_NODE,
+                  UI_REQ_WITHDRAW,
                   UI_REQ_CLAIM,
                   UI_REQ_TAKE_OUT,
                   UI_REQ_AIRDROP,
@@ -118,8 +122,26 @@ enum ui_request { /* rows of the same name in several scopes are the same reques
                   UI_REQ_MOST,
                   UI_REQUESTS
 };
-/* The pane's own keys go before those of every pane. NULL: no such key. */
+/* Keys of one's own in place of the table's, from lines `bind.SCOPE.REQUEST = KEY KEY KEY`; zeroed:
+   none. */
+#define UI_KEY_ROWS 128
+#define UI_KEYS_PER_ROW 3
+struct ui_binds {
+    bool bound[UI_KEY_ROWS]; /* by row of ui_keys */
+    int key[UI_KEY_ROWS][UI_KEYS_PER_ROW];
+};
+/* The pane's own keys go before those of every pane. NULL: no such key. find: of the table alone. */
 const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key);
+const struct ui_key_row *ui_keys_bound(const struct ui_binds *binds, enum ui_scope scope, int key);
+/* The row's keys as people write them, cut to seven characters. */
+const char *ui_keys_shown(const struct ui_binds *binds, const struct ui_key_row *row, char out[24]);
+/* Reads the lines of a configuration whose syntax was checked, c. All of them or none: SU_EFORMAT
+   names file and line: no such key or request, a key that two requests have, one that is kept. */
+SU_CHECK enum su_code ui_binds_read(struct ui_binds *binds, const struct su_config *c,
+                                    const char *text, size_t n, const char *path, struct su_err *e);
+/* "everywhere", "models", ...; "pane-1": as configurations name them. */
+const char *ui_scope_word(enum ui_scope s);
+const char *ui_request_word(const struct ui_key_row *row, char out[24]);
 /* Scope names for people: "Models", "everywhere", "forms". */
 const char *ui_scope_name(enum ui_scope s);
 
@@ -135,6 +157,9 @@ enum ui_field_source { /* first value of a field */
                        UI_FIELD_PROMPT,
                        UI_FIELD_TOKENS,
                        UI_FIELD_PATH,
+                       UI_FIELD_FILE, /* empty; Tab completes it */
+                       UI_FIELD_ENDPOINT,
+                       UI_FIELD_VRAM,
                        UI_FIELD_SECRET
 };
 struct ui_intent_def {
@@ -200,9 +225,15 @@ enum ui_mode {
     UI_SECRET, /* a passphrase is asked for */
     UI_WALLET,
     UI_WELCOME,
-    UI_ASK_QUIT
+    UI_ASK /* y or not */
 };
-enum ui_prompt_kind { UI_PROMPT_SEARCH, UI_PROMPT_FILTER, UI_PROMPT_COMMAND, UI_PROMPT_TEXT };
+enum ui_prompt_kind {
+    UI_PROMPT_SEARCH,
+    UI_PROMPT_FILTER,
+    UI_PROMPT_COMMAND,
+    UI_PROMPT_TEXT,
+    UI_PROMPT_CLUSTER
+};
 #define UI_HISTORY 16u
 struct ui_prompt {
     enum ui_prompt_kind kind;
@@ -219,6 +250,7 @@ struct ui_form {
     struct su_err err; /* of the last check */
     size_t err_field; /* which field it is about */
     bool changed; /* since it was opened */
+    bool asked; /* Tab asked what the path could be, and nothing was typed since */
 };
 #define UI_GUARD_MS 300 /* keys are ignored for so long after a preview opened */
 struct ui_preview {
@@ -257,6 +289,7 @@ enum ui_action_kind {
     UI_ACT_CONFIGURE, /* charset, mouse */
     UI_ACT_LOCK,
     UI_ACT_SAVE,
+    UI_ACT_OUTSIDE, /* app->text: a command of the program, on the plain screen */
     UI_ACT_FLUSH
 };
 #define UI_ACTIONS 8u
@@ -265,6 +298,10 @@ struct ui_app {
     int64_t now_ms, wall_ms; /* monotonic; Unix */
     const struct su_feed_snapshot *snap; /* borrowed; NULL before the first */
     bool readonly, paused, mouse, mouse_drawn;
+    struct ui_binds binds;
+    bool can_switch; /* whoever runs the app goes on with its choice */
+    bool offers; /* dialogs lead back to the offers of a first start */
+    const struct su_ui_options *outside; /* commands of the program; NULL = none */
     enum ui_charset charset;
     char wallet_path[256];
 
@@ -297,7 +334,8 @@ struct ui_app {
     int scroll; /* help, detail, wallet */
     size_t menu; /* chosen entry */
     char help_filter[32];
-    enum su_ui_choice choice;
+    enum su_ui_choice choice, ask; /* ask: what UI_ASK is about */
+    char cluster[256]; /* with SU_UI_WATCH_CLUSTER */
     enum su_feed_log_level log_level;
     char log_topic[16];
 
@@ -331,12 +369,20 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind);
 void ui_form_submit(struct ui_app *app);
 void ui_command(struct ui_app *app, const char *line);
 /* The longest completion of a command's beginning; false: none. */
-bool ui_command_complete(const char *line, char *out, size_t cap);
+bool ui_command_complete(const struct ui_app *app, const char *line, char *out, size_t cap);
+/* Where a dialog leads back to. */
+enum ui_mode ui_rest_mode(const struct ui_app *app);
+/* Asks for a cluster to go on with; false: not from here. */
+bool ui_ask_cluster(struct ui_app *app);
+/* Asks before the app makes way for the demo network. */
+void ui_ask_demo(struct ui_app *app);
 void ui_request(struct ui_app *app, int request);
 bool ui_modal_event(struct ui_app *app, const struct ui_event *ev); /* false: not a modal mode */
 void ui_modal_result(struct ui_app *app, const struct su_ui_result *r);
 void ui_modal_tick(struct ui_app *app);
 bool ui_modal_is_dialog(enum ui_mode m);
+/* Whether Enter leads from what failed back to the form. */
+bool ui_notice_again(const struct ui_app *app);
 void ui_draw_modal(struct ui_app *app, struct ui_area a);
 void ui_draw_help(const struct ui_app *app, struct ui_area a);
 int ui_help_lines(const struct ui_app *app);

@@ -50,6 +50,8 @@ enum su_code ui_config_load(struct ui_app *app, const char *path, bool *copy, st
         return rc;
     rc = su_config_parse((const char *)m.data, m.len, path, &c, e);
     if (!rc)
+        rc = ui_binds_read(&app->binds, c, (const char *)m.data, m.len, path, e);
+    if (!rc)
         apply(app, c, copy);
     su_config_free(c);
     su_map_close(&m);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* app/config: what the app remembers between runs: pane, sorts, charset, mouse. Lines of others in the
-   same file are kept. */
+/* app/config: what the app remembers between runs: pane, sorts, charset, mouse; and keys of one's own.
+   Lines of others in the same file, and those of keys, are kept. */
 #ifndef SU_UI_CONFIG_H
 #define SU_UI_CONFIG_H
 

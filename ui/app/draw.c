@@ -162,7 +162,7 @@ void ui_draw(struct ui_app *app, struct ui_grid *g)
     if (ui_modal_is_dialog(app->mode))
         ui_draw_modal(app, all);
     if (app->mode == UI_PROMPT) {
-        static const char *const mark[] = {"/", "\\", ":", "prompt "};
+        static const char *const mark[] = {"/", "\\", ":", "prompt ", "cluster or URL "};
         struct ui_area m = rect(all, l.message);
         ui_fill(m, 0, 0, m.r.w, 1, ' ', UI_ROLE_TEXT);
         int x = ui_text(m, 0, 0, UI_ROLE_TEXT, mark[app->prompt.kind]);

@@ -33,6 +33,24 @@ static const struct su_feed_node *node_for(const struct ui_app *app)
     return ui_own_node(app->snap);
 }
 
+/* Exactly, in the largest unit that holds it whole. */
+static void size_text(uint64_t bytes, char *out, size_t cap)
+{
+    static const char *const unit[] = {"", "KB", "MB", "GB"};
+    size_t i = 0;
+
+    while (i < 3 && bytes % 1024 == 0 && bytes > 0) {
+        bytes /= 1024;
+        i++;
+    }
+    snprintf(out, cap, "%" PRIu64 "%s", bytes, unit[i]);
+}
+
+static const struct su_feed_node *machine_node(const struct su_feed_snapshot *s)
+{
+    return s && s->has_identity ? ui_node_find(s, s->identity) : NULL;
+}
+
 static void first_value(struct ui_app *app, enum ui_field_source source, struct ui_input *in)
 {
     const struct su_feed_node *n = app->snap ? node_for(app) : NULL;
@@ -62,6 +80,14 @@ static void first_value(struct ui_app *app, enum ui_field_source source, struct 
     case UI_FIELD_PATH:
         su_str_copy(text, sizeof text, app->wallet_path);
         break;
+    case UI_FIELD_ENDPOINT:
+        if (machine_node(app->snap))
+            su_str_copy(text, sizeof text, machine_node(app->snap)->endpoint);
+        break;
+    case UI_FIELD_VRAM:
+        if (machine_node(app->snap))
+            size_text(machine_node(app->snap)->vram_bytes, text, sizeof text);
+        break;
     default:
         break;
     }
@@ -80,11 +106,13 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind)
                            : "There is no wallet yet: F2 makes one");
         return;
     }
-    if (kind == SU_UI_WALLET_OPEN) {
+    if (ui_intent_fields(def) == 0) {
         app->intent = (struct su_ui_intent){.kind = kind, .step = SU_UI_PREPARE};
         app->pending = UI_PENDING_PREPARE;
         app->pending_kind = kind;
         app->pending_ms = app->now_ms;
+        app->progress[0] = 0;
+        app->form.def = def;
         app->mode = UI_WAIT;
         ui_act(app, UI_ACT_SUBMIT);
         return;
@@ -144,10 +172,10 @@ static enum su_code check_funds(const struct ui_app *app, const struct ui_form *
 
 static enum su_code check_secret(const struct ui_form *f, struct su_err *e, size_t *field)
 {
-    *field = f->def->kind == SU_UI_WALLET_NEW ? 0 : 1;
+    *field = f->def->kind == SU_UI_WALLET_IMPORT ? 1 : 0;
     if (f->in[*field].len == 0)
         return su_fail(e, SU_EINVAL, "File", "a path is needed");
-    if (f->def->kind == SU_UI_WALLET_NEW && strcmp(f->in[1].text, f->in[2].text) != 0) {
+    if (f->def->kind != SU_UI_WALLET_IMPORT && strcmp(f->in[1].text, f->in[2].text) != 0) {
         *field = 2;
         return su_fail(e, SU_EINVAL, "Again", "the two passphrases differ");
     }
@@ -177,6 +205,50 @@ static enum su_code check_run(const struct ui_app *app, const struct ui_form *f,
     return f->in[2].len == 0 ? SU_OK : su_parse_u64(f->in[2].text, "Tokens", 1, 65536, &tokens, e);
 }
 
+static enum su_code check_node(const struct ui_form *f, struct su_err *e, size_t *field)
+{
+    struct su_ops_node n = {.endpoint = given(f, 0), .vram_bytes = 1};
+    enum su_code rc = su_ops_node_check(&n, e);
+
+    *field = 0;
+    if (rc || !given(f, 1))
+        return rc;
+    *field = 1;
+    rc = su_parse_size(f->in[1].text, "Memory", &n.vram_bytes, e);
+    return rc ? rc : su_ops_node_check(&n, e);
+}
+
+static enum su_code check_deploy(const struct ui_form *f, struct su_err *e, size_t *field)
+{
+    const char *url = f->in[5].text;
+    uint64_t n = 1;
+    enum su_code rc;
+
+    *field = 0;
+    if (!given(f, 0))
+        return su_fail(e, SU_EINVAL, "Model", "a name, a file or a folder is needed");
+    *field = 1;
+    rc = su_parse_size(f->in[1].text, "Memory", &n, e);
+    if (!rc && n == 0)
+        rc = su_fail(e, SU_EINVAL, "Memory", "0 bytes; give a size such as 300KB or 12GB");
+    for (size_t i = 2; i <= 3 && !rc; i++) {
+        *field = i;
+        if (given(f, i))
+            rc = su_parse_u64(f->in[i].text, f->def->field[i].label, 1, i == 2 ? 1u << 20 : 65536,
+                              &n, e);
+    }
+    if (rc)
+        return rc;
+    *field = 4;
+    if (f->in[4].len > SU_NAME_MAX)
+        return su_fail(e, SU_ELIMIT, "Name", "is longer than %u bytes", SU_NAME_MAX);
+    *field = 5;
+    if (*url && !su_str_starts(url, "http://") && !su_str_starts(url, "https://") &&
+        strcmp(url, "sha256") != 0)
+        return su_fail(e, SU_EINVAL, "Served at", "give http://HOST:PORT, or sha256");
+    return SU_OK;
+}
+
 static enum su_code check(const struct ui_app *app, const struct ui_form *f, struct su_err *e,
                           size_t *field)
 {
@@ -199,6 +271,10 @@ static enum su_code check(const struct ui_app *app, const struct ui_form *f, str
         return su_ops_declare_check(&declare, e);
     case SU_UI_RUN:
         return check_run(app, f, e, field);
+    case SU_UI_NODE:
+        return check_node(f, e, field);
+    case SU_UI_DEPLOY:
+        return check_deploy(f, e, field);
     default:
         return check_secret(f, e, field);
     }
@@ -222,6 +298,7 @@ void ui_form_submit(struct ui_app *app)
         memcpy(i->pixel, app->run.pixel, sizeof i->pixel);
     }
     f->err_field = SU_UI_FIELDS;
+    app->progress[0] = 0;
     app->pending = UI_PENDING_PREPARE;
     app->pending_kind = i->kind;
     app->pending_ms = app->now_ms;

@@ -144,14 +144,20 @@ static void info(const struct ui_app *app, struct ui_area a)
         ui_textf(a, x + 2, 0, UI_ROLE_TAG, "%zu tagged", t->n_tag);
 }
 
+/* Keys of one's own may have brought something to an F key that has no short label. */
+static const char *bar_label(const struct ui_key_row *r)
+{
+    return r->label[0] ? r->label : r->help;
+}
+
 static void key_bar(const struct ui_app *app, struct ui_area a)
 {
     bool list = app->mode == UI_LIST || app->mode == UI_DETAIL;
     int w = a.r.w / 10;
 
     for (int n = 1; n <= 10; n++) {
-        const struct ui_key_row *r = ui_keys_find(UI_SCOPE_ALL, UI_K_F(n));
-        const char *label = r ? r->label : "";
+        const struct ui_key_row *r = ui_keys_bound(&app->binds, UI_SCOPE_ALL, UI_K_F(n));
+        const char *label = r ? bar_label(r) : "";
         bool off = r && r->tier >= 2 && (app->readonly || !app->snap || !app->snap->has_wallet);
         int x = (n - 1) * w;
         char key[8];

@@ -4,8 +4,10 @@
 
 static bool wanted(const struct ui_app *app, const struct ui_key_row *r)
 {
-    return r->help[0] &&
-           (ui_match_text(r->help, app->help_filter) || ui_match_text(r->shown, app->help_filter));
+    char shown[24];
+
+    return r->help[0] && (ui_match_text(r->help, app->help_filter) ||
+                          ui_match_text(ui_keys_shown(&app->binds, r, shown), app->help_filter));
 }
 
 static size_t collect(const struct ui_app *app, enum ui_scope scope, const struct ui_key_row **out,
@@ -80,7 +82,8 @@ void ui_draw_help(const struct ui_app *app, struct ui_area a)
             const struct ui_key_row *r = row[first[s] + i];
             struct ui_area c = ui_area_sub(in, w * ((int)i / per), 0, w, in.r.h);
             int line = y + (int)i % per;
-            ui_text(c, 1, line, UI_ROLE_OK, r->shown);
+            char shown[24];
+            ui_text(c, 1, line, UI_ROLE_OK, ui_keys_shown(&app->binds, r, shown));
             ui_textf(c, 9, line, UI_ROLE_TEXT, "%s%s", r->help,
                      r->tier == 2   ? " $"
                      : r->tier == 3 ? " !"
@@ -102,6 +105,43 @@ static void mdoc_text(struct su_buf *b, const char *s)
         else
             su_buf_u8(b, (uint8_t)*s);
     }
+}
+
+/* Which keys can be changed, and how. */
+static void bind_page(struct su_buf *out)
+{
+    char word[24];
+
+    su_buf_str(out, ".Sh KEYS OF ONE'S OWN\n"
+                    "Lines of\n.Pa ui.conf\nin\n.Ev SPLITUP_HOME\nreplace the keys of a request:\n"
+                    ".Bd -literal -offset indent\n"
+                    "bind.everywhere.search = / ^S\n"
+                    "bind.models.deploy = F11\n"
+                    "bind.log.topic = none\n"
+                    ".Ed\n.Pp\n"
+                    "A key is a character, ^A to ^Z, F1 to F12, Enter, Tab, S\\-Tab, Space,\n"
+                    "Up, Down, Left, Right, Home, End, PgUp, PgDn, Del or BS;\n"
+                    "a request has at most three, or none.\n"
+                    "A pane's keys go before those of everywhere.\n"
+                    "The app does not start, and names file and line, when two requests of a\n"
+                    "pane have the same key, when a line would take q, Esc, Enter, ^C, ^Z or\n"
+                    "F10 away, when what spends would get a key that slow lines can take for a\n"
+                    "part of another, or when a character would be taken from fields.\n"
+                    "Help and the bar of F keys show what is bound.\n.Pp\nThe requests:\n"
+                    ".Bl -tag -width \"everywhere\" -compact\n");
+    for (int s = 0; s <= UI_SCOPE_FORM; s++) {
+        const char *sep = "";
+        su_buf_printf(out, ".It %s\n", ui_scope_word((enum ui_scope)s));
+        for (size_t i = 0; i < ui_keys_count; i++) {
+            if (ui_keys[i].scope != (enum ui_scope)s)
+                continue;
+            su_buf_str(out, sep);
+            mdoc_text(out, ui_request_word(&ui_keys[i], word));
+            sep = ",\n";
+        }
+        su_buf_str(out, "\n");
+    }
+    su_buf_str(out, ".El\n");
 }
 
 void su_ui_keys_page(struct su_buf *out)
@@ -134,5 +174,6 @@ void su_ui_keys_page(struct su_buf *out)
         }
         su_buf_str(out, ".El\n");
     }
+    bind_page(out);
     su_buf_str(out, ".Sh SEE ALSO\n.Xr splitup 1\n");
 }

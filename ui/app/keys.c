@@ -9,17 +9,22 @@ const struct ui_key_row ui_keys[] = {
 };
 const size_t ui_keys_count = SU_ARRAY_LEN(ui_keys);
 
-static const struct ui_key_row *find(enum ui_scope scope, int key)
+static const int *keys_of(const struct ui_binds *binds, size_t i)
+{
+    return binds && binds->bound[i] ? binds->key[i] : ui_keys[i].key;
+}
+
+static const struct ui_key_row *find(const struct ui_binds *binds, enum ui_scope scope, int key)
 {
     for (size_t i = 0; i < ui_keys_count; i++)
         if (ui_keys[i].scope == scope)
-            for (size_t k = 0; k < SU_ARRAY_LEN(ui_keys[i].key); k++)
-                if (ui_keys[i].key[k] == key)
+            for (size_t k = 0; k < UI_KEYS_PER_ROW; k++)
+                if (keys_of(binds, i)[k] == key)
                     return &ui_keys[i];
     return NULL;
 }
 
-const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key)
+const struct ui_key_row *ui_keys_bound(const struct ui_binds *binds, enum ui_scope scope, int key)
 {
     const struct ui_key_row *r;
 
@@ -27,8 +32,13 @@ const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key)
         key = UI_K_ENTER;
     if (key == 0)
         return NULL;
-    r = find(scope, key);
-    return r || scope == UI_SCOPE_FORM ? r : find(UI_SCOPE_ALL, key);
+    r = find(binds, scope, key);
+    return r || scope == UI_SCOPE_FORM ? r : find(binds, UI_SCOPE_ALL, key);
+}
+
+const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key)
+{
+    return ui_keys_bound(NULL, scope, key);
 }
 
 const char *ui_scope_name(enum ui_scope s)

@@ -71,20 +71,12 @@ static void take(struct run *r)
 
 /* ---- what the state asks for ------------------------------------------------------------------- */
 
-static void plain_view(struct run *r)
+static void wait_enter(struct run *r)
 {
+    static const char hint[] = "\nEnter goes back to the app\n";
     struct ui_term *t = r->l->term;
-    struct su_buf b;
     char c = 0;
 
-    if (!r->snap)
-        return;
-    su_buf_init(&b, 0);
-    t->leave(t->ctx);
-    if (su_ui_print(r->snap, ui_pane_list[r->l->app->pane]->name, SU_UI_TEXT_TABLE,
-                    su_clock_wall_ms(), &b, NULL) == SU_OK)
-        (void)!write(STDOUT_FILENO, b.data, b.len);
-    static const char hint[] = "\nEnter goes back to the app\n";
     (void)!write(STDOUT_FILENO, hint, sizeof hint - 1);
     while (c != '\n' && !r->stop) {
         struct pollfd p[2] = {{t->fd, POLLIN, 0}, {r->l->signals, POLLIN, 0}};
@@ -95,6 +87,21 @@ static void plain_view(struct run *r)
         if (p[0].revents && read(t->fd, &c, 1) != 1)
             break;
     }
+}
+
+static void plain_view(struct run *r)
+{
+    struct ui_term *t = r->l->term;
+    struct su_buf b;
+
+    if (!r->snap)
+        return;
+    su_buf_init(&b, 0);
+    t->leave(t->ctx);
+    if (su_ui_print(r->snap, ui_pane_list[r->l->app->pane]->name, SU_UI_TEXT_TABLE,
+                    su_clock_wall_ms(), &b, NULL) == SU_OK)
+        (void)!write(STDOUT_FILENO, b.data, b.len);
+    wait_enter(r);
     su_buf_fini(&b);
     t->enter(t->ctx);
     r->whole = r->dirty = true;
@@ -117,6 +124,20 @@ static void write_file(struct run *r)
     else
         ui_say(app, UI_ROLE_BAD, "%s: %s", e.at, e.msg);
     su_buf_fini(&b);
+}
+
+/* A command of the program, on the plain screen. It asks for itself before it signs anything. */
+static void outside(struct run *r)
+{
+    const struct su_ui_options *o = r->l->app->outside;
+    struct ui_term *t = r->l->term;
+
+    t->leave(t->ctx);
+    o->outside(o->ctx, r->l->app->text);
+    wait_enter(r);
+    t->enter(t->ctx);
+    r->whole = true;
+    resize(r);
 }
 
 /* Asks the terminal to copy, where the person allowed that: not every terminal should be told. */
@@ -148,7 +169,7 @@ static void submit(struct run *r)
     const struct su_ui_backend *b = r->l->backend;
     struct ui_app *app = r->l->app;
 
-    if (!b->submit(b->ctx, &app->intent)) {
+    if (!b->submit(b->ctx, &app->intent) && app->intent.step != SU_UI_COMPLETE) {
         struct su_ui_result busy = {.outcome = SU_UI_FAILED, .kind = app->intent.kind};
         su_fail(&busy.err, SU_EBUSY, NULL, "another transaction is under way");
         ui_modal_result(app, &busy);
@@ -212,6 +233,9 @@ static void perform_one(struct run *r, enum ui_action_kind kind)
         break;
     case UI_ACT_SAVE:
         save(r);
+        break;
+    case UI_ACT_OUTSIDE:
+        outside(r);
         break;
     case UI_ACT_FLUSH:
         t->flush_input(t->ctx);
@@ -423,6 +447,8 @@ static enum su_code settle(struct ui_app *app, const struct su_ui_options *o,
         su_str_copy(app->wallet_path, sizeof app->wallet_path, o->wallet_path);
     if (o->welcome)
         app->mode = UI_WELCOME;
+    app->outside = o;
+    app->can_switch = o->cluster != NULL;
     l->config = o->config;
     *t = (struct ui_term_options){.charset = app->charset, .mouse = app->mouse};
     if (o->no_color || (no_color && *no_color))
@@ -463,6 +489,8 @@ enum su_code su_ui_run(const struct su_ui_backend *b, const struct su_ui_options
     }
     if (choice)
         *choice = app->choice;
+    if (o->cluster)
+        su_str_copy(o->cluster, o->cluster_cap, app->cluster);
     ui_app_fini(app);
     free(app);
     return rc;

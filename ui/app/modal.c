@@ -8,9 +8,14 @@ bool ui_modal_is_dialog(enum ui_mode m)
     return m >= UI_MENU;
 }
 
+enum ui_mode ui_rest_mode(const struct ui_app *app)
+{
+    return app->offers ? UI_WELCOME : UI_LIST;
+}
+
 static void close_dialog(struct ui_app *app)
 {
-    app->mode = UI_LIST;
+    app->mode = ui_rest_mode(app);
     for (size_t i = 0; i < SU_UI_FIELDS; i++)
         if (app->form.in[i].secret)
             ui_input_wipe(&app->form.in[i]);
@@ -39,15 +44,50 @@ static void fill_most(struct ui_app *app)
         ui_input_set(&f->in[1], su_ops_amount_number(s->wallet_usdc, SU_OPS_USDC, text));
 }
 
+/* Tab in a path asks what it could be; where that is known, or was asked, it goes on. */
+static bool ask_path(struct ui_app *app)
+{
+    struct ui_form *f = &app->form;
+
+    if (f->focus >= ui_intent_fields(f->def) || f->def->field[f->focus].source != UI_FIELD_FILE ||
+        f->in[f->focus].len == 0 || f->asked)
+        return false;
+    app->intent = (struct su_ui_intent){.kind = f->def->kind, .step = SU_UI_COMPLETE};
+    su_str_copy(app->intent.field[0], SU_UI_TEXT, f->in[f->focus].text);
+    f->asked = true;
+    ui_act(app, UI_ACT_SUBMIT);
+    return true;
+}
+
+static void completed(struct ui_app *app, const struct su_ui_result *r)
+{
+    struct ui_form *f = &app->form;
+    struct ui_input *in;
+
+    if (app->mode != UI_FORM || !f->asked || r->kind != f->def->kind ||
+        f->focus >= ui_intent_fields(f->def))
+        return;
+    in = &f->in[f->focus];
+    if (f->def->field[f->focus].source != UI_FIELD_FILE)
+        return;
+    f->asked = strcmp(in->text, r->text) == 0;
+    ui_input_set(in, r->text);
+    if (r->title[0])
+        ui_say(app, UI_ROLE_TEXT, "%s", r->title);
+    else if (f->asked)
+        ui_say(app, UI_ROLE_TEXT, "Nothing to add; Tab goes on");
+}
+
 static void form_key(struct ui_app *app, int key)
 {
     struct ui_form *f = &app->form;
     size_t n = ui_intent_fields(f->def);
-    const struct ui_key_row *r = ui_keys_find(UI_SCOPE_FORM, key);
+    const struct ui_key_row *r = ui_keys_bound(&app->binds, UI_SCOPE_FORM, key);
 
     switch (r ? r->request : UI_REQ_NONE) {
     case UI_REQ_NEXT_FIELD:
-        f->focus = (f->focus + 1) % (n + 2);
+        if (key != UI_K_TAB || !ask_path(app))
+            f->focus = (f->focus + 1) % (n + 2);
         return;
     case UI_REQ_PREV_FIELD:
         f->focus = (f->focus + n + 1) % (n + 2);
@@ -71,6 +111,7 @@ static void form_key(struct ui_app *app, int key)
     }
     if (f->focus < n && ui_input_key(&f->in[f->focus], key)) {
         f->changed = true;
+        f->asked = false;
         if (f->err_field == f->focus)
             f->err_field = SU_UI_FIELDS;
     }
@@ -183,7 +224,9 @@ static void answer(struct ui_app *app, bool give)
         su_str_copy(app->intent.field[0], SU_UI_TEXT, app->secret.text);
     ui_input_wipe(&app->secret);
     app->mode = app->under;
-    app->unlocked = give;
+    /* What an export or an import asks for opens nothing. */
+    if (app->pending_kind != SU_UI_WALLET_EXPORT && app->pending_kind != SU_UI_WALLET_IMPORT)
+        app->unlocked = give;
     ui_act(app, UI_ACT_SUBMIT);
 }
 
@@ -235,8 +278,9 @@ static void menu_key(struct ui_app *app, int key)
     } else if (key == UI_K_UP || key == 'k' || key == UI_K_BTAB) {
         app->menu -= app->menu > 0;
     } else {
-        r = key == UI_K_ENTER || key == '\r' ? ui_menu_at(app, app->menu)
-                                             : ui_keys_find((enum ui_scope)app->pane, key);
+        r = key == UI_K_ENTER || key == '\r'
+                ? ui_menu_at(app, app->menu)
+                : ui_keys_bound(&app->binds, (enum ui_scope)app->pane, key);
         close_dialog(app);
         if (r)
             ui_request(app, r->request);
@@ -254,6 +298,12 @@ static void wallet_key(struct ui_app *app, int key)
         break;
     case 'a':
         ui_open_form(app, SU_UI_AIRDROP);
+        break;
+    case 'e':
+        ui_open_form(app, SU_UI_WALLET_EXPORT);
+        break;
+    case 'r':
+        ui_ask_cluster(app);
         break;
     case 'u':
         ui_open_form(app, SU_UI_WALLET_OPEN);
@@ -276,14 +326,46 @@ static void wallet_key(struct ui_app *app, int key)
     }
 }
 
+bool ui_ask_cluster(struct ui_app *app)
+{
+    const char *url = app->snap ? app->snap->source[SU_FEED_CHAIN].url : "";
+
+    if (!app->can_switch) {
+        ui_say(app, UI_ROLE_WARN, "Not from here: leave, then  splitup ui --url CLUSTER");
+        return false;
+    }
+    if (app->pending != UI_PENDING_NONE) {
+        ui_say(app, UI_ROLE_WARN, "Not while a transaction is under way");
+        return false;
+    }
+    app->prompt.kind = UI_PROMPT_CLUSTER;
+    ui_input_set(&app->prompt.in, app->offers || !*url ? "devnet" : url);
+    app->mode = UI_PROMPT;
+    return true;
+}
+
+void ui_ask_demo(struct ui_app *app)
+{
+    if (!app->can_switch) {
+        ui_say(app, UI_ROLE_WARN, "Not from here: leave, then  splitup demo");
+        return;
+    }
+    app->ask = SU_UI_START_DEMO;
+    app->mode = UI_ASK;
+}
+
 static void welcome_key(struct ui_app *app, int key)
 {
-    if (key == 'd' || key == 'w') {
-        app->choice = key == 'd' ? SU_UI_START_DEMO : SU_UI_WATCH_CLUSTER;
+    app->offers = true;
+    if (key == 'd') {
+        app->choice = SU_UI_START_DEMO;
         ui_act(app, UI_ACT_QUIT);
+    } else if (key == 'w') {
+        ui_ask_cluster(app);
     } else if (key == 'n' || key == 'i') {
         ui_open_form(app, key == 'n' ? SU_UI_WALLET_NEW : SU_UI_WALLET_IMPORT);
     } else if (key == UI_K_ESC || key == UI_K_ENTER) {
+        app->offers = false;
         close_dialog(app);
     } else if (key == 'q' || key == UI_K_F(10) || key == UI_K_CTRL('C')) {
         ui_act(app, UI_ACT_QUIT);
@@ -310,12 +392,14 @@ static void help_key(struct ui_app *app, int key)
     app->scroll = SU_MAX(0, SU_MIN(app->scroll, most));
 }
 
-static void ask_quit_key(struct ui_app *app, int key)
+static void ask_key(struct ui_app *app, int key)
 {
-    if (key == 'y' || key == 'Y')
+    if (key == 'y' || key == 'Y') {
+        app->choice = app->ask;
         ui_act(app, UI_ACT_QUIT);
-    else
+    } else {
         close_dialog(app);
+    }
 }
 
 static void wait_key(struct ui_app *app, int key)
@@ -334,10 +418,23 @@ static void sending_key(struct ui_app *app, int key)
         close_dialog(app);
 }
 
+/* What was typed is not lost with a failure: Enter leads back to it. */
+bool ui_notice_again(const struct ui_app *app)
+{
+    const struct su_ui_result *r = &app->notice;
+    const struct ui_form *f = &app->form;
+
+    return r->outcome == SU_UI_FAILED && !r->maybe && f->def && f->def->kind == r->kind &&
+           ui_intent_fields(f->def) > 0;
+}
+
 static void notice_key(struct ui_app *app, int key)
 {
-    (void)key;
+    bool again = key == UI_K_ENTER && ui_notice_again(app);
+
     close_dialog(app);
+    if (again)
+        app->mode = UI_FORM;
 }
 
 static struct ui_input *field_in_focus(struct ui_app *app)
@@ -352,10 +449,10 @@ static struct ui_input *field_in_focus(struct ui_app *app)
 }
 
 static void (*const key_of[])(struct ui_app *, int) = {
-    [UI_HELP] = help_key,       [UI_MENU] = menu_key,         [UI_FORM] = form_key,
-    [UI_WAIT] = wait_key,       [UI_PREVIEW] = preview_key,   [UI_SENDING] = sending_key,
-    [UI_NOTICE] = notice_key,   [UI_SECRET] = secret_key,     [UI_WALLET] = wallet_key,
-    [UI_WELCOME] = welcome_key, [UI_ASK_QUIT] = ask_quit_key,
+    [UI_HELP] = help_key,       [UI_MENU] = menu_key,       [UI_FORM] = form_key,
+    [UI_WAIT] = wait_key,       [UI_PREVIEW] = preview_key, [UI_SENDING] = sending_key,
+    [UI_NOTICE] = notice_key,   [UI_SECRET] = secret_key,   [UI_WALLET] = wallet_key,
+    [UI_WELCOME] = welcome_key, [UI_ASK] = ask_key,
 };
 
 bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
@@ -377,6 +474,7 @@ bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
         in = field_in_focus(app);
         if (in)
             ui_input_paste(in, ev->text);
+        app->form.asked = false;
     }
     return true;
 }
@@ -421,6 +519,8 @@ static void done(struct ui_app *app, const struct su_ui_result *r)
     }
     if (r->outcome == SU_UI_FAILED)
         app->errors++;
+    if (r->outcome == SU_UI_DONE && r->sealed)
+        app->sealed = true;
     app->notice = *r;
     if (hidden) {
         char line[200];
@@ -452,12 +552,15 @@ void ui_modal_result(struct ui_app *app, const struct su_ui_result *r)
         }
         break;
     case SU_UI_PROGRESS:
-        if (app->pending == UI_PENDING_COMMIT && app->pending_kind == r->kind)
+        if (app->pending != UI_PENDING_NONE && app->pending_kind == r->kind)
             su_str_copy(app->progress, sizeof app->progress, r->text);
         run_progress(app, r);
         break;
     case SU_UI_PASSPHRASE:
         ask_secret(app, r);
+        break;
+    case SU_UI_COMPLETED:
+        completed(app, r);
         break;
     default:
         if (app->pending != UI_PENDING_NONE)

@@ -50,12 +50,14 @@ static void draw_form(const struct ui_app *app, struct ui_area a)
     for (size_t i = 0; i < n; i++, y += step) {
         bool bad = i == f->err_field;
         int w = SU_MIN(in.r.w - 11, 50);
+        /* Where rows are few, what is said of a field stands once, above the buttons. */
+        int below = step == 2 ? y + 1 : in.r.h - 2;
         ui_textf(in, 0, y, UI_ROLE_DIM, "%-10s", f->def->field[i].label);
         ui_input_draw(&f->in[i], in, 11, y, w, i == f->focus, bad);
         if (bad)
-            ui_textf(in, 11, y + 1, UI_ROLE_FIELD_BAD, "! %s", f->err.msg);
-        else if (step == 2)
-            ui_text(in, 12, y + 1, UI_ROLE_DIM, f->def->field[i].hint);
+            ui_textf(in, 11, below, UI_ROLE_FIELD_BAD, "! %s", f->err.msg);
+        else if (step == 2 || (i == f->focus && f->err_field >= n))
+            ui_text(in, 12, below, UI_ROLE_DIM, f->def->field[i].hint);
     }
     x = button(in, 11, in.r.h - 1, "Preview", f->focus == n, false);
     button(in, x, in.r.h - 1, "Cancel", f->focus == n + 1, false);
@@ -64,11 +66,15 @@ static void draw_form(const struct ui_app *app, struct ui_area a)
 static void draw_wait(const struct ui_app *app, struct ui_area a)
 {
     struct ui_area in =
-        dialog(app, a, 56, 5, ui_intent_def(app->pending_kind)->title, UI_ROLE_FRAME);
+        dialog(app, a, 72, 5, ui_intent_def(app->pending_kind)->title, UI_ROLE_FRAME);
+    bool local = app->pending_kind == SU_UI_DEPLOY || app->pending_kind == SU_UI_NODE;
 
-    ui_textf(in, 0, 0, UI_ROLE_TEXT, "Trying it out against the chain  (%.1f s)",
+    ui_textf(in, 0, 0, UI_ROLE_TEXT, "%s  (%.1f s)",
+             local ? "Preparing on this machine" : "Trying it out against the chain",
              (double)(app->now_ms - app->pending_ms) / 1000);
-    ui_text(in, 0, 1, UI_ROLE_DIM, "Nothing is signed before you have seen what it does.");
+    ui_text(in, 0, 1, UI_ROLE_DIM,
+            app->progress[0] ? app->progress
+                             : "Nothing is signed before you have seen what it does.");
     button(in, 0, 2, "Cancel", true, false);
 }
 
@@ -180,8 +186,8 @@ static void draw_notice(const struct ui_app *app, struct ui_area a)
     struct ui_area in =
         dialog(app, a, 72, bad ? 10 : 7, bad ? "Not done" : ui_intent_def(r->kind)->title,
                bad ? UI_ROLE_DANGER : UI_ROLE_FRAME);
-    char line[500];
-    int y;
+    char line[600];
+    int x, y;
 
     if (bad)
         su_err_line(&r->err, line, sizeof line);
@@ -192,7 +198,9 @@ static void draw_notice(const struct ui_app *app, struct ui_area a)
         ui_text(ui_area_sub(in, 0, 0, in.r.w, in.r.h - 1), 0, SU_MIN(y, in.r.h - 2), UI_ROLE_DIM,
                 r->maybe ? "It was sent and may still land: look before trying again."
                          : "Nothing was spent.");
-    button(in, 0, in.r.h - 1, "Enter", true, false);
+    x = button(in, 0, in.r.h - 1, "Enter", true, false);
+    ui_text(in, x, in.r.h - 1, UI_ROLE_DIM,
+            ui_notice_again(app) ? "back to what was typed   Esc closes" : "closes this");
 }
 
 static void draw_secret(const struct ui_app *app, struct ui_area a)
@@ -224,12 +232,14 @@ static void draw_wallet(const struct ui_app *app, struct ui_area a)
                 app->sealed ? "It is locked: its key is known once it was opened."
                             : "There is no wallet yet.");
     }
+    if (s && s->has_identity)
+        ui_pair(in, 0, y++, "Node key", UI_ROLE_TEXT, ui_key_full(s->identity, one));
     if (s)
         ui_pair(in, 0, y++, "Chain   ", UI_ROLE_TEXT, s->source[SU_FEED_CHAIN].url);
     y += in.r.h > 10;
-    ui_text(in, 1, y++, UI_ROLE_TEXT, "n  new key file       i  import one");
-    ui_text(in, 1, y++, UI_ROLE_TEXT, "u  unlock             l  lock now, also :lock");
-    ui_text(in, 1, y++, UI_ROLE_TEXT, "a  test money, where the cluster gives some");
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "n  new key file   i  import one   e  export the key !");
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "u  unlock         l  lock now, also :lock");
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "a  test money     r  another cluster or URL");
     ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Nothing on this page spends.   Esc close");
     ui_cursor(in, 0, in.r.h - 1);
 }
@@ -245,7 +255,9 @@ static void draw_menu(const struct ui_app *app, struct ui_area a)
     for (size_t i = 0; i < n; i++) {
         const struct ui_key_row *r = ui_menu_at(app, i);
         bool off = r->tier >= 2 && app->readonly;
-        ui_textf(in, 0, (int)i, off ? UI_ROLE_DIM : UI_ROLE_TEXT, " %-9s %s%s", r->shown, r->help,
+        char shown[24];
+        ui_textf(in, 0, (int)i, off ? UI_ROLE_DIM : UI_ROLE_TEXT, " %-9s %s%s",
+                 ui_keys_shown(&app->binds, r, shown), r->help,
                  r->tier == 3   ? " !"
                  : r->tier == 2 ? " $"
                                 : "");
@@ -260,23 +272,35 @@ static void draw_menu(const struct ui_app *app, struct ui_area a)
 static void draw_welcome(const struct ui_app *app, struct ui_area a)
 {
     struct ui_area in = dialog(app, a, 70, 13, "Welcome to SplitUp", UI_ROLE_FRAME);
+    bool wallet = app->snap && app->snap->has_wallet;
+    char one[UI_FORMAT];
 
-    ui_text(in, 0, 0, UI_ROLE_TEXT, "Nothing is set up on this machine yet. What would you like?");
+    if (wallet)
+        ui_textf(in, 0, 0, UI_ROLE_TEXT, "The wallet is %s", ui_key_full(app->snap->wallet, one));
+    else
+        ui_text(in, 0, 0, UI_ROLE_TEXT, "Nothing is set up on this machine yet. What first?");
     ui_text(in, 1, 2, UI_ROLE_TEXT, "d  start the private demo network on this machine");
-    ui_text(in, 1, 3, UI_ROLE_TEXT, "w  watch a cluster (devnet)");
-    ui_text(in, 1, 5, UI_ROLE_TEXT, "n  create a wallet");
-    ui_text(in, 1, 6, UI_ROLE_TEXT, "i  import a wallet");
+    ui_text(in, 1, 3, UI_ROLE_TEXT, "w  watch a cluster: devnet, or a URL you type");
+    ui_text(in, 1, 5, wallet ? UI_ROLE_DIM : UI_ROLE_TEXT, "n  create a wallet");
+    ui_text(in, 1, 6, wallet ? UI_ROLE_DIM : UI_ROLE_TEXT, "i  import a wallet");
     ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Enter or Esc looks around   q quits   F1 helps later");
     ui_cursor(in, 1, 2);
 }
 
-static void draw_ask_quit(const struct ui_app *app, struct ui_area a)
+static void draw_ask(const struct ui_app *app, struct ui_area a)
 {
-    struct ui_area in = dialog(app, a, 60, 5, "Leave?", UI_ROLE_DANGER);
+    bool demo = app->ask == SU_UI_START_DEMO;
+    struct ui_area in = dialog(app, a, 66, 5, demo ? "Private demo network" : "Leave?",
+                               demo ? UI_ROLE_FRAME : UI_ROLE_DANGER);
 
-    ui_text(in, 0, 0, UI_ROLE_WARN, "1 transaction is still unconfirmed.");
-    ui_text(in, 0, 1, UI_ROLE_TEXT, "It may land after you have left.");
-    ui_text(in, 0, 2, UI_ROLE_TEXT, "y leaves   Enter or Esc stays");
+    ui_text(in, 0, 0, demo ? UI_ROLE_TEXT : UI_ROLE_WARN,
+            demo ? "A chain, oracles, nodes and a model start on this machine; the app"
+                 : "1 transaction is still unconfirmed.");
+    ui_text(in, 0, 1, UI_ROLE_TEXT,
+            demo ? "opens again over them. All of it is gone when you leave it."
+                 : "It may land after you have left.");
+    ui_text(in, 0, 2, UI_ROLE_TEXT,
+            demo ? "y starts it   Enter or Esc stays" : "y leaves   Enter or Esc stays");
     ui_cursor(in, 0, 2);
 }
 
@@ -311,8 +335,8 @@ void ui_draw_modal(struct ui_app *app, struct ui_area a)
     case UI_WELCOME:
         draw_welcome(app, a);
         break;
-    case UI_ASK_QUIT:
-        draw_ask_quit(app, a);
+    case UI_ASK:
+        draw_ask(app, a);
         break;
     default:
         break;

@@ -32,7 +32,7 @@ static void print_text(const struct ui_table *t, const struct ui_view *v, struct
                 struct ui_value o = {.text = ""};
                 char clean[300];
                 s->col[c].cell(v, t->row[i], false, &o);
-                su_str_sanitize(clean, sizeof clean, o.text, strlen(o.text));
+                ui_text_clean(clean, sizeof clean, o.text);
                 if (pass)
                     su_buf_printf(out, s->col[c].right ? "%s%*s" : "%s%-*s", c ? "  " : "",
                                   width[c] + (int)strlen(clean) - ui_text_width(clean), clean);
@@ -41,6 +41,37 @@ static void print_text(const struct ui_table *t, const struct ui_view *v, struct
             }
             if (pass)
                 su_buf_str(out, "\n");
+        }
+    }
+}
+
+/* For ears: where and how fresh, then a row after the other, each value with its name. */
+static void print_plain(const struct ui_table *t, const struct ui_view *v, const char *name,
+                        struct su_buf *out)
+{
+    const struct ui_source *s = t->source;
+    const struct su_feed_source *chain = &v->s->source[SU_FEED_CHAIN];
+    char age[UI_FORMAT], slot[UI_FORMAT];
+
+    su_buf_printf(out, "%s on %s. %zu rows. Slot %s. ", name, v->s->cluster, t->n,
+                  ui_count(v->s->slot, slot));
+    if (chain->good_ms == INT64_MIN)
+        su_buf_str(out, "The chain has not answered.\n");
+    else
+        su_buf_printf(out, "%s %s ago.\n", chain->ok ? "As it was" : "STALE, the last answer came",
+                      ui_age(v->wall_ms, chain->good_ms, age));
+    for (size_t i = 0; i < t->n; i++) {
+        su_buf_printf(out, "\nRow %zu of %zu%s%s\n", i + 1, t->n,
+                      t->row[i].sub ? ", part of the row above" : "",
+                      s->alert && s->alert(v, t->row[i]) ? ", needs attention" : "");
+        for (size_t c = 0; c < s->n_col; c++) {
+            struct ui_value o = {.text = ""};
+            char clean[300];
+            s->col[c].cell(v, t->row[i], false, &o);
+            su_str_sanitize(clean, sizeof clean, o.text, strlen(o.text));
+            if (clean[0] && strcmp(clean, "-") != 0)
+                su_buf_printf(out, "%s: %s\n", s->col[c].id,
+                              strcmp(clean, "?") == 0 ? "unknown" : clean);
         }
     }
 }
@@ -137,6 +168,8 @@ enum su_code su_ui_print(const struct su_feed_snapshot *s, const char *pane,
         print_json(&t, &v, pane, out);
     else if (format == SU_UI_TSV)
         print_tsv(&t, &v, out);
+    else if (format == SU_UI_PLAIN)
+        print_plain(&t, &v, pane, out);
     else
         print_text(&t, &v, out);
     if (t.failed)

@@ -166,12 +166,14 @@ static void back(struct ui_app *app)
 
 static void quit(struct ui_app *app)
 {
-    if (app->mode == UI_DETAIL)
+    if (app->mode == UI_DETAIL) {
         app->mode = UI_LIST;
-    else if (app->pending == UI_PENDING_COMMIT)
-        app->mode = UI_ASK_QUIT;
-    else
+    } else if (app->pending == UI_PENDING_COMMIT) {
+        app->ask = SU_UI_LEFT;
+        app->mode = UI_ASK;
+    } else {
         ui_act(app, UI_ACT_QUIT);
+    }
 }
 
 static void cancel(struct ui_app *app)
@@ -419,6 +421,18 @@ void ui_request(struct ui_app *app, int request)
     case UI_REQ_UNSTAKE:
         ui_open_form(app, SU_UI_UNLOCK);
         break;
+    case UI_REQ_DEPLOY:
+        ui_open_form(app, SU_UI_DEPLOY);
+        break;
+    case UI_REQ_NODE:
+        ui_open_form(app, SU_UI_NODE);
+        break;
+    case UI_REQ_WITHDRAW:
+        ui_open_form(app, SU_UI_WITHDRAW);
+        break;
+    case UI_REQ_START_DEMO:
+        ui_ask_demo(app);
+        break;
     default:
         break;
     }
@@ -455,18 +469,27 @@ static void remember(struct ui_prompt *p)
 static void prompt_enter(struct ui_app *app)
 {
     struct ui_prompt *p = &app->prompt;
+    char line[SU_UI_TEXT];
 
-    app->mode = UI_LIST;
+    app->mode = ui_rest_mode(app);
     switch (p->kind) {
     case UI_PROMPT_SEARCH:
         su_str_copy(app->search, sizeof app->search, p->in.text);
         break;
     case UI_PROMPT_COMMAND:
         remember(p);
-        ui_command(app, p->in.text);
+        su_str_copy(line, sizeof line, p->in.text); /* a command may ask with the same prompt */
+        ui_command(app, line);
         break;
     case UI_PROMPT_TEXT:
         ui_input_set(&app->run.prompt, p->in.text);
+        break;
+    case UI_PROMPT_CLUSTER:
+        if (p->in.len == 0 || p->in.len >= sizeof app->cluster)
+            break;
+        su_str_copy(app->cluster, sizeof app->cluster, p->in.text);
+        app->choice = SU_UI_WATCH_CLUSTER;
+        ui_act(app, UI_ACT_QUIT);
         break;
     default:
         break;
@@ -479,7 +502,7 @@ static void prompt_leave(struct ui_app *app)
 
     if (app->prompt.kind == UI_PROMPT_FILTER && t)
         ui_table_filter(t, app->prompt.before);
-    app->mode = UI_LIST;
+    app->mode = ui_rest_mode(app);
 }
 
 static void prompt_history(struct ui_prompt *p, int by)
@@ -506,7 +529,7 @@ static void prompt_key(struct ui_app *app, int key)
     else if (key == UI_K_UP || key == UI_K_DOWN)
         prompt_history(p, key == UI_K_UP ? -1 : 1);
     else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND &&
-             ui_command_complete(p->in.text, text, sizeof text))
+             ui_command_complete(app, p->in.text, text, sizeof text))
         ui_input_set(&p->in, text);
     else if (ui_input_key(&p->in, key))
         prompt_changed(app);
@@ -523,7 +546,7 @@ static void key_event(struct ui_app *app, int key)
         prompt_key(app, key);
         return;
     }
-    r = ui_keys_find((enum ui_scope)app->pane, key);
+    r = ui_keys_bound(&app->binds, (enum ui_scope)app->pane, key);
     if (r && ui_layout_of(app).small && r->request != UI_REQ_QUIT && r->request != UI_REQ_CANCEL &&
         r->request != UI_REQ_SUSPEND && r->request != UI_REQ_BACK)
         return;
@@ -582,8 +605,8 @@ static void mouse_event(struct ui_app *app, const struct ui_event *ev)
         if (pane >= 0)
             ui_pane_set(app, pane);
     } else if (ev->y == l.keys.y) {
-        const struct ui_key_row *r =
-            ui_keys_find(UI_SCOPE_ALL, UI_K_F(SU_MIN(ev->x / SU_MAX(app->w / 10, 1), 9) + 1));
+        const struct ui_key_row *r = ui_keys_bound(
+            &app->binds, UI_SCOPE_ALL, UI_K_F(SU_MIN(ev->x / SU_MAX(app->w / 10, 1), 9) + 1));
         if (r)
             ui_request(app, r->request);
     } else if (t && l.head.h > 0 && ev->y == l.head.y) {

@@ -370,9 +370,11 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
 static void empty(const struct ui_app *app, struct ui_area a)
 {
     ui_textf(a, 4, 1, UI_ROLE_TEXT, "No models are registered on %s.", app->snap->cluster);
-    ui_text(a, 6, 3, UI_ROLE_TEXT, "F2  create or import a wallet: registering needs one");
-    ui_text(a, 6, 4, UI_ROLE_TEXT, ":   stake, declare, run and more as commands");
-    ui_text(a, 4, 6, UI_ROLE_TEXT, "From the shell:  splitup deploy register models/mnist");
+    ui_text(a, 6, 3, UI_ROLE_TEXT, "a   deploy one from this disk");
+    if (!app->snap->has_wallet)
+        ui_text(a, 6, 4, UI_ROLE_TEXT, "F2  create or import a wallet first: deploying needs one");
+    ui_text(a, 6, 5, UI_ROLE_TEXT, "L   start the private demo network, with a model");
+    ui_text(a, 4, 7, UI_ROLE_TEXT, "From the shell:  splitup deploy register models/mnist");
 }
 
 static bool request(struct ui_app *app, int req)

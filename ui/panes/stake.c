@@ -352,8 +352,9 @@ static void empty(const struct ui_app *app, struct ui_area a)
     }
     ui_text(a, 4, 1, UI_ROLE_TEXT, "No node of this wallet is registered.");
     ui_text(a, 6, 3, UI_ROLE_TEXT, "a   test money, where the cluster gives some");
-    ui_text(a, 6, 4, UI_ROLE_TEXT, "F7  put stake on any node");
-    ui_text(a, 4, 6, UI_ROLE_TEXT, "On the node's machine:  splitup node register");
+    ui_text(a, 6, 4, UI_ROLE_TEXT, "e   enter this machine's node, then F7 stakes on it");
+    ui_text(a, 6, 5, UI_ROLE_TEXT, "F7  put stake on any node");
+    ui_text(a, 4, 7, UI_ROLE_TEXT, "From the shell:  splitup node register");
 }
 
 static bool request(struct ui_app *app, int req)

@@ -273,12 +273,12 @@ static void commands_complete_and_are_remembered(void **state)
     struct kit k;
 
     (void)state;
-    assert_true(ui_command_complete("sta", out, sizeof out));
-    assert_string_equal(out, "stake ");
-    assert_true(ui_command_complete("stake d", out, sizeof out));
-    assert_string_equal(out, "stake deposit ");
-    assert_false(ui_command_complete("xyz", out, sizeof out));
     kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    assert_true(ui_command_complete(&k.app, "sta", out, sizeof out));
+    assert_string_equal(out, "stake ");
+    assert_true(ui_command_complete(&k.app, "stake d", out, sizeof out));
+    assert_string_equal(out, "stake deposit ");
+    assert_false(ui_command_complete(&k.app, "xyz", out, sizeof out));
     kit_keys(&k, ":hel{Tab}{Enter}");
     assert_int_equal(k.app.mode, UI_HELP);
     kit_keys(&k, "tag");
@@ -457,20 +457,41 @@ static void first_start_offers(void **state)
     kit_open(&k, UI_FIXTURE_EMPTY, 80, 24);
     k.app.mode = UI_WELCOME;
     k.app.sealed = false;
+    k.app.can_switch = true;
     assert_true(kit_has(&k, "start the private demo network"));
     kit_keys(&k, "n");
     assert_int_equal(k.app.mode, UI_FORM);
+    kit_keys(&k, "{Esc}i{Esc}"); /* each leads back to the offers */
+    assert_int_equal(k.app.mode, UI_WELCOME);
+    kit_keys(&k, "w");
+    assert_string_equal(k.app.prompt.in.text, "devnet");
     kit_keys(&k, "{Esc}");
-    k.app.mode = UI_WELCOME;
+    assert_int_equal(k.app.mode, UI_WELCOME);
+    assert_int_equal(k.actions[UI_ACT_QUIT], 0);
+    kit_keys(&k, "w{C-u}http://10.0.0.7:8899{Enter}");
+    assert_int_equal(k.app.choice, SU_UI_WATCH_CLUSTER);
+    assert_string_equal(k.app.cluster, "http://10.0.0.7:8899");
+    assert_int_equal(k.actions[UI_ACT_QUIT], 1);
     kit_keys(&k, "d");
     assert_int_equal(k.app.choice, SU_UI_START_DEMO);
-    assert_int_equal(k.actions[UI_ACT_QUIT], 1);
-    k.app.mode = UI_WELCOME;
-    kit_keys(&k, "w");
-    assert_int_equal(k.app.choice, SU_UI_WATCH_CLUSTER);
-    k.app.mode = UI_WELCOME;
+    assert_int_equal(k.actions[UI_ACT_QUIT], 2);
     kit_keys(&k, "{Esc}");
     assert_int_equal(k.app.mode, UI_LIST);
+    k.app.choice = SU_UI_LEFT;
+    kit_keys(&k, "L{Enter}");
+    assert_int_equal(k.app.choice, SU_UI_LEFT);
+    kit_keys(&k, "L");
+    assert_true(kit_has(&k, "All of it is gone when you leave it."));
+    kit_keys(&k, "y");
+    assert_int_equal(k.app.choice, SU_UI_START_DEMO);
+    kit_keys(&k, "n:cluster testnet{Enter}");
+    assert_string_equal(k.app.prompt.in.text, "testnet");
+    kit_keys(&k, "{Esc}");
+    k.app.can_switch = false;
+    kit_keys(&k, "L");
+    assert_true(kit_has(&k, "Not from here"));
+    kit_keys(&k, "Wr");
+    assert_true(kit_has(&k, "Not from here"));
     kit_close(&k);
 }
 

@@ -13,7 +13,7 @@ struct kit {
     int64_t now_ms;
     unsigned actions[UI_ACT_FLUSH + 1]; /* how often each was asked for */
     struct su_ui_intent intent; /* the last one submitted */
-    unsigned submits[4]; /* by step */
+    unsigned submits[SU_UI_COMPLETE + 1]; /* by step */
 };
 
 void kit_open(struct kit *k, enum ui_fixture_kind kind, int w, int h);
