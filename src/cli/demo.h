@@ -12,6 +12,8 @@
 #define DEMO_NODES_MAX 16u
 #define DEMO_OWNERS 3u
 #define DEMO_EXECUTIONS_MAX 100000u
+#define DEMO_AT_ONCE 8u /* executions, at most */
+#define DEMO_PROMPTS_MAX 10000u
 
 struct demo_key {
     uint8_t secret[64], key[32];
@@ -31,6 +33,10 @@ struct demo_oracle {
     char name[16], endpoint[32];
     unsigned child;
 };
+struct demo_prompt {
+    char *text;
+    struct su_text_ids ids;
+};
 /* Amounts in millionths of a USDC, of everybody whom an execution can pay or charge. */
 struct demo_money {
     uint64_t requestor, node[DEMO_NODES_MAX], oracle[SU_ORACLES_MAX], pool;
@@ -44,7 +50,8 @@ struct demo_money {
 struct demo {
     const struct cli *c;
     bool json, once;
-    unsigned n_node, n_oracle, executions;
+    unsigned n_node, n_oracle, executions, at_once;
+    unsigned checked; /* percent of tasks that are checked; 0: as few as the config allows */
     uint64_t seed;
     struct su_super *super;
     char self[4096], home[DEMO_HOME_MAX], url[128],
@@ -65,11 +72,20 @@ struct demo {
     char model_name[128], model_path[4096], target[24]; /* what is deployed, for what memory */
     uint64_t vram_bytes; /* of each node */
     struct su_text *text; /* of a language model, else NULL */
-    struct su_text_ids prompt;
+    struct demo_prompt *prompt; /* the executions' in turn, n_prompt of them */
+    uint32_t n_prompt;
     struct su_sampling sampling;
     uint32_t max_tokens, ctx, sessions;
     uint64_t started_ns;
     double setup_s;
+};
+
+/* What nodes tell of the check of one task: who computed it, who computed it again, and for how long. */
+struct demo_check {
+    bool known;
+    char backend[16], asserter_backend[16];
+    double ms; /* of the check */
+    double generation_ms, compare_ms; /* of the asserter; of its comparison with another backend */
 };
 
 /* One execution. */
@@ -82,6 +98,8 @@ struct demo_run {
     const struct su_ops_follow_state *state;
     struct su_ops_request_terms terms;
     struct cli_task_report *report;
+    struct demo_check *check; /* per task */
+    bool *recomputed; /* per task: sampled, by the proof */
     uint64_t begun_ns, next_report_ns;
     uint32_t told; /* state->changes that were shown */
     uint8_t told_state;
@@ -116,9 +134,11 @@ void demo_say(const struct demo *d, const char *fmt, ...) SU_PRINTF(2, 3);
 
 /* ---- demo_words.c: language models ---- */
 
-/* Opens --model and its tokenizer, and chooses how it is to be cut. */
+/* Opens --model and its tokenizer, reads prompts, and chooses how it is to be cut. */
 SU_CHECK enum su_code demo_words_open(struct demo *d, struct su_err *e);
 void demo_words_close(struct demo *d);
+/* The prompt of that execution. */
+const struct demo_prompt *demo_prompt_of(const struct demo *d, unsigned number);
 /* Makes the run's prompt ready, and its input container. */
 SU_CHECK enum su_code demo_words_input(const struct demo *d, struct demo_run *r,
                                        struct su_buf *input, struct su_err *e);
@@ -141,6 +161,23 @@ SU_CHECK enum su_code demo_settle(struct demo *d, struct demo_money *m, struct s
 /* Finds the proof of the draw on chain, verifies it, and computes the flags from it again. */
 SU_CHECK enum su_code demo_check_draw(struct demo *d, struct demo_run *r, struct su_err *e);
 
+/* ---- demo_checks.c ---- */
+
+/* Asks nodes what they tell of checks that are over, where it is not known yet. */
+void demo_check_reports(const struct demo *d, struct demo_run *r);
+/* What checks cost beside what they check, added up for those who computed both on one backend. */
+struct demo_cost {
+    char backend[16];
+    unsigned checks;
+    double check_ms, generation_ms, compare_ms;
+};
+enum { DEMO_COSTS_MAX = 4 };
+void demo_costs_add(struct demo_cost cost[DEMO_COSTS_MAX], const struct demo_run *r);
+/* Members "checks" of an execution, and "check_cost". */
+void demo_put_checks(struct su_json_writer *w, const struct demo_run *r);
+void demo_put_costs(struct su_json_writer *w, const struct demo *d,
+                    const struct demo_cost cost[DEMO_COSTS_MAX]);
+
 /* ---- demo_report.c ---- */
 
 /* Shows what is new about a run, in words. */
@@ -155,6 +192,7 @@ struct demo_totals {
     uint64_t tasks, sampled, matched, foreign;
     double expected, variance; /* of the number of sampled tasks */
     uint64_t macs, check_macs;
+    struct demo_cost cost[DEMO_COSTS_MAX];
     double seconds;
 };
 SU_CHECK enum su_code demo_print_totals(const struct demo *d, const struct demo_totals *t,

@@ -208,6 +208,23 @@ static void put_times(struct su_json_writer *w, const struct demo *d, const stru
     su_json_end_object(w);
 }
 
+/* Every task's flag as it stands on chain, and as it follows from the proof. */
+static void put_flags(struct su_json_writer *w, const struct demo_run *r)
+{
+    su_json_put_array(w, "flags");
+    for (uint16_t i = 0; i < r->state->n_part; i++) {
+        su_json_put_object(w, NULL);
+        su_json_put_u64(w, "task", i);
+        su_json_put_bool(w, "sampled", (r->state->part[i].flags & SU_TASKF_SAMPLED) != 0);
+        if (r->proof_right)
+            su_json_put_bool(w, "recomputed", r->recomputed[i]);
+        else
+            su_json_put_null(w, "recomputed");
+        su_json_end_object(w);
+    }
+    su_json_end_array(w);
+}
+
 static void put_result(struct su_json_writer *w, const struct demo *d, const struct demo_run *r)
 {
     const struct su_ops_follow_state *s = r->state;
@@ -218,7 +235,7 @@ static void put_result(struct su_json_writer *w, const struct demo *d, const str
     su_json_put_str(w, "execution", su_chain_key_text(s->execution, text));
     su_json_put_str(w, "model", su_chain_key_text(d->model, text));
     if (d->text) {
-        su_json_put_str(w, "prompt", cli_get(d->c, "--prompt"));
+        su_json_put_str(w, "prompt", demo_prompt_of(d, r->number)->text);
         cli_put_generation(w, &r->words);
         su_json_put_u64(w, "seed", r->words.sampling.seed);
         cli_put_amount(w, "cost", cli_execution_cost(&d->params, s), SU_OPS_USDC);
@@ -237,6 +254,8 @@ static void put_result(struct su_json_writer *w, const struct demo *d, const str
         su_json_put_str(w, "cause", su_ops_void_word(s->void_cause));
     cli_put_tasks(w, s, r->report);
     cli_put_samples(w, s);
+    put_flags(w, r);
+    demo_put_checks(w, r);
     su_json_put_object(w, "draw");
     su_json_put_bool(w, "proof_posted", r->proof_found);
     su_json_put_bool(w, "proof_verified", r->proof_right);
@@ -255,8 +274,12 @@ enum su_code demo_print_run(const struct demo *d, const struct demo_run *r,
     su_json_writer_init(&w, &b, 0);
     su_json_put_object(&w, NULL);
     put_result(&w, d, r);
-    if (after)
+    if (after) {
+        struct demo_cost cost[DEMO_COSTS_MAX] = {{.checks = 0}};
+        demo_costs_add(cost, r);
+        demo_put_costs(&w, d, cost);
         put_money(&w, d, before, after);
+    }
     put_times(&w, d, r);
     su_json_end_object(&w);
     return cli_print_json(&b, e);
@@ -288,6 +311,7 @@ enum su_code demo_print_totals(const struct demo *d, const struct demo_totals *t
     su_json_put_u64(&w, "by_another_owner", t->foreign);
     su_json_put_double(&w, "extra_compute",
                        t->macs > 0 ? (double)t->check_macs / (double)t->macs : 0);
+    demo_put_costs(&w, d, t->cost);
     su_json_put_double(&w, "seconds", t->seconds);
     put_money(&w, d, before, after);
     su_json_end_object(&w);

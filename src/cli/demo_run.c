@@ -63,6 +63,8 @@ enum su_code demo_begin(struct demo *d, struct demo_run *r, unsigned number, str
         return rc;
     r->state = su_ops_follow_state(r->follow);
     r->report = su_alloc(r->state->n_part * sizeof *r->report + 1);
+    r->check = su_alloc(r->state->n_part * sizeof *r->check + 1);
+    r->recomputed = su_alloc(r->state->n_part * sizeof *r->recomputed + 1);
     for (uint16_t i = 0; i < r->state->n_part; i++)
         r->report[i] = CLI_TASK_REPORT_NONE;
     return SU_OK;
@@ -86,6 +88,7 @@ enum su_code demo_turn(struct demo *d, struct demo_run *r, uint32_t wait_ms, str
 
     if (!rc && r->state->known && su_clock_mono_ns() >= r->next_report_ns && !r->state->closed) {
         (void)cli_task_reports(r->state, r->report);
+        demo_check_reports(d, r);
         r->next_report_ns = su_clock_mono_ns() + REPORT_MS * 1000000ull;
     }
     count_checks(r);
@@ -99,6 +102,8 @@ void demo_run_fini(struct demo_run *r)
     su_ops_follow_close(r->follow);
     cli_generation_fini(&r->words);
     free(r->report);
+    free(r->check);
+    free(r->recomputed);
     memset(r, 0, sizeof *r);
 }
 
@@ -191,8 +196,9 @@ enum su_code demo_check_draw(struct demo *d, struct demo_run *r, struct su_err *
             r->proof_right = memcmp(v->beta, x->beta, sizeof x->beta) == 0;
             for (uint16_t t = 0; t < r->state->n_part; t++) {
                 const struct su_ops_part *p = &r->state->part[t];
-                bool drawn = su_msg_sampled(sha256_parts, v->beta, t, p->threshold_ppm);
-                r->flags_right = r->flags_right && drawn == ((p->flags & SU_TASKF_SAMPLED) != 0);
+                r->recomputed[t] = su_msg_sampled(sha256_parts, v->beta, t, p->threshold_ppm);
+                r->flags_right =
+                    r->flags_right && r->recomputed[t] == ((p->flags & SU_TASKF_SAMPLED) != 0);
             }
         }
         free(v);

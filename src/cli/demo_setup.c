@@ -317,7 +317,7 @@ static enum su_code fill_pool(struct demo *d, unsigned i, struct su_err *e)
 static enum su_code deploy(struct demo *d, unsigned i, struct su_err *e)
 {
     char wallet[DEMO_PATH_MAX], home[DEMO_PATH_MAX], set_home[DEMO_PATH_MAX + 16],
-        set_user[DEMO_PATH_MAX + 16], ctx[16], sessions[16];
+        set_user[DEMO_PATH_MAX + 16], ctx[16], sessions[16], sampling[16];
     const char *const argv[] = {d->self,
                                 "deploy",
                                 "register",
@@ -334,6 +334,8 @@ static enum su_code deploy(struct demo *d, unsigned i, struct su_err *e)
                                 "--json",
                                 "--target-vram",
                                 d->target,
+                                "--sampling",
+                                sampling,
                                 d->text ? "--ctx" : NULL,
                                 ctx,
                                 "--sessions",
@@ -350,6 +352,7 @@ static enum su_code deploy(struct demo *d, unsigned i, struct su_err *e)
     (void)i;
     (void)snprintf(ctx, sizeof ctx, "%u", d->ctx);
     (void)snprintf(sessions, sizeof sessions, "%u", d->sessions);
+    (void)snprintf(sampling, sizeof sampling, "%u", SU_MAX(d->checked, 1u));
     (void)demo_path(d, "deployer", "wallet.json", wallet);
     (void)snprintf(set_home, sizeof set_home, "SPLITUP_HOME=%s",
                    demo_path(d, "deployer", NULL, home));
@@ -426,6 +429,7 @@ static enum su_code start_nodes(struct demo *d, struct su_err *e)
 /* The first node computes on a Vulkan device where there is one, so that checks cross backends. */
 static void choose_backends(struct demo *d)
 {
+    const char *given = cli_get(d->c, "--backend");
     struct su_device *list = NULL;
     size_t n = 0;
     bool vulkan = false;
@@ -436,7 +440,9 @@ static void choose_backends(struct demo *d)
     free(list);
     for (unsigned i = 0; i < d->n_node; i++)
         (void)su_str_copy(d->node[i].backend, sizeof d->node[i].backend,
-                          i == 0 && vulkan ? "vulkan" : "cpu");
+                          given              ? given
+                          : i == 0 && vulkan ? "vulkan"
+                                             : "cpu");
 }
 
 /* How many nodes an oracle has heard to be ready with every task: what is loading goes to nobody. */

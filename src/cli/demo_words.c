@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TASKS = 3, CHUNK = 64, CTX_LEAST = 256, AT_ONCE = 8, TRIES = 40 };
+enum { TASKS = 3, CHUNK = 64, CTX_LEAST = 256, TRIES = 40 };
+#define PROMPTS_BYTES_MAX ((uint64_t)16 << 20)
 #define ROOM_BYTES ((uint64_t)1 << 30) /* beside the model, on each node */
 
 /* As the deployer will cut it; 0 tasks: it does not fit. */
@@ -58,31 +59,98 @@ static enum su_code choose_target(struct demo *d, const struct su_model *m, stru
     return rc;
 }
 
+/* ---- prompts ------------------------------------------------------------------------------------- */
+
+static enum su_code add_prompt(struct demo *d, const char *text, size_t len, const char *at,
+                               struct su_err *e)
+{
+    if (d->n_prompt == DEMO_PROMPTS_MAX)
+        return su_fail(e, SU_ELIMIT, at, "more than %u prompts", DEMO_PROMPTS_MAX);
+    if (memchr(text, 0, len))
+        return su_fail(e, SU_EFORMAT, at, "holds a zero byte; give lines of text");
+    d->prompt = su_realloc(d->prompt, (d->n_prompt + 1) * sizeof *d->prompt);
+    struct demo_prompt *p = &d->prompt[d->n_prompt++];
+    *p = (struct demo_prompt){.text = su_alloc(len + 1)};
+    memcpy(p->text, text, len);
+    enum su_code rc = cli_prompt_encode(d->text, p->text, cli_get(d->c, "--system"), &p->ids, e);
+    if (!rc && p->ids.count == 0)
+        rc = su_fail(e, SU_EINVAL, at, "is empty; give some text");
+    return rc;
+}
+
+/* One a line; lines with nothing on them are passed over. */
+static enum su_code read_prompts(struct demo *d, const char *path, struct su_err *e)
+{
+    struct su_map m;
+    unsigned number = 0;
+    enum su_code rc = su_map_open(path, PROMPTS_BYTES_MAX, &m, e);
+
+    if (rc)
+        return rc;
+    const char *at = (const char *)m.data, *end = at + m.len;
+    while (at < end && !rc) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at)), *next = stop ? stop + 1 : end;
+        size_t len = (size_t)((stop ? stop : end) - at);
+        char name[SU_ARRAY_LEN(((struct su_err *)0)->at)];
+        while (len > 0 && (at[len - 1] == '\r' || at[len - 1] == ' ' || at[len - 1] == '\t'))
+            len--;
+        (void)snprintf(name, sizeof name, "--prompts:%u", ++number);
+        if (len > 0)
+            rc = add_prompt(d, at, len, name, e);
+        at = next;
+    }
+    su_map_close(&m);
+    if (!rc && d->n_prompt == 0)
+        rc = su_fail(e, SU_EINVAL, path, "holds no prompt; give one a line");
+    return rc;
+}
+
+const struct demo_prompt *demo_prompt_of(const struct demo *d, unsigned number)
+{
+    return &d->prompt[number % d->n_prompt];
+}
+
+static enum su_code get_prompts(struct demo *d, struct su_err *e)
+{
+    const char *prompt = cli_get(d->c, "--prompt"), *file = cli_get(d->c, "--prompts");
+
+    if (prompt && file)
+        return su_fail(e, SU_EUSAGE, "--prompts", "has prompts of its own; leave --prompt out");
+    if (prompt)
+        return add_prompt(d, prompt, strlen(prompt), "--prompt", e);
+    if (!file)
+        return su_fail(e, SU_EUSAGE, "--prompt", "is missing; %s is a language model",
+                       d->model_name);
+    enum su_code rc = read_prompts(d, file, e);
+    if (!rc && !cli_get(d->c, "--executions")) {
+        d->executions = d->n_prompt;
+        d->once = true;
+    }
+    return rc;
+}
+
 static enum su_code read_options(struct demo *d, struct su_err *e)
 {
     const struct cli *c = d->c;
-    const char *prompt = cli_get(c, "--prompt");
+    size_t longest = 0;
     enum su_code rc = SU_OK;
 
-    if (!prompt)
-        return su_fail(e, SU_EUSAGE, "--prompt", "is missing; %s is a language model",
-                       d->model_name);
     d->max_tokens = CLI_TOKENS_DEFAULT / 4;
     rc = cli_llm_u32(c, "--max-tokens", 1, 1u << 16, &d->max_tokens, e);
     if (!rc)
         rc = cli_llm_sampling(c, &d->sampling, e);
     if (!rc)
-        rc = cli_prompt_encode(d->text, prompt, cli_get(c, "--system"), &d->prompt, e);
-    if (!rc && d->prompt.count == 0)
-        rc = su_fail(e, SU_EINVAL, "--prompt", "is empty; give some text");
+        rc = get_prompts(d, e);
     if (rc)
         return rc;
-    uint64_t steps = d->prompt.count + d->max_tokens - 1;
+    for (uint32_t i = 0; i < d->n_prompt; i++)
+        longest = SU_MAX(longest, d->prompt[i].ids.count);
+    uint64_t steps = longest + d->max_tokens - 1;
     if (steps > SU_LLM_CTX_MAX)
-        return su_fail(e, SU_ELIMIT, "--prompt", "%zu tokens", d->prompt.count);
+        return su_fail(e, SU_ELIMIT, "--prompt", "%zu tokens", longest);
     for (d->ctx = CTX_LEAST; d->ctx < steps;)
         d->ctx *= 2;
-    d->sessions = d->executions > 1 ? SU_MIN(d->executions, (unsigned)AT_ONCE) : 2;
+    d->sessions = d->executions > 1 ? SU_MAX(SU_MIN(d->executions, d->at_once), 2u) : 2;
     return SU_OK;
 }
 
@@ -115,12 +183,17 @@ enum su_code demo_words_open(struct demo *d, struct su_err *e)
 void demo_words_close(struct demo *d)
 {
     su_text_free(d->text);
-    su_text_ids_fini(&d->prompt);
+    for (uint32_t i = 0; i < d->n_prompt; i++) {
+        su_text_ids_fini(&d->prompt[i].ids);
+        free(d->prompt[i].text);
+    }
+    free(d->prompt);
 }
 
 enum su_code demo_words_input(const struct demo *d, struct demo_run *r, struct su_buf *input,
                               struct su_err *e)
 {
+    const struct su_text_ids *ids = &demo_prompt_of(d, r->number)->ids;
     struct cli_generation *g = &r->words;
 
     g->text = d->text;
@@ -128,9 +201,9 @@ enum su_code demo_words_input(const struct demo *d, struct demo_run *r, struct s
     g->sampling.seed += r->number;
     g->max_tokens = d->max_tokens;
     g->silent = d->json || d->executions > 1;
-    g->prompt.ids = su_alloc(d->prompt.count * sizeof *g->prompt.ids);
-    g->prompt.count = g->prompt.cap = d->prompt.count;
-    memcpy(g->prompt.ids, d->prompt.ids, d->prompt.count * sizeof *g->prompt.ids);
+    g->prompt.ids = su_alloc(ids->count * sizeof *g->prompt.ids);
+    g->prompt.count = g->prompt.cap = ids->count;
+    memcpy(g->prompt.ids, ids->ids, ids->count * sizeof *g->prompt.ids);
     cli_generation_begin(g);
     return cli_generation_input(g, &d->chain_model, input, e);
 }
@@ -145,7 +218,7 @@ enum su_code demo_words_take(const struct demo *d, struct demo_run *r, struct su
         has = has || r->state->output[i].n_row > 0;
     if (has && !r->told_words && !g->silent) {
         demo_say(d, "answer");
-        printf("\n%s", cli_has(d->c, "--system") ? "" : cli_get(d->c, "--prompt"));
+        printf("\n%s", cli_has(d->c, "--system") ? "" : demo_prompt_of(d, r->number)->text);
     }
     r->told_words = r->told_words || has;
     enum su_code rc = cli_generation_take(g, r->state, e);

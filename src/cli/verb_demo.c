@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 200, AT_ONCE = 8, PAUSE_MS = 20 };
+enum { WAIT_MS = 200, PAUSE_MS = 20 };
 #define DIGIT_VRAM ((uint64_t)1 << 30) /* of a node that reads digits */
 
 /* The handler of SIGINT wakes whatever waits. */
@@ -109,6 +109,8 @@ static enum su_code one(struct demo *d, unsigned number, struct su_err *e)
             demo_tell(d, &r);
     }
     if (!rc)
+        demo_check_reports(d, &r);
+    if (!rc)
         rc = demo_check_draw(d, &r, e);
     if (!rc)
         rc = demo_settle(d, &after, e);
@@ -145,11 +147,13 @@ static void count(const struct demo *d, struct demo_totals *t, const struct demo
         t->macs += macs;
         t->check_macs += s->part[i].n_check > 0 ? macs : 0;
     }
+    demo_costs_add(t->cost, r);
 }
 
 static enum su_code finish_run(struct demo *d, struct demo_totals *t, struct demo_run *r,
                                struct su_err *e)
 {
+    demo_check_reports(d, r);
     enum su_code rc = demo_check_draw(d, r, e);
 
     if (!rc)
@@ -172,7 +176,7 @@ static enum su_code turns(struct demo *d, struct demo_totals *t, struct demo_run
     enum su_code rc = SU_OK;
 
     while (!rc && t->executions < d->executions) {
-        for (unsigned i = 0; i < AT_ONCE && !rc; i++) {
+        for (unsigned i = 0; i < d->at_once && !rc; i++) {
             if (!run[i].follow && begun < d->executions)
                 rc = demo_begin(d, &run[i], begun++, e);
             if (!rc && run[i].follow)
@@ -187,7 +191,7 @@ static enum su_code turns(struct demo *d, struct demo_totals *t, struct demo_run
 
 static enum su_code many(struct demo *d, struct su_err *e)
 {
-    struct demo_run run[AT_ONCE];
+    struct demo_run run[DEMO_AT_ONCE];
     struct demo_totals t = {.executions = 0};
     struct demo_money before, after;
     uint64_t begun = su_clock_mono_ns();
@@ -196,7 +200,7 @@ static enum su_code many(struct demo *d, struct su_err *e)
     memset(run, 0, sizeof run);
     if (!rc)
         rc = turns(d, &t, run, e);
-    for (unsigned i = 0; i < AT_ONCE; i++)
+    for (unsigned i = 0; i < DEMO_AT_ONCE; i++)
         demo_run_fini(&run[i]);
     if (!rc)
         rc = demo_settle(d, &after, e);
@@ -286,12 +290,21 @@ static enum su_code options(struct demo *d, struct su_err *e)
         rc = number(c, "--oracles", 1, SU_ORACLES_MAX, &d->n_oracle, e);
     if (!rc)
         rc = number(c, "--executions", 1, DEMO_EXECUTIONS_MAX, &d->executions, e);
+    if (!rc)
+        rc = number(c, "--at-once", 1, DEMO_AT_ONCE, &d->at_once, e);
+    if (!rc)
+        rc = number(c, "--sampling", 1, 100, &d->checked, e);
+    if (!rc && cli_get(c, "--backend") && strcmp(cli_get(c, "--backend"), "cpu") != 0 &&
+        strcmp(cli_get(c, "--backend"), "vulkan") != 0)
+        rc = su_fail(e, SU_EINVAL, "--backend", "%s is unknown; give vulkan or cpu",
+                     cli_get(c, "--backend"));
     su_random(&d->seed, sizeof d->seed);
     if (!rc && cli_get(c, "--seed"))
         rc = su_parse_u64(cli_get(c, "--seed"), "--seed", 0, UINT64_MAX, &d->seed, e);
     d->json = cli_has(c, "--json");
     d->once = cli_has(c, "--once") || d->json || cli_get(c, "--executions");
-    if (!rc && !cli_has(c, "--model") && (cli_has(c, "--prompt") || cli_has(c, "--max-tokens")))
+    if (!rc && !cli_has(c, "--model") &&
+        (cli_has(c, "--prompt") || cli_has(c, "--prompts") || cli_has(c, "--max-tokens")))
         rc = su_fail(e, SU_EUSAGE, "--prompt", "needs a language model: --model FILE.gguf");
     if (rc)
         return rc;
@@ -327,6 +340,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
     d->n_node = 3;
     d->n_oracle = 3;
     d->executions = 1;
+    d->at_once = DEMO_AT_ONCE;
     d->started_ns = su_clock_mono_ns();
     sigaction(SIGTERM, &act, &old);
     enum su_code rc = options(d, e);
@@ -362,6 +376,7 @@ const struct cli_verb cli_verb_demo = {
                {"--index", "N", "which digit of the file comes first (default 0)"},
                {"--model", "MODEL", "a language model in place of digits, with --prompt"},
                {"--prompt", "TEXT", "language models: the text to go on with"},
+               {"--prompts", "FILE", "one prompt a line, an execution each, in place of --prompt"},
                {"--system", "TEXT",
                 "answer the prompt as a user's turn after this system turn (may be empty)"},
                {"--max-tokens", "N", "most tokens to write (default 64)"},
@@ -372,6 +387,10 @@ const struct cli_verb cli_verb_demo = {
                {"--min-p", "X", "leave out what is less likely than this share of the likeliest"},
                {"--repeat-penalty", "X", "make tokens of the last 64 less likely by this factor"},
                {"--executions", "K", "run K of them, several at a time, and sum up"},
+               {"--at-once", "N", "of these executions, 1 to 8 (default 8)"},
+               {"--sampling", "PERCENT",
+                "share of the tasks that is checked (default: the config's least, 8)"},
+               {"--backend", "NAME", "vulkan or cpu for every node (default: see above)"},
                {"--once", NULL, "end after one"},
                {"--text", NULL, "stay with lines of text, not with the app"},
                {"--keep", NULL, "leave the files of the processes behind"},

@@ -23,6 +23,7 @@ struct check {
     uint8_t *rows[SU_PORTS_MAX]; /* of the steps that have one */
     bool replayed;
     struct su_trace_roots roots;
+    uint64_t others_ns; /* of the replay: what went to those who run the task for its own sake */
 };
 
 /* ---- inputs ---------------------------------------------------------------------------------- */
@@ -174,15 +175,17 @@ static enum su_code get_inputs(struct check *k, const void **input, struct su_er
 /* Between two dispatches: those who run the same task for its own sake go first. */
 static bool between(void *ctx)
 {
-    struct node_duty *d = ctx;
+    struct check *k = ctx;
+    uint64_t since = su_clock_mono_ns();
 
-    node_turn_yield(&d->task->turn);
-    return node_duty_over(d);
+    node_turn_yield(&k->d->task->turn);
+    k->others_ns += su_clock_mono_ns() - since;
+    return node_duty_over(k->d);
 }
 
 static void on_progress(void *ctx, uint32_t done, uint32_t total)
 {
-    struct node_duty *d = ctx;
+    struct node_duty *d = ((struct check *)ctx)->d;
 
     (void)total;
     pthread_mutex_lock(&d->node->lock);
@@ -201,11 +204,22 @@ static enum su_code list_emits(const struct check *k, bool **out, struct su_err 
     return SU_OK;
 }
 
+/* lock held */
+static void note(const struct node_duty *d, uint32_t steps)
+{
+    struct node_checked *c = &d->node->checked[d->node->n_checked++ % NODE_CHECKED_MAX];
+
+    memcpy(c->execution, d->execution->key, 32);
+    c->task = d->index;
+    c->steps = steps;
+    c->compute_us = d->compute_us;
+}
+
 static enum su_code replay(struct check *k, struct su_err *e)
 {
     struct node_duty *d = k->d;
     struct su_replay r = {
-        .steps = k->v.steps, .cancelled = between, .progress = on_progress, .ctx = d};
+        .steps = k->v.steps, .cancelled = between, .progress = on_progress, .ctx = k};
     struct su_trace *trace = NULL;
     bool *emits = NULL;
     uint64_t since;
@@ -221,10 +235,14 @@ static enum su_code replay(struct check *k, struct su_err *e)
     node_duty_state(d, "running");
     node_turn_take(&d->task->turn);
     since = su_clock_mono_ns();
+    k->others_ns = 0;
     rc = su_task_replay(d->task->task, &r, &trace, NULL, e);
+    uint64_t took_us = (su_clock_mono_ns() - since - k->others_ns) / 1000;
     node_turn_give(&d->task->turn);
     pthread_mutex_lock(&d->node->lock);
-    d->compute_us += (su_clock_mono_ns() - since) / 1000;
+    d->compute_us += took_us;
+    if (!rc)
+        note(d, k->v.steps);
     pthread_mutex_unlock(&d->node->lock);
     if (!rc)
         su_trace_roots(trace, k->v.steps, &k->roots);

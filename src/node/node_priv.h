@@ -23,6 +23,8 @@
 #define NODE_EXECUTIONS_MAX 256u
 #define NODE_PARTS_MAX 128u /* threads that run a task of an execution */
 #define NODE_CHECKS_MAX 8u /* threads that do a check */
+#define NODE_TAKEOVERS 16u /* that are told in the status */
+#define NODE_CHECKED_MAX 64u /* checks that were done, and are still told of */
 #define NODE_STALE_MS 30000 /* an execution that still has no part for us is forgotten */
 
 /* ---- who runs here (here.c) ------------------------------------------------------------------ */
@@ -172,7 +174,25 @@ struct node_duty {
     char state[16], error[160];
     uint32_t steps_done;
     uint64_t compute_us, wait_us, network_ms;
+    uint64_t compare_us; /* PART: to compute a step again before the promise */
     struct node_duty *next;
+};
+
+/* A task that another one had before; by the wall clock, 0: not yet. */
+struct node_takeover {
+    uint8_t execution[32];
+    uint16_t task;
+    uint8_t attempt;
+    int64_t assigned_ms, rebuilt_ms; /* seen; everything was run that was there to be run */
+    uint32_t steps; /* that were run by then */
+};
+
+/* A check that was done here, for those who ask what it cost. */
+struct node_checked {
+    uint8_t execution[32];
+    uint16_t task;
+    uint32_t steps;
+    uint64_t compute_us;
 };
 
 /* Who may have what: the frames of a task's outputs, or of its inputs for a check. */
@@ -243,6 +263,10 @@ struct su_node_agent {
     struct node_model *model; /* only preload adds */
     struct node_execution *execution;
     unsigned n_execution, n_part, n_check;
+    struct node_checked checked[NODE_CHECKED_MAX]; /* the last ones, in turn */
+    uint64_t n_checked; /* all of them */
+    struct node_takeover takeover[NODE_TAKEOVERS]; /* the newest, in their order; they wrap */
+    uint64_t n_takeover;
     uint64_t vram_used;
     pthread_t watch_thread, preload_thread;
     bool watching, preloading;

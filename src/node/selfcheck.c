@@ -118,11 +118,16 @@ enum su_code node_selfcheck(struct node_duty *d, const struct su_trace *trace,
 
     node_turn_take(&t->other_turn);
     enum su_code rc = open_other(d, p, e);
+    uint64_t since = su_clock_mono_ns();
     if (!rc && remembers(d, def))
         rc = run_steps(d, input, prompt, step, &again, e);
     else if (!rc)
         rc = run_step(t->other, input, prompt, step, &again, e);
+    uint64_t took_us = (su_clock_mono_ns() - since) / 1000;
     node_turn_give(&t->other_turn);
+    pthread_mutex_lock(&d->node->lock);
+    d->compare_us += took_us;
+    pthread_mutex_unlock(&d->node->lock);
     for (uint32_t o = 0; o < def->graph->n_output && !rc; o++)
         equal = equal && same(trace, again, SU_PORT_OUTPUT, o, step);
     equal = equal && (rc || same(trace, again, SU_PORT_WITNESS, 0, step));

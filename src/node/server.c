@@ -215,6 +215,7 @@ static void put_duty(struct su_json_writer *w, const struct node_execution *x,
     su_json_put_u64(w, "steps", d->steps_done);
     su_json_put_u64(w, "max_steps", d->view.max_steps);
     su_json_put_u64(w, "compute_ms", d->compute_us / 1000);
+    su_json_put_u64(w, "compare_ms", d->compare_us / 1000);
     su_json_put_u64(w, "wait_ms", d->wait_us / 1000);
     su_json_put_u64(w, "network_ms", d->network_ms);
     if (d->error[0])
@@ -230,6 +231,45 @@ static void put_duties(struct su_json_writer *w, const struct su_node_agent *n, 
         for (const struct node_duty *d = x->duty; d; d = d->next)
             if (d->kind == kind && !d->ended)
                 put_duty(w, x, d);
+    su_json_end_array(w);
+}
+
+static void put_takeovers(struct su_json_writer *w, const struct su_node_agent *n)
+{
+    uint64_t first = n->n_takeover > NODE_TAKEOVERS ? n->n_takeover - NODE_TAKEOVERS : 0;
+
+    su_json_put_array(w, "takeovers");
+    for (uint64_t i = first; i < n->n_takeover; i++) {
+        const struct node_takeover *t = &n->takeover[i % NODE_TAKEOVERS];
+        su_json_put_object(w, NULL);
+        put_key(w, "execution", t->execution);
+        su_json_put_u64(w, "task", t->task);
+        su_json_put_u64(w, "attempt", t->attempt);
+        su_json_put_i64(w, "assigned_ms", t->assigned_ms);
+        if (t->rebuilt_ms != 0)
+            su_json_put_i64(w, "rebuilt_ms", t->rebuilt_ms);
+        else
+            su_json_put_null(w, "rebuilt_ms");
+        su_json_put_u64(w, "steps", t->steps);
+        su_json_end_object(w);
+    }
+    su_json_end_array(w);
+}
+
+static void put_checked(struct su_json_writer *w, const struct su_node_agent *n)
+{
+    uint64_t first = n->n_checked - SU_MIN(n->n_checked, NODE_CHECKED_MAX);
+
+    su_json_put_array(w, "checked");
+    for (uint64_t i = first; i < n->n_checked; i++) {
+        const struct node_checked *c = &n->checked[i % NODE_CHECKED_MAX];
+        su_json_put_object(w, NULL);
+        put_key(w, "execution", c->execution);
+        su_json_put_u64(w, "task", c->task);
+        su_json_put_u64(w, "steps", c->steps);
+        su_json_put_double(w, "compute_ms", (double)c->compute_us * 1e-3);
+        su_json_end_object(w);
+    }
     su_json_end_array(w);
 }
 
@@ -279,6 +319,8 @@ enum su_code su_node_status(struct su_node_agent *n, struct su_buf *out, struct 
     put_tasks(&w, n);
     put_duties(&w, n, "executions", NODE_PART);
     put_duties(&w, n, "checks", NODE_CHECK);
+    put_checked(&w, n);
+    put_takeovers(&w, n);
     su_json_put_object(&w, "beats");
     su_json_put_u64(&w, "sent", beats.sent);
     su_json_put_u64(&w, "acknowledged", beats.acknowledged);

@@ -48,27 +48,6 @@ assert b["total"]["before"] - b["total"]["after"] == 0, "money"
 PYTHON
 checks=$((checks + 1))
 
-# Several at once, each drawn with a seed of its own.
-many() {
-    "$SPLITUP" demo --model "$model" --prompt "$prompt" --max-tokens 8 --temperature 0.8 --seed 3 --executions 50 --json \
-        >"$tmp/many" 2>"$tmp/err" || fail "many: $(cat "$tmp/err")"
-    python3 - "$tmp/many" 50 <<'PYTHON' || fail "what many printed: $(cat "$tmp/many")"
-import json, sys
-*runs, total = (json.loads(line) for line in open(sys.argv[1]))
-n = int(sys.argv[2])
-assert len(runs) == n and all(r["final"] for r in runs), "final"
-assert sorted(r["seed"] for r in runs) == list(range(3, 3 + n)), "seeds"
-assert total["flags_recomputed"] == n and total["proofs_verified"] == n, total
-assert total["matched"] == total["sampled"], total
-PYTHON
-    checks=$((checks + 1))
-    head -n 1 "$tmp/many" >"$tmp/one"
-    seed=$(json 'd["seed"]' <"$tmp/one")
-    local_run "$tmp/local" --prompt "$prompt" --max-tokens 8 --temperature 0.8 --seed "$seed"
-    check "drawn as here" [ "$(json 'd["token_ids"]' <"$tmp/one")" = "$(json 'd["token_ids"]' <"$tmp/local")" ]
-}
-full && many
-
 refuse 2 "--prompt --model" "$SPLITUP" demo --prompt "$prompt"
 refuse 2 "--prompt language" "$SPLITUP" demo --model "$model"
 refuse 2 "--input digits" "$SPLITUP" demo --model "$model" --prompt "$prompt" --input x
