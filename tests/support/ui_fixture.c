@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/ui_fixture.h"
 
+#include "ui/term/grid.h"
 #include "ui/ui.h"
 
 #include <stdlib.h>
@@ -413,6 +414,8 @@ static void make_hostile(struct box *b)
         ("\xc2\x9b"
          "31m"),
         "0123456789012345678901234567890",
+        "\u200b\u200d\ufeffm\u00adnist",
+        "\u05d0\u05d1\u200f7",
     };
     size_t k = 0;
 
@@ -431,6 +434,62 @@ static void make_hostile(struct box *b)
         su_str_copy(b->log[i].text, sizeof b->log[i].text, bad[k++ % SU_ARRAY_LEN(bad)]);
     }
     su_str_copy(b->s.cluster, sizeof b->s.cluster, bad[0]);
+}
+
+static void make_partial(struct box *b)
+{
+    struct su_feed_snapshot *s = &b->s;
+
+    for (size_t i = SU_FEED_ORACLES; i < SU_FEED_ORIGINS; i++) {
+        s->source[i].ok = false;
+        s->source[i].good_ms = INT64_MIN;
+        s->source[i].retry_ms = UI_FIXTURE_WALL_MS + 5000;
+        s->source[i].failures = 2;
+        strcpy(s->source[i].error, "connection refused");
+    }
+    s->wallet_lamports = s->wallet_usdc = SU_FEED_UNKNOWN;
+    s->own.known = false;
+    for (size_t i = 0; i < s->n_model; i++)
+        b->model[i].p50_ms = b->model[i].p95_ms = UINT32_MAX;
+    for (size_t i = 0; i < s->n_node; i++) {
+        b->node[i].state = SU_FEED_NODE_UNKNOWN;
+        b->node[i].last_beat_ms = INT64_MIN;
+        b->node[i].missed = b->node[i].rtt_ms = UINT32_MAX;
+        memset(b->node[i].beats, 2, sizeof b->node[i].beats);
+    }
+    for (size_t i = 0; i < s->n_oracle; i++) {
+        b->oracle[i].answers = false;
+        b->oracle[i].age_ms = INT64_MIN;
+    }
+    for (size_t i = 0; i < s->n_part; i++) {
+        b->part[i].steps_done = b->part[i].compute_ms = UINT32_MAX;
+        b->part[i].wait_ms = b->part[i].network_ms = UINT32_MAX;
+    }
+    s->n_earned = s->n_rate = 0;
+}
+
+static void make_foreign(struct box *b)
+{
+    static const char *const name[] = {
+        "\u6a21\u578b-\u4e03 (\u4e2d\u6587)",
+        "\u041c\u043e\u0434\u0435\u043b\u044c-\u0411",
+        "\u039c\u03bf\u03bd\u03c4\u03ad\u03bb\u03bf",
+        "\ud55c\uad6d\uc5b4 \ubaa8\ub378\u0301",
+        "e\u0301te\u0301 \U0001f469\u200d\U0001f4bb\U0001f1eb\U0001f1f7",
+        "\u3072\u3089\u304c\u306a\u30ab\u30bf\u30ab\u30ca",
+        "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22"};
+    size_t k = 0;
+
+    for (size_t i = 0; i < b->s.n_model; i++)
+        su_str_copy(b->model[i].name, sizeof b->model[i].name, name[k++ % SU_ARRAY_LEN(name)]);
+    for (size_t i = 0; i < b->s.n_execution; i++)
+        su_str_copy(b->execution[i].model_name, sizeof b->execution[i].model_name,
+                    name[k++ % SU_ARRAY_LEN(name)]);
+    for (size_t i = 0; i < b->s.n_sample; i++)
+        su_str_copy(b->sample[i].model_name, sizeof b->sample[i].model_name,
+                    name[i % SU_ARRAY_LEN(name)]);
+    for (size_t i = 0; i < b->s.n_log; i++)
+        su_str_copy(b->log[i].text, sizeof b->log[i].text, name[k++ % SU_ARRAY_LEN(name)]);
 }
 
 struct su_feed_snapshot *ui_fixture_make(enum ui_fixture_kind kind, uint64_t number)
@@ -457,6 +516,10 @@ struct su_feed_snapshot *ui_fixture_make(enum ui_fixture_kind kind, uint64_t num
     b = filled(&small, number);
     if (kind == UI_FIXTURE_HOSTILE)
         make_hostile(b);
+    if (kind == UI_FIXTURE_PARTIAL)
+        make_partial(b);
+    if (kind == UI_FIXTURE_FOREIGN)
+        make_foreign(b);
     if (kind == UI_FIXTURE_NO_WALLET) {
         b->s.has_wallet = false;
         for (size_t i = 0; i < b->s.n_node; i++)
@@ -478,4 +541,24 @@ struct su_feed_snapshot *ui_fixture_large(uint64_t number)
     static const struct sizes large = {1000, 8000, 10000, 2, 8, 10000, 80000, 100000, 2000};
 
     return &filled(&large, number)->s;
+}
+
+const char *ui_fixture_grid_fault(const struct ui_grid *g)
+{
+    for (int y = 0; y < g->h; y++)
+        for (int x = 0; x < g->w; x++) {
+            const struct ui_cell *c = ui_grid_at(g, x, y), *after = ui_grid_at(g, x + 1, y);
+            if (c->role >= UI_ROLES)
+                return "no such role";
+            if (c->cp == 0 && (x == 0 || ui_glyph_width(ui_grid_at(g, x - 1, y)->cp) != 2))
+                return "half a character without the other";
+            if (c->cp != 0 && ui_glyph(c->cp) != c->cp)
+                return "what is no character";
+            if (c->cp != 0 && ui_glyph_width(c->cp) == 2 && (!after || after->cp != 0))
+                return "a wide character cut in two";
+            for (size_t i = 0; i < UI_MARKS; i++)
+                if (c->mark[i] && (c->cp == 0 || ui_glyph_width(c->mark[i]) != 0))
+                    return "what is no accent";
+        }
+    return NULL;
 }

@@ -114,25 +114,43 @@ static attr_t attr_of(enum ui_depth depth, enum ui_role role)
 
 /* ---- showing ----------------------------------------------------------------------------------- */
 
-static void put_cell(const struct screen *s, int x, int y, struct ui_cell c)
+/* A character that this C library counts otherwise would move all that is right of it. */
+static bool countable(const struct ui_cell *c)
 {
-    short pair = s->term->depth == UI_DEPTH_MONO ? 0 : (short)(c.role + 1);
-    attr_t a = attr_of(s->term->depth, (enum ui_role)c.role);
-    bool acs;
-    uint32_t cp = ui_charset_map(s->term->charset, c.cp, &acs);
+    return wcwidth((wchar_t)c->cp) == ui_glyph_width(c->cp);
+}
 
+static void put_cell(const struct screen *s, int x, int y, const struct ui_cell *c)
+{
+    short pair = s->term->depth == UI_DEPTH_MONO ? 0 : (short)(c->role + 1);
+    attr_t a = attr_of(s->term->depth, (enum ui_role)c->role);
+    bool acs;
+    uint32_t cp = ui_charset_map(s->term->charset, c->cp, &acs);
+
+    if (cp == 0)
+        return; /* came with its left half */
+    attr_set(a, pair, NULL);
     if (acs) {
-        attr_set(a, pair, NULL);
         mvaddch(y, x, NCURSES_ACS((char)cp));
-    } else if (cp < 0x80) {
-        attr_set(a, pair, NULL);
+    } else if (cp < 0x80 && !c->mark[0]) {
         mvaddch(y, x, (chtype)cp);
+    } else if (cp >= 0x80 && !countable(c)) {
+        for (int i = 0; i < ui_glyph_width(cp); i++)
+            mvaddch(y, x + i, '?');
     } else {
-        wchar_t text[2] = {(wchar_t)cp, 0};
+        wchar_t text[2 + UI_MARKS] = {(wchar_t)cp};
         cchar_t cell;
+        for (size_t i = 0, n = 1; i < UI_MARKS && c->mark[i]; i++)
+            if (s->term->charset == UI_CHARSET_UTF8 && wcwidth((wchar_t)c->mark[i]) == 0)
+                text[n++] = (wchar_t)c->mark[i];
         setcchar(&cell, text, a, pair, NULL);
         mvadd_wch(y, x, &cell);
     }
+}
+
+static bool same_cell(const struct ui_cell *a, const struct ui_cell *b)
+{
+    return a->cp == b->cp && a->role == b->role && memcmp(a->mark, b->mark, sizeof a->mark) == 0;
 }
 
 static void show(void *ctx, const struct ui_grid *g, bool whole)
@@ -151,10 +169,10 @@ static void show(void *ctx, const struct ui_grid *g, bool whole)
         for (int x = 0; x < g->w && x < COLS; x++) {
             const struct ui_cell *now = ui_grid_at(g, x, y);
             struct ui_cell *old = ui_grid_at(&s->shown, x, y);
-            if (now->cp == old->cp && now->role == old->role)
+            if (same_cell(now, old))
                 continue;
             *old = *now;
-            put_cell(s, x, y, *now);
+            put_cell(s, x, y, now);
         }
     curs_set(g->cursor);
     if (g->cursor)

@@ -33,7 +33,7 @@ bool ui_grid_resize(struct ui_grid *g, int w, int h)
 void ui_grid_clear(struct ui_grid *g)
 {
     for (size_t i = 0; i < (size_t)g->w * (size_t)g->h; i++)
-        g->cell[i] = (struct ui_cell){' ', UI_ROLE_TEXT};
+        g->cell[i] = (struct ui_cell){.cp = ' ', .role = UI_ROLE_TEXT};
     g->cursor = false;
 }
 
@@ -64,30 +64,47 @@ struct ui_area ui_area_sub(struct ui_area a, int x, int y, int w, int h)
     return (struct ui_area){a.g, {a.r.x + x1, a.r.y + y1, x2 - x1, y2 - y1}};
 }
 
-struct range {
-    uint32_t low, high;
-};
+/* ---- characters -------------------------------------------------------------------------------- */
+
+enum { X, N, W, M }; /* not drawn, one cell, two, on the character before */
+
+static unsigned class_of(uint32_t cp)
+{
+    static const struct {
+        uint32_t first;
+        uint8_t kind;
+    } run[] = {
+#define X(first, kind) {first, kind},
+#include "ui/term/glyphs.def"
+#undef X
+    };
+    size_t low = 0, high = SU_ARRAY_LEN(run);
+
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (run[mid].first <= cp)
+            low = mid;
+        else
+            high = mid;
+    }
+    return run[low].kind;
+}
 
 uint32_t ui_glyph(uint32_t cp)
 {
-    /* Scripts of width one that are written from left to right without joining, punctuation, and
-       what frames and charts are made of. */
-    static const struct range shown[] = {
-        {0x20, 0x7e},     {0xa1, 0xac},     {0xae, 0x2af},    {0x370, 0x377},   {0x37a, 0x37f},
-        {0x384, 0x38a},   {0x38c, 0x38c},   {0x38e, 0x3a1},   {0x3a3, 0x482},   {0x48a, 0x52f},
-        {0x531, 0x556},   {0x561, 0x587},   {0x1e00, 0x1eff}, {0x2010, 0x2015}, {0x2018, 0x201f},
-        {0x2020, 0x2022}, {0x2026, 0x2026}, {0x2030, 0x2030}, {0x2039, 0x203a}, {0x20ac, 0x20ac},
-        {0x2190, 0x2193}, {0x2200, 0x220d}, {0x2212, 0x2212}, {0x2248, 0x2248}, {0x2260, 0x2265},
-        {0x2500, 0x259f},
-    };
+    unsigned kind = cp < 0x7f && cp >= 0x20 ? N : class_of(cp);
 
-    for (size_t i = 0; i < SU_ARRAY_LEN(shown); i++)
-        if (cp >= shown[i].low && cp <= shown[i].high)
-            return cp;
-    return '?';
+    return kind == N || kind == W ? cp : '?';
 }
 
-/* The next character of a terminated text; *s moves on. Bytes that are no UTF-8 count one each. */
+int ui_glyph_width(uint32_t cp)
+{
+    unsigned kind = cp < 0x7f ? N : class_of(cp);
+
+    return kind == W ? 2 : kind == M ? 0 : 1;
+}
+
+/* Bytes that are no UTF-8 count one each. */
 static uint32_t next_cp(const char **s)
 {
     const uint8_t *p = (const uint8_t *)*s;
@@ -111,34 +128,148 @@ static uint32_t next_cp(const char **s)
         return (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3f) << 12 |
                (uint32_t)(p[2] & 0x3f) << 6 | (p[3] & 0x3f);
     default:
-        return 0xfffd;
+        return 0; /* drawn as what is no character */
     }
+}
+
+static bool picture(uint32_t cp)
+{
+    return (cp >= 0x1f300 && cp < 0x1fb00) || (cp >= 0x2600 && cp < 0x27c0);
+}
+
+/* What belongs to the character c: joins and tints are passed over, for terminals count their cells
+   each in its own way. */
+static bool belongs(const struct ui_cluster *c, uint32_t cp, const char *rest)
+{
+    if (cp == 0xfe0f || cp == 0xfe0e)
+        return c->cp != '?';
+    if (cp == 0x200d)
+        return picture(c->cp) && picture(next_cp(&rest));
+    return cp >= 0x1f3fb && cp <= 0x1f3ff && picture(c->cp);
+}
+
+struct ui_cluster ui_text_next(const char **s)
+{
+    struct ui_cluster c = {.cp = next_cp(s)};
+    size_t n = 0;
+
+    if (c.cp >= 0x1f1e6 && c.cp <= 0x1f1ff) /* two of them are a flag, or are not */
+        c.cp = c.cp - 0x1f1e6 + 'A';
+    c.cp = ui_glyph(c.cp);
+    c.width = ui_glyph_width(c.cp);
+    while (**s) {
+        const char *after = *s;
+        uint32_t cp;
+        if ((uint8_t)*after < 0x80)
+            break;
+        cp = next_cp(&after);
+        if (class_of(cp) == M) {
+            if (n < UI_MARKS)
+                c.mark[n++] = cp;
+        } else if (!belongs(&c, cp, after)) {
+            break;
+        }
+        *s = after;
+    }
+    return c;
 }
 
 int ui_text_width(const char *s)
 {
     int n = 0;
 
-    for (; *s && n < 1 << 20; n++)
-        (void)next_cp(&s);
+    while (*s && n < 1 << 20)
+        n += ui_text_next(&s).width;
     return n;
+}
+
+void ui_text_clean(char *out, size_t cap, const char *s)
+{
+    size_t at = 0;
+
+    while (*s && cap > 0) {
+        struct ui_cluster c = ui_text_next(&s);
+        char text[4 * (1 + UI_MARKS)];
+        size_t n = ui_utf8_put(text, c.cp);
+        for (size_t i = 0; i < UI_MARKS && c.mark[i]; i++)
+            n += ui_utf8_put(text + n, c.mark[i]);
+        if (at + n >= cap)
+            break;
+        memcpy(out + at, text, n);
+        at += n;
+    }
+    if (cap > 0)
+        out[at] = 0;
+}
+
+size_t ui_utf8_put(char out[4], uint32_t cp)
+{
+    size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+    static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
+
+    for (size_t i = n; i-- > 1; cp >>= 6)
+        out[i] = (char)(0x80 | (cp & 0x3f));
+    out[0] = (char)(lead[n - 1] | cp);
+    return n;
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------- */
+
+/* What is left of a character of two cells when one of them is drawn over. */
+static void halve(struct ui_grid *g, int x, int y)
+{
+    struct ui_cell *c = ui_grid_at(g, x, y), *left = ui_grid_at(g, x - 1, y);
+    struct ui_cell *right = ui_grid_at(g, x + 1, y);
+
+    if (c->cp == 0 && left)
+        *left = (struct ui_cell){.cp = ' ', .role = left->role};
+    else if (right && right->cp == 0)
+        *right = (struct ui_cell){.cp = ' ', .role = right->role};
+}
+
+static void put_cell(struct ui_area a, int x, int y, struct ui_cell now)
+{
+    struct ui_cell *c = ui_grid_at(a.g, a.r.x + x, a.r.y + y);
+
+    if (x < 0 || y < 0 || x >= a.r.w || y >= a.r.h || !c)
+        return;
+    halve(a.g, a.r.x + x, a.r.y + y);
+    *c = now;
+}
+
+/* A character that would be cut in two is left out. */
+static void put_cluster(struct ui_area a, int x, int y, const struct ui_cluster *k,
+                        enum ui_role role)
+{
+    struct ui_cell c = {.cp = k->cp, .role = (uint8_t)role};
+
+    memcpy(c.mark, k->mark, sizeof c.mark);
+    if (k->width == 2 && (x < 0 || x + 1 >= a.r.w)) {
+        c = (struct ui_cell){.cp = ' ', .role = (uint8_t)role};
+        put_cell(a, x, y, c);
+        put_cell(a, x + 1, y, c);
+        return;
+    }
+    put_cell(a, x, y, c);
+    if (k->width == 2)
+        put_cell(a, x + 1, y, (struct ui_cell){.role = (uint8_t)role});
 }
 
 void ui_put(struct ui_area a, int x, int y, uint32_t cp, enum ui_role role)
 {
-    struct ui_cell *c;
+    struct ui_cluster k = {.cp = ui_glyph(cp)};
 
-    if (x < 0 || y < 0 || x >= a.r.w || y >= a.r.h)
-        return;
-    c = ui_grid_at(a.g, a.r.x + x, a.r.y + y);
-    if (c)
-        *c = (struct ui_cell){ui_glyph(cp), (uint8_t)role};
+    k.width = ui_glyph_width(k.cp);
+    put_cluster(a, x, y, &k, role);
 }
 
 int ui_text(struct ui_area a, int x, int y, enum ui_role role, const char *s)
 {
-    while (*s && x < a.r.w)
-        ui_put(a, x++, y, next_cp(&s), role);
+    while (*s && x < a.r.w) {
+        struct ui_cluster k = ui_text_next(&s);
+        put_cluster(a, x, y, &k, role);
+        x = SU_MIN(x + k.width, a.r.w);
+    }
     return x;
 }
 
@@ -155,14 +286,21 @@ int ui_textf(struct ui_area a, int x, int y, enum ui_role role, const char *fmt,
 
 void ui_text_in(struct ui_area a, int x, int y, int w, enum ui_role role, bool right, const char *s)
 {
-    int n = ui_text_width(s), skip = right && n < w ? w - n : 0;
+    int n = ui_text_width(s), at = 0, fit = n > w ? w - 1 : w;
 
-    for (int i = 0; i < w; i++) {
-        uint32_t cp = ' ';
-        if (i >= skip && *s)
-            cp = i == w - 1 && n > w ? '~' : next_cp(&s);
-        ui_put(a, x + i, y, cp, role);
+    for (; right && at < w - n; at++)
+        ui_put(a, x + at, y, ' ', role);
+    while (*s) {
+        struct ui_cluster k = ui_text_next(&s);
+        if (at + k.width > fit)
+            break;
+        put_cluster(a, x + at, y, &k, role);
+        at += k.width;
     }
+    if (n > w && at < w)
+        ui_put(a, x + at++, y, '~', role);
+    for (; at < w; at++)
+        ui_put(a, x + at, y, ' ', role);
 }
 
 int ui_text_right(struct ui_area a, int x_end, int y, enum ui_role role, const char *s)
@@ -239,6 +377,17 @@ struct ui_area ui_frame(struct ui_area a, const char *title, enum ui_role role)
     return ui_area_sub(a, 1, 1, w - 2, h - 2);
 }
 
+/* Cells and bytes of the word at s. */
+static int word(const char *s, const char **end)
+{
+    int n = 0;
+
+    while (*s && *s != ' ' && *s != '\n')
+        n += ui_text_next(&s).width;
+    *end = s;
+    return n;
+}
+
 int ui_paragraph(struct ui_area a, int y, enum ui_role role, const char *s)
 {
     int x = 0;
@@ -246,28 +395,27 @@ int ui_paragraph(struct ui_area a, int y, enum ui_role role, const char *s)
     if (a.r.w < 1)
         return y;
     while (*s) {
-        const char *p = s;
-        int n = 0;
+        const char *end;
+        int n;
         if (*s == '\n') {
             y++;
             x = 0;
             s++;
             continue;
         }
-        while (*p && *p != ' ' && *p != '\n') {
-            (void)next_cp(&p);
-            n++;
-        }
+        n = word(s, &end);
         if (x > 0 && x + n > a.r.w) {
             y++;
             x = 0;
         }
-        while (s < p) {
-            if (x >= a.r.w) {
+        while (s < end) {
+            struct ui_cluster k = ui_text_next(&s);
+            if (x > 0 && x + k.width > a.r.w) {
                 y++;
                 x = 0;
             }
-            ui_put(a, x++, y, next_cp(&s), role);
+            put_cluster(a, x, y, &k, role);
+            x += k.width;
         }
         if (*s == ' ') {
             if (x > 0 || n == 0)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* term/grid: a screen as cells of one codepoint and one role. Everything is drawn into a grid; what
-   shows it (curses.c, headless.c) knows no panes. Texts may come from strangers: what is not a
-   visible character of width one becomes '?', so that cells and columns are the same thing. */
+/* term/grid: a screen as cells, each of one character and one role. Everything is drawn into a grid;
+   what shows it (curses.c, headless.c) knows no panes. Texts may come from strangers: a character is
+   what glyphs.def says is one, of one cell or two, with its accents; all else becomes '?', so that
+   cells and columns are the same thing. */
 #ifndef SU_UI_GRID_H
 #define SU_UI_GRID_H
 
@@ -20,8 +21,10 @@ enum ui_role {
 struct ui_rect {
     int x, y, w, h;
 };
+#define UI_MARKS 2u /* accents that a character keeps */
 struct ui_cell {
-    uint32_t cp;
+    uint32_t cp; /* 0: the right half of the character before it */
+    uint32_t mark[UI_MARKS]; /* 0 = none */
     uint8_t role;
 };
 struct ui_grid {
@@ -48,10 +51,22 @@ struct ui_area {
 struct ui_area ui_area_all(struct ui_grid *g);
 struct ui_area ui_area_sub(struct ui_area a, int x, int y, int w, int h); /* clipped to a */
 
-/* What is drawn for a codepoint of a stranger's text: itself or '?'. */
+/* What is drawn for a codepoint of a stranger's text: itself, or '?' for what is no character of its
+   own. */
 uint32_t ui_glyph(uint32_t cp);
+int ui_glyph_width(uint32_t cp); /* cells of what is drawn: 1 or 2; 0: an accent */
+struct ui_cluster { /* what one place of the cursor holds */
+    uint32_t cp, mark[UI_MARKS];
+    int width;
+};
+/* The next character of a terminated text with its accents; *s moves on. Bytes that are no UTF-8 count
+   one each. What joins or tints pictures is left out, letters of flags are letters. */
+struct ui_cluster ui_text_next(const char **s);
 /* Cells that a text takes. */
 int ui_text_width(const char *s);
+size_t ui_utf8_put(char out[4], uint32_t cp); /* bytes written */
+/* The text as it would be drawn; cut at a character to fit cap. */
+void ui_text_clean(char *out, size_t cap, const char *s);
 
 void ui_put(struct ui_area a, int x, int y, uint32_t cp, enum ui_role role);
 /* Each returns the column after the text; text stops at the area's edge. */

@@ -21,7 +21,8 @@ const char *ui_role_name(enum ui_role role);
 const char *ui_charset_name(enum ui_charset c); /* "utf8" */
 bool ui_charset_parse(const char *s, enum ui_charset *out);
 /* What is shown for a drawn codepoint in a charset: a codepoint (UTF8), or for ACS a letter of the
-   VT100 line drawing set with *acs true, else ASCII. Always one cell. */
+   VT100 line drawing set with *acs true, else ASCII. Of as many cells as cp, but the right half of a
+   character of two cells (0) has one of its own where that character is not shown. */
 uint32_t ui_charset_map(enum ui_charset c, uint32_t cp, bool *acs);
 
 /* ---- events ------------------------------------------------------------------------------------ */
@@ -112,7 +113,7 @@ void ui_term_curses_restore(void);
 
 /* The grid's characters in a charset, a line per row without trailing blanks. */
 void ui_headless_text(const struct ui_grid *g, enum ui_charset c, struct su_buf *out);
-/* The looks of its rows at a colour depth: per row, runs "x+n:look" of what is not plain text. */
-void ui_headless_looks(const struct ui_grid *g, enum ui_depth depth, struct su_buf *out);
+/* A line per row: runs "x+n:ROLE" of what is not plain text. */
+void ui_headless_roles(const struct ui_grid *g, struct su_buf *out);
 
 #endif

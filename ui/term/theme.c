@@ -70,7 +70,7 @@ static const struct glyph glyphs[] = {
 uint32_t ui_charset_map(enum ui_charset c, uint32_t cp, bool *acs)
 {
     *acs = false;
-    if (c == UI_CHARSET_UTF8 || cp < 0x7f)
+    if (c == UI_CHARSET_UTF8 || (cp < 0x7f && cp > 0))
         return cp;
     for (size_t i = 0; i < SU_ARRAY_LEN(glyphs); i++) {
         const struct glyph *g = &glyphs[i];

@@ -25,48 +25,25 @@ static void insert(struct ui_input *in, const char *s, size_t n)
     in->cursor += n;
 }
 
-static size_t encode(uint32_t cp, char out[4])
-{
-    if (cp < 0x80) {
-        out[0] = (char)cp;
-        return 1;
-    }
-    if (cp < 0x800) {
-        out[0] = (char)(0xc0 | cp >> 6);
-        out[1] = (char)(0x80 | (cp & 0x3f));
-        return 2;
-    }
-    if (cp < 0x10000) {
-        out[0] = (char)(0xe0 | cp >> 12);
-        out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (cp & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | cp >> 18);
-    out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (cp & 0x3f));
-    return 4;
-}
-
+/* Where the character before the cursor begins; its accents go with it. */
 static size_t before(const struct ui_input *in)
 {
-    size_t i = in->cursor;
+    const char *s = in->text, *from = s;
 
-    while (i > 0 && ((uint8_t)in->text[--i] & 0xc0) == 0x80)
-        ;
-    return i;
+    while (*s && s < in->text + in->cursor) {
+        from = s;
+        (void)ui_text_next(&s);
+    }
+    return (size_t)(from - in->text);
 }
 
 static size_t after(const struct ui_input *in)
 {
-    size_t i = in->cursor;
+    const char *s = in->text + in->cursor;
 
-    if (i < in->len)
-        i++;
-    while (i < in->len && ((uint8_t)in->text[i] & 0xc0) == 0x80)
-        i++;
-    return i;
+    if (*s)
+        (void)ui_text_next(&s);
+    return (size_t)(s - in->text);
 }
 
 static void cut(struct ui_input *in, size_t from, size_t to)
@@ -124,7 +101,7 @@ bool ui_input_key(struct ui_input *in, int key)
     if (key < ' ' || (key >= 0x7f && key < 0xa0) || key > 0x10ffff ||
         (key >= 0xd800 && key < 0xe000))
         return false;
-    insert(in, text, encode((uint32_t)key, text));
+    insert(in, text, ui_utf8_put(text, (uint32_t)key));
     return true;
 }
 
