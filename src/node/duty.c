@@ -139,6 +139,28 @@ static void view_of(const struct su_node_agent *n, const struct node_duty *d,
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+static void note_takeover(struct su_node_agent *n, const struct node_duty *d)
+{
+    struct node_takeover *t = &n->takeover[n->n_takeover++ % NODE_TAKEOVERS];
+
+    *t = (struct node_takeover){
+        .task = d->index, .attempt = d->attempt, .assigned_ms = su_clock_wall_ms()};
+    memcpy(t->execution, d->execution->key, 32);
+}
+
+/* Its state is there again: nothing more can be run before somebody sends more. lock held. */
+static void note_rebuilt(struct su_node_agent *n, const struct node_duty *d)
+{
+    for (size_t i = 0; i < SU_MIN(n->n_takeover, (uint64_t)NODE_TAKEOVERS); i++) {
+        struct node_takeover *t = &n->takeover[i];
+        if (t->rebuilt_ms != 0 || t->task != d->index || t->attempt != d->attempt ||
+            memcmp(t->execution, d->execution->key, 32) != 0)
+            continue;
+        t->rebuilt_ms = su_clock_wall_ms();
+        t->steps = d->steps_done;
+    }
+}
+
 static void start(struct su_node_agent *n, struct node_execution *x, const struct node_duty *like)
 {
     struct node_duty *d = su_alloc(sizeof *d);
@@ -162,6 +184,8 @@ static void start(struct su_node_agent *n, struct node_execution *x, const struc
     d->task->uses++;
     d->next = x->duty;
     x->duty = d;
+    if (d->kind == NODE_PART && d->attempt > 0)
+        note_takeover(n, d);
     su_log(SU_LOG_INFO, "node", "%s task %u of execution %s, attempt %u",
            d->kind == NODE_PART ? "running" : "checking", d->index, su_chain_key_text(x->key, text),
            d->attempt);
@@ -431,6 +455,9 @@ void node_duty_state(struct node_duty *d, const char *state)
 {
     pthread_mutex_lock(&d->node->lock);
     (void)su_str_copy(d->state, sizeof d->state, state);
+    if (d->kind == NODE_PART && d->attempt > 0 && d->steps_done > 0 &&
+        (strcmp(state, "waiting") == 0 || strcmp(state, "comparing") == 0))
+        note_rebuilt(d->node, d);
     pthread_mutex_unlock(&d->node->lock);
 }
 

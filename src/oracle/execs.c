@@ -119,6 +119,7 @@ void ora_exec_end(struct su_oracle *o, struct ora_exec *x)
         break;
     }
     ora_judge_forget(o, x->key);
+    ora_progress_forget(o, x->key);
     remove_folder(o, x->key);
     (void)pthread_mutex_unlock(&o->lock);
     ora_exec_free(x);

@@ -128,7 +128,8 @@ enum su_code liveness_hear(struct liveness *l, const struct su_wire_frame *f, in
         return SU_OK; /* overtaken by a newer one, which counts */
     bool other = take(n, &f->m.u.heartbeat);
     n->sequence = f->stamp.sequence;
-    n->last_ms = now_ms;
+    n->last_ms = n->sign_ms = now_ms;
+    n->refused = n->silent = 0;
     n->beaten = true;
     if (!n->seen)
         n->online = true; /* nothing was missed yet */
@@ -169,11 +170,66 @@ void liveness_tick(struct liveness *l, int64_t now_ms)
             end_interval(&l->node[i], now_ms);
 }
 
+/* ---- losses --------------------------------------------------------------------------------------- */
+
+/* Half an interval late; one that was never heard is late from the beginning on. */
+static bool late(const struct liveness *l, const struct liveness_node *n, int64_t now_ms)
+{
+    return now_ms - n->last_ms > l->interval_ms + l->interval_ms / 2;
+}
+
+const char *liveness_lost(struct liveness *l, struct liveness_node *n, int64_t listened_ms,
+                          int64_t now_ms)
+{
+    int64_t since_ms = SU_MAX(n->sign_ms, listened_ms);
+
+    n->wanted_ms = now_ms;
+    if (!late(l, n, now_ms))
+        return NULL;
+    if (n->refused >= LIVENESS_REFUSED)
+        return "has ended: nobody listens at its endpoint";
+    if (n->silent >= LIVENESS_SILENT &&
+        now_ms - since_ms >= (int64_t)LIVENESS_GRACE * l->interval_ms)
+        return "does not answer, and its grace is over";
+    return NULL;
+}
+
+struct liveness_node *liveness_suspect(struct liveness *l, int64_t now_ms)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        struct liveness_node *n = &l->node[i];
+        if (n->trying || !late(l, n, now_ms) ||
+            now_ms - n->wanted_ms > (int64_t)LIVENESS_MISSED * l->interval_ms ||
+            now_ms - n->tried_ms < l->interval_ms / 2)
+            continue;
+        n->trying = true;
+        n->tried_ms = now_ms;
+        return n;
+    }
+    return NULL;
+}
+
+void liveness_tried(struct liveness *l, const uint8_t identity[32], enum liveness_try what,
+                    int64_t now_ms)
+{
+    struct liveness_node *n = liveness_find(l, identity);
+
+    if (!n)
+        return;
+    n->trying = false;
+    n->tried_ms = now_ms;
+    n->refused = what == LIVENESS_REFUSES ? n->refused + 1 : 0;
+    n->silent = what == LIVENESS_SAYS_NOTHING ? n->silent + 1 : 0;
+    if (what == LIVENESS_ANSWERS)
+        n->sign_ms = now_ms;
+}
+
 /* ---- views ---------------------------------------------------------------------------------------- */
 
 bool liveness_ready(const struct liveness_node *n)
 {
-    return n->online && n->status == SU_WIRE_READY && n->has_capacity;
+    return n->online && n->refused < LIVENESS_REFUSED && n->status == SU_WIRE_READY &&
+           n->has_capacity;
 }
 
 bool liveness_steady(const struct liveness_node *n, int64_t now_ms, int64_t for_ms)

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Who is there: heartbeats in, online view out. Pure state: the caller brings the time, frames whose
-   signature was verified, and what the chain says of nodes. One caller at a time. */
+   signature was verified, and what the chain says of nodes. One caller at a time.
+
+   Who misses three beats is offline: it gets no new work. That alone takes no work away from it. Once
+   a beat is late its endpoint is tried (liveness_suspect, liveness_tried): if nobody listens there
+   the process has ended, and it is lost at once; if somebody listens and says nothing it may be
+   paused, and is lost when its grace is over; if it answers, its beats are late and it is not lost. */
 #ifndef SU_ORACLE_LIVENESS_H
 #define SU_ORACLE_LIVENESS_H
 
@@ -11,6 +16,9 @@
 #define LIVENESS_MISSED 3u /* intervals in a row without a beat: offline */
 #define LIVENESS_BACK 2u /* intervals in a row with one: online again */
 #define LIVENESS_NODES_MAX 16384u
+#define LIVENESS_REFUSED 2u /* tries in a row at which nobody listened: lost */
+#define LIVENESS_SILENT 3u /* tries in a row without an answer, at least, and */
+#define LIVENESS_GRACE 10u /* intervals since the last sign of life: lost */
 
 struct liveness_node {
     uint8_t identity[32], owner[32], root[32]; /* root: of its entry on chain */
@@ -27,7 +35,13 @@ struct liveness_node {
     uint8_t status; /* enum su_wire_status; UNFIT too when it names another root than the chain */
     bool has_capacity;
     uint8_t task_count, tasks[SU_DECLARED_MAX][32];
+    int64_t sign_ms; /* of the last sign of life: a beat, or an answer of its endpoint; 0 = none */
+    int64_t wanted_ms; /* when somebody last asked whether it is lost */
+    int64_t tried_ms; /* when its endpoint was last tried */
+    bool trying; /* it is being tried now */
+    uint32_t refused, silent; /* tries in a row that ended so */
 };
+enum liveness_try { LIVENESS_ANSWERS, LIVENESS_REFUSES, LIVENESS_SAYS_NOTHING };
 struct liveness {
     int64_t interval_ms, window; /* window: number of the present interval */
     struct liveness_node *node; /* ascending by identity */
@@ -51,6 +65,16 @@ SU_CHECK enum su_code liveness_hear(struct liveness *l, const struct su_wire_fra
                                     int64_t now_ms, struct su_err *e);
 /* Ends the intervals that are over. Call it several times per interval. */
 void liveness_tick(struct liveness *l, int64_t now_ms);
+/* Whether it is lost: NULL, or why in a few words. The answer takes tries of the endpoint, which begin
+   when this is asked, and go on as long as it is asked again every few intervals. listened_ms: since
+   when beats have been heard here at all. */
+const char *liveness_lost(struct liveness *l, struct liveness_node *n, int64_t listened_ms,
+                          int64_t now_ms);
+/* The node whose endpoint is to be tried now, and marks it as being tried; NULL: none. */
+struct liveness_node *liveness_suspect(struct liveness *l, int64_t now_ms);
+/* What came of it. One that is not known any more is passed over. */
+void liveness_tried(struct liveness *l, const uint8_t identity[32], enum liveness_try what,
+                    int64_t now_ms);
 /* Online, ready, with room for work. */
 bool liveness_ready(const struct liveness_node *n);
 /* liveness_ready, and for so long already without a change. */

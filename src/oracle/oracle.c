@@ -302,7 +302,7 @@ enum su_code su_oracle_open(const struct su_oracle_options *options, struct su_o
     *out = NULL;
     o->options = *options;
     o->run_fd = -1;
-    o->born_ns = su_clock_mono_ns();
+    o->born_ms = su_clock_wall_ms();
     atomic_init(&o->stopping, false);
     atomic_init(&o->round_ms, 1000);
     atomic_init(&o->tick_ms, 250);
@@ -364,6 +364,7 @@ void su_oracle_close(struct su_oracle *o)
         free(o->model[i].model);
     }
     free(o->model);
+    ora_progress_free(o);
     liveness_fini(&o->live);
     ora_people_fini(&o->people);
     su_wire_guard_free(o->guard);
@@ -399,7 +400,8 @@ void su_oracle_stop(struct su_oracle *o)
 
 enum su_code su_oracle_run(struct su_oracle *o, struct su_err *e)
 {
-    static void *(*const lone[])(void *) = {ticker, watcher};
+    static void *(*const lone[])(void *) = {ticker,     watcher,    ora_prober, ora_prober,
+                                            ora_prober, ora_looker, ora_looker};
     enum { LONE = SU_ARRAY_LEN(lone) };
     pthread_t thread[LONE + ORA_JUDGES + ORA_WORKERS + ORA_COURIERS];
     enum su_code rc = SU_OK;

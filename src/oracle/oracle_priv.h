@@ -28,6 +28,7 @@ enum {
     ORA_STEADY_ROUNDS = 3,
     ORA_STALL_ROUNDS = 3,
     ORA_HUNGRY_ROUNDS = 10, /* younger requests let it pass so long */
+    ORA_LOSSES = 16, /* that are told in the status */
 };
 
 /* ---- bytes that several hold ------------------------------------------------------------------- */
@@ -133,6 +134,19 @@ struct ora_exec {
     uint64_t asked_ns; /* peers for an input or a table */
     uint32_t proposed_round, tried_round; /* + 1; 0: never */
     uint64_t task_round[SU_TASKS_MAX]; /* + 1: of the last vote on the task */
+    uint32_t prompt_steps; /* of its input; 0: not known */
+};
+
+/* ---- losses ------------------------------------------------------------------------------------- */
+
+/* A node that was taken to have failed, and what came of it; by the wall clock, 0: not yet. */
+struct ora_loss {
+    uint8_t execution[32], node[32];
+    uint16_t task;
+    uint8_t attempt; /* that it had */
+    const char *why;
+    int64_t heard_ms, detected_ms; /* its last beat; when this oracle was sure */
+    int64_t failed_ms, assigned_ms; /* on chain: it has failed; another has the task */
 };
 
 /* ---- the oracle --------------------------------------------------------------------------------- */
@@ -148,7 +162,7 @@ struct su_oracle {
     struct su_peer_self *self;
     struct su_http_server *server;
     atomic_bool stopping;
-    uint64_t born_ns;
+    int64_t born_ms;
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work; /* an execution is due, or the end */
@@ -170,6 +184,9 @@ struct su_oracle {
     } * model; /* never removed */
     size_t n_model;
     struct ora_job *job; /* disputes, as long as their executions */
+    struct ora_progress *progress; /* tasks that are looked at, of probe.c */
+    struct ora_loss loss[ORA_LOSSES]; /* the newest, in the order they came; they wrap */
+    uint64_t n_loss;
     pthread_cond_t judging; /* there is a job, or the end */
 
     struct ora_queue nodes; /* posts to nodes */
@@ -239,11 +256,26 @@ bool ora_assign(struct su_oracle *o, struct ora_exec *x, uint8_t number);
 /* Slot and hash of the newest entry below `slot`. SU_ENOENT: there is none any more. */
 SU_CHECK enum su_code ora_slot_hash(struct su_oracle *o, uint64_t slot, uint8_t hash[32],
                                     struct su_err *e);
-/* running.c */
-void ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number);
+/* running.c: true when it voted. */
+bool ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number);
 /* Once per round; false: it was said in this one already. */
 bool ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
                    struct su_ix_vote_task *ix);
+/* losses.c: what is told of nodes that were taken to have failed. All take the lock. */
+void ora_loss_detected(struct su_oracle *o, const struct ora_exec *x, uint16_t task,
+                       const char *why);
+/* As the last reading of the execution has it. */
+void ora_losses_follow(struct su_oracle *o, const struct ora_exec *x);
+
+/* probe.c: bodies of threads that try endpoints, and that look at tasks. */
+void *ora_prober(void *oracle);
+void *ora_looker(void *oracle);
+/* Whether an assigned task of a running generation has its inputs and gives nothing; from the first
+   question on it is looked at. prompt: steps of the prompt, at least 1. Takes the lock. */
+bool ora_hung(struct su_oracle *o, struct ora_exec *x, uint16_t task, uint32_t prompt);
+void ora_progress_forget(struct su_oracle *o, const uint8_t execution[32]); /* under the lock */
+void ora_progress_free(struct su_oracle *o); /* no thread runs any more */
+
 /* send.c */
 SU_CHECK enum su_code ora_send(struct su_oracle *o, struct su_chain_batch *b, struct su_err *e);
 /* Tells the other oracles of a vote. */

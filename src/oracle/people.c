@@ -236,7 +236,7 @@ enum su_code ora_people_views(struct su_oracle *o, const struct su_chain_model *
         memcpy(v->owner, p->node.owner, 32);
         v->vram_bytes = p->node.vram_bytes;
         v->fit = p->node.numerics_version == params->numerics_version;
-        v->online = l && l->online;
+        v->online = l && l->online && l->refused < LIVENESS_REFUSED;
         v->ready = l && liveness_ready(l);
         v->steady = l && liveness_steady(l, now, steady);
         stake_range(p, now - steady, v);

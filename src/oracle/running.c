@@ -2,6 +2,8 @@
 /* While tasks run: who is told of its work, who has failed, who takes over. */
 #include "oracle_priv.h"
 
+#include "engine/engine.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +23,7 @@ bool ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint
 
     ix->round = (uint32_t)((c->slot - c->execution->phase_slot) / c->config->params.round_slots);
     ix->attempt = a->attempt;
-    uint64_t key = ((uint64_t)ix->round << 8 | ix->question) + 1;
+    uint64_t key = ((uint64_t)ix->round << 16 | (uint64_t)a->attempt << 8 | ix->question) + 1;
     if (x->task_round[task] == key || (mine->question == ix->question && mine->round == ix->round &&
                                        mine->attempt == ix->attempt))
         return false;
@@ -51,17 +53,34 @@ static const char *lost(struct su_oracle *o, const uint8_t identity[32])
     const char *why = NULL;
 
     (void)pthread_mutex_lock(&o->lock);
-    const struct liveness_node *l = liveness_find(&o->live, identity);
-    int64_t age_ms = (int64_t)((su_clock_mono_ns() - o->born_ns) / 1000000u);
-    bool listened = age_ms > (int64_t)(2 * LIVENESS_MISSED) * o->live.interval_ms;
-    if (!l || !l->seen)
-        why = listened ? "was never heard" : NULL;
-    else if (!l->online)
-        why = "is offline";
-    else if (l->status == SU_WIRE_UNFIT)
+    struct liveness_node *l = liveness_find(&o->live, identity);
+    if (!l)
+        why = "is registered no more";
+    else if (l->seen && l->status == SU_WIRE_UNFIT)
         why = "says that its device computes other bits";
+    else
+        why = liveness_lost(&o->live, l, o->born_ms, su_clock_wall_ms());
     (void)pthread_mutex_unlock(&o->lock);
     return why;
+}
+
+/* Steps of a generation's prompt, of its input; 1 when it cannot be read. */
+static uint32_t prompt_steps(struct su_oracle *o, struct ora_exec *x)
+{
+    struct su_map m;
+    struct su_input in;
+    char path[4200];
+
+    if (x->prompt_steps > 0 || ora_exec_path(o, x->key, "input", path, NULL) != SU_OK ||
+        su_map_open(path, SU_PEER_INPUT_BYTES_MAX, &m, NULL) != SU_OK)
+        return SU_MAX(x->prompt_steps, 1u);
+    if (su_input_decode(m.data, m.len, &in, NULL) == SU_OK) {
+        x->prompt_steps = in.tensor[0].steps;
+        for (uint32_t i = 1; i < in.n_tensor; i++)
+            x->prompt_steps = SU_MIN(x->prompt_steps, in.tensor[i].steps);
+    }
+    su_map_close(&m);
+    return SU_MAX(x->prompt_steps, 1u);
 }
 
 /* Its inputs are there and it has had its time. Of a generation: its end is known. */
@@ -89,7 +108,14 @@ static bool stalled(const struct su_chain_case *c, const struct su_acc_assignmen
     return c->slot > from + SU_MAX(wait, ORA_STALL_ROUNDS * p->round_slots);
 }
 
-static void judge_asserter(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task)
+/* A generation whose end is not known. */
+static bool generating(const struct su_acc_execution *x)
+{
+    return x->sample_task != SU_NO_TASK && x->steps == 0;
+}
+
+/* True when it voted. */
+static bool judge_asserter(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task)
 {
     const struct su_acc_assignment *a = x->seen.assignments[task];
     struct su_ix_vote_task ix = {.question = SU_QUESTION_FAILED};
@@ -98,9 +124,16 @@ static void judge_asserter(struct su_oracle *o, struct ora_exec *x, uint8_t numb
 
     if (!why && stalled(&x->seen, a))
         why = "has its inputs and does not commit";
-    if (why && ora_vote_task(o, x, number, task, &ix))
-        su_log(SU_LOG_INFO, "oracle", "%s task %u: node %s %s", x->name, task,
-               su_chain_key_text(a->node, text), why);
+    if (!why && generating(x->seen.execution) && ora_hung(o, x, task, prompt_steps(o, x)))
+        why = "has its inputs and sends nothing";
+    if (!why)
+        return false;
+    ora_loss_detected(o, x, task, why);
+    if (!ora_vote_task(o, x, number, task, &ix))
+        return false;
+    su_log(SU_LOG_INFO, "oracle", "%s task %u: node %s %s", x->name, task,
+           su_chain_key_text(a->node, text), why);
+    return true;
 }
 
 /* ---- another node --------------------------------------------------------------------------------------- */
@@ -192,7 +225,8 @@ static enum su_code find_successor(struct su_oracle *o, struct ora_exec *x, uint
     return rc;
 }
 
-static void reassign(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task)
+/* True when it voted. */
+static bool reassign(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task)
 {
     const struct su_chain_case *c = &x->seen;
     const struct su_acc_assignment *a = c->assignments[task];
@@ -202,26 +236,31 @@ static void reassign(struct su_oracle *o, struct ora_exec *x, uint8_t number, ui
 
     if (!x->voted.rows ||
         (a->approved && c->slot <= a->assign_slot + c->config->params.round_slots))
-        return;
+        return false;
     if (find_successor(o, x, task, &ix, &e) != SU_OK) {
         su_log(SU_LOG_DEBUG, "oracle", "%s task %u: %s", x->name, task, e.msg);
-        return;
+        return false;
     }
-    if (ora_vote_task(o, x, number, task, &ix))
-        su_log(SU_LOG_INFO, "oracle", "%s task %u: to node %s", x->name, task,
-               su_chain_key_text(ix.subject, text));
+    if (!ora_vote_task(o, x, number, task, &ix))
+        return false;
+    su_log(SU_LOG_INFO, "oracle", "%s task %u: to node %s", x->name, task,
+           su_chain_key_text(ix.subject, text));
+    return true;
 }
 
-void ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number)
+bool ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number)
 {
+    bool voted = false;
     const struct su_acc_execution *exec = x->seen.execution;
 
+    ora_losses_follow(o, x);
     for (uint16_t i = 0; i < exec->task_count; i++) {
         if (!x->seen.assignments[i] || ora_stopping(o))
             continue;
         if (exec->tasks[i].state == SU_TASK_ASSIGNED)
-            judge_asserter(o, x, number, i);
+            voted |= judge_asserter(o, x, number, i);
         else if (exec->tasks[i].state == SU_TASK_UNASSIGNED)
-            reassign(o, x, number, i);
+            voted |= reassign(o, x, number, i);
     }
+    return voted;
 }

@@ -52,6 +52,37 @@ static void put_node(struct su_json_writer *w, const struct liveness_node *n,
     su_json_end_object(w);
 }
 
+static void put_time(struct su_json_writer *w, const char *name, int64_t ms)
+{
+    if (ms == 0)
+        su_json_put_null(w, name);
+    else
+        su_json_put_i64(w, name, ms);
+}
+
+static void put_losses(struct su_json_writer *w, const struct su_oracle *o)
+{
+    uint64_t first = o->n_loss > ORA_LOSSES ? o->n_loss - ORA_LOSSES : 0;
+    char text[SU_CHAIN_TEXT];
+
+    su_json_put_array(w, "losses");
+    for (uint64_t i = first; i < o->n_loss; i++) {
+        const struct ora_loss *l = &o->loss[i % ORA_LOSSES];
+        su_json_put_object(w, NULL);
+        su_json_put_str(w, "execution", su_chain_key_text(l->execution, text));
+        su_json_put_u64(w, "task", l->task);
+        su_json_put_u64(w, "attempt", l->attempt);
+        su_json_put_str(w, "node", su_chain_key_text(l->node, text));
+        su_json_put_str(w, "why", l->why);
+        put_time(w, "heard_ms", l->heard_ms);
+        put_time(w, "detected_ms", l->detected_ms);
+        put_time(w, "failed_ms", l->failed_ms);
+        put_time(w, "assigned_ms", l->assigned_ms);
+        su_json_end_object(w);
+    }
+    su_json_end_array(w);
+}
+
 enum su_code su_oracle_status(struct su_oracle *o, struct su_buf *out, struct su_err *e)
 {
     char text[SU_CHAIN_TEXT];
@@ -78,6 +109,7 @@ enum su_code su_oracle_status(struct su_oracle *o, struct su_buf *out, struct su
         su_json_end_object(&w);
     }
     su_json_end_array(&w);
+    put_losses(&w, o);
     su_json_put_u64(&w, "executions", o->n_exec);
     su_json_put_array(&w, "watching"); /* the newest of them */
     for (size_t i = o->n_exec > STATUS_WATCHING ? o->n_exec - STATUS_WATCHING : 0; i < o->n_exec;

@@ -13,6 +13,7 @@ enum {
 };
 
 #define TOPIC_CHECK (1u << 31)
+#define TOPIC_REPLACED (1u << 30)
 
 /* ---- the voted table ------------------------------------------------------------------------------------ */
 
@@ -164,6 +165,20 @@ static void tell(struct su_oracle *o, struct ora_exec *x, const uint8_t identity
     ora_bytes_drop(frame);
 }
 
+/* That a task has another asserter concerns all of them: it gets from some and gives to others. The
+   notice is to make them look at once. */
+static void tell_replaced(struct su_oracle *o, struct ora_exec *x, uint16_t task)
+{
+    const struct su_chain_case *c = &x->seen;
+    const struct su_acc_assignment *a = c->assignments[task];
+
+    for (uint16_t i = 0; i < c->execution->task_count; i++) {
+        const struct su_acc_assignment *other = c->assignments[i];
+        if (other && !su_free_is_zero(other->node, 32) && memcmp(other->node, a->node, 32) != 0)
+            tell(o, x, other->node, TOPIC_REPLACED | (uint32_t)task << 8 | a->attempt);
+    }
+}
+
 /* Asserters hear of their assignment, drawn nodes of their check; from the oracle whose turn it is, and
    later from the others too. */
 static void tell_nodes(struct su_oracle *o, struct ora_exec *x, unsigned rank)
@@ -178,9 +193,11 @@ static void tell_nodes(struct su_oracle *o, struct ora_exec *x, unsigned rank)
         if (!a)
             continue;
         if (c->execution->state == SU_EXEC_RUNNING) {
-            if (c->execution->tasks[i].state == SU_TASK_ASSIGNED &&
-                c->slot >= a->assign_slot + wait)
-                tell(o, x, a->node, (uint32_t)i << 8 | a->attempt);
+            if (c->execution->tasks[i].state != SU_TASK_ASSIGNED || c->slot < a->assign_slot + wait)
+                continue;
+            tell(o, x, a->node, (uint32_t)i << 8 | a->attempt);
+            if (a->attempt > 0)
+                tell_replaced(o, x, i);
             continue;
         }
         const struct su_chain_check_due d = su_chain_check_due(c, i, &x->voted);
@@ -284,7 +301,7 @@ static bool act(struct su_oracle *o, struct ora_exec *x, uint8_t number)
         break;
     case SU_EXEC_RUNNING:
         tell_nodes(o, x, rank);
-        ora_run_tasks(o, x, number);
+        voted = ora_run_tasks(o, x, number);
         break;
     case SU_EXEC_FROZEN:
         draw(o, x);

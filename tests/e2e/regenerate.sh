@@ -1,18 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A node killed with SIGKILL in the middle of a generation, and not started again before its end: another takes its
-# stage, and no token is lost or changed. Tells what it took longer than without.
+# stage, and no token is lost or changed. Tells how long it took to be noticed, until another had the task, and until
+# that one had computed its state again; the last two must be short. KILLS="STAGE:CONTEXT ..." chooses others.
 . "$(dirname "$0")/network.bash"
 dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
 file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
-ask=(--prompt "The capital of France is" --temperature 0.8 --seed 7)
-tokens=160
-at=(20)
-stages=(1)
+ask=(--temperature 0.8 --seed 7)
+bound_ms=15000 # from the detection to the state: generous, for a machine that does other things
+kills=(1:20 0:100)
+ctx=256
+vram=60MB
 if full; then
-    at=(20 100)
-    stages=(0 1 2)
+    kills=(0:20 1:20 2:20 0:100 1:100 2:100 0:500 1:500 2:500 0:1000 1:1000 2:1000)
+    ctx=1280
+    vram=120MB
 fi
+[ -z "${KILLS:-}" ] || read -ra kills <<<"$KILLS"
+
+# prompt_for CONTEXT: so long that it is reached after 20 tokens or so, or the shortest.
+prompt_for() {
+    python3 -c 'import sys
+n = int(sys.argv[1]) - 30
+print("The capital of France is" if n < 100 else " ".join(["Count the words of this list:"] + ["one", "two", "three"] * ((n - 10) // 3)))' "$1"
+}
 
 # known: executions that some node has a part in.
 known() {
@@ -33,6 +44,10 @@ working() {
     return 1
 }
 
+now_ms() {
+    echo $((${EPOCHREALTIME/./} / 1000))
+}
+
 # seconds COMMAND...: how long it took.
 seconds() {
     local from=${EPOCHREALTIME/./}
@@ -40,29 +55,48 @@ seconds() {
     python3 -c 'import sys; print((int(sys.argv[2]) - int(sys.argv[1])) / 1e6)' "$from" "${EPOCHREALTIME/./}"
 }
 
-net_start 1 4 "$file" --name language --ctx 256 --target-vram 60MB --sessions 2
-as alone run "$file" --ctx 256 "${ask[@]}" --max-tokens "$tokens" --json >"$tmp/local" || fail "alone"
-calm=$(seconds net_run "$tmp/run" "${ask[@]}" --max-tokens "$tokens") || fail "nobody killed: $(cat "$tmp/run.err")"
-for steps in "${at[@]}"; do
-    for stage in "${stages[@]}"; do
-        what="task $stage killed at $steps steps"
-        before=$(known | tr '\n' ' ')
-        seconds net_run "$tmp/run" "${ask[@]}" --max-tokens "$tokens" >"$tmp/seconds" &
-        running=$!
-        until victim=$(working "$stage" "$steps"); do
-            kill -0 $running 2>/dev/null || fail "$what: too late: $(cat "$tmp/run" "$tmp/run.err")"
-        done
-        net_stop KILL "node$victim"
-        wait $running || fail "$what: $(cat "$tmp/run" "$tmp/run.err")"
-        tail -n 1 "$tmp/run" >"$tmp/last"
-        check "$what: final" [ "$(json 'd["final"]' <"$tmp/last")" = true ]
-        check "$what: somebody else" [ "$(json "d['tasks'][$stage]['attempt']" <"$tmp/last")" -gt 0 ]
-        check "$what: the same tokens" [ "$(json 'd["token_ids"]' <"$tmp/last")" = \
-            "$(json 'd["token_ids"]' <"$tmp/local")" ]
-        printf '%s: %s s, %s s without\n' "$what" "$(cat "$tmp/seconds")" "$calm"
-        net_node_start "$victim"
-        net_await 60 "node$victim" net_node_ready "$victim"
-        net_await 60 "the oracle hears the nodes" net_online 1 "$net_nodes"
+# times EXECUTION TASK KILLED: "detection reassignment rebuild steps", ms each.
+times() {
+    local i one="[x for x in d['losses'] if x['execution'] == '$1' and x['task'] == $2 and x['attempt'] == 0][0]" detected assigned rebuilt
+    local two="[x for x in d['takeovers'] if x['execution'] == '$1' and x['task'] == $2 and x['attempt'] == 1][0]"
+    detected=$(net_status oracle1 "${one}['detected_ms']")
+    assigned=$(net_status oracle1 "${one}['assigned_ms']")
+    for i in $(seq 1 "$net_nodes"); do
+        rebuilt=$(net_status "node$i" "str(${two}['rebuilt_ms']) + ' ' + str(${two}['steps'])")
+        [ -z "$rebuilt" ] || break
     done
+    [ -n "$detected" ] && [ -n "$assigned" ] && [ -n "$rebuilt" ] || fail "$what: no times: $detected, $assigned, $rebuilt"
+    echo $((detected - $3)) $((assigned - detected)) $((${rebuilt% *} - assigned)) "${rebuilt#* }"
+}
+
+net_start 1 4 "$file" --name language --ctx "$ctx" --target-vram "$vram" --sessions 2
+for kill in "${kills[@]}"; do
+    stage=${kill%:*}
+    steps=${kill#*:}
+    what="task $stage killed at $steps steps"
+    prompt=$(prompt_for "$steps")
+    tokens=$((steps < 200 ? 160 : 100))
+    as alone run "$file" --ctx "$ctx" --prompt "$prompt" "${ask[@]}" --max-tokens "$tokens" --json >"$tmp/local" || fail "alone"
+    before=$(known | tr '\n' ' ')
+    seconds net_run "$tmp/run" --prompt "$prompt" "${ask[@]}" --max-tokens "$tokens" >"$tmp/seconds" &
+    running=$!
+    until victim=$(working "$stage" "$steps"); do
+        kill -0 $running 2>/dev/null || fail "$what: too late: $(cat "$tmp/run" "$tmp/run.err")"
+    done
+    killed=$(now_ms)
+    net_stop KILL "node$victim"
+    wait $running || fail "$what: $(cat "$tmp/run" "$tmp/run.err")"
+    tail -n 1 "$tmp/run" >"$tmp/last"
+    check "$what: final" [ "$(json 'd["final"]' <"$tmp/last")" = true ]
+    check "$what: somebody else" [ "$(json "d['tasks'][$stage]['attempt']" <"$tmp/last")" -gt 0 ]
+    check "$what: the same tokens" [ "$(json 'd["token_ids"]' <"$tmp/last")" = \
+        "$(json 'd["token_ids"]' <"$tmp/local")" ]
+    read -r detection reassignment rebuild again < <(times "$(json 'd["execution"]' <"$tmp/last")" "$stage" "$killed")
+    printf '%s: noticed after %d ms, another node after %d ms, state of %d steps after %d ms; %s s in all\n' \
+        "$what" "$detection" "$reassignment" "$again" "$rebuild" "$(cat "$tmp/seconds")"
+    check "$what: not slow" [ $((reassignment + rebuild)) -lt $bound_ms ]
+    net_node_start "$victim"
+    net_await 60 "node$victim" net_node_ready "$victim"
+    net_await 60 "the oracle hears the nodes" net_online 1 "$net_nodes"
 done
 done_ok

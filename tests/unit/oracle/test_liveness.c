@@ -237,12 +237,101 @@ static void many(void **state)
     liveness_fini(&l);
 }
 
+/* Tries of its endpoint, one each half interval, until now + so many intervals. */
+static void tries(struct liveness *l, struct liveness_node *n, enum liveness_try what, int64_t *now,
+                  int intervals)
+{
+    for (int i = 0; i < 2 * intervals; i++) {
+        *now += BEAT / 2;
+        (void)liveness_lost(l, n, T0, *now);
+        if (liveness_suspect(l, *now)) {
+            assert_true(n->trying);
+            assert_null(liveness_suspect(l, *now)); /* one at a time */
+            liveness_tried(l, n->identity, what, *now);
+        }
+    }
+}
+
+static struct liveness_node *alone(struct liveness *l)
+{
+    know(l, 7);
+    beats(l, 7, T0);
+    return liveness_find(l, entry(7).identity);
+}
+
+static void nobody_listens(void **state)
+{
+    struct liveness l = begin();
+    struct liveness_node *n = alone(&l);
+    int64_t t = T0;
+
+    (void)state;
+    assert_null(liveness_lost(&l, n, T0, t + BEAT));
+    assert_null(liveness_suspect(&l, t + BEAT)); /* not late yet */
+    assert_null(liveness_suspect(&l, t + 100 * BEAT)); /* late, and nobody asks any more */
+    t += BEAT;
+    tries(&l, n, LIVENESS_REFUSES, &t, 1);
+    assert_int_equal(n->refused, 1);
+    assert_null(liveness_lost(&l, n, T0, t)); /* it may be starting again */
+    tries(&l, n, LIVENESS_REFUSES, &t, 1);
+    assert_non_null(strstr(liveness_lost(&l, n, T0, t), "has ended"));
+    assert_true(t - T0 <= 3 * BEAT);
+    assert_false(liveness_ready(n)); /* and gets nothing new */
+    beats(&l, 7, t);
+    assert_null(liveness_lost(&l, n, T0, t));
+    assert_true(liveness_ready(n));
+    liveness_tried(&l, entry(8).identity, LIVENESS_REFUSES, t); /* of one that is not known */
+    liveness_fini(&l);
+}
+
+static void grace(void **state)
+{
+    struct liveness l = begin();
+    struct liveness_node *n = alone(&l);
+    int64_t t = T0;
+
+    (void)state;
+    tries(&l, n, LIVENESS_SAYS_NOTHING, &t, (int)LIVENESS_GRACE - 1);
+    assert_null(liveness_lost(&l, n, T0, t));
+    tries(&l, n, LIVENESS_ANSWERS, &t, 1); /* that begins the grace again */
+    tries(&l, n, LIVENESS_SAYS_NOTHING, &t, (int)LIVENESS_GRACE - 1);
+    assert_null(liveness_lost(&l, n, T0, t));
+    tries(&l, n, LIVENESS_SAYS_NOTHING, &t, 2);
+    assert_non_null(strstr(liveness_lost(&l, n, T0, t), "grace"));
+    liveness_fini(&l);
+}
+
+/* Beats that come late, or not at all, from one that answers. */
+static void slow(void **state)
+{
+    struct liveness l = begin();
+    struct liveness_node *n = alone(&l);
+    int64_t t = T0;
+
+    (void)state;
+    tries(&l, n, LIVENESS_ANSWERS, &t, 5 * (int)LIVENESS_GRACE);
+    assert_null(liveness_lost(&l, n, T0, t));
+    tries(&l, n, LIVENESS_SAYS_NOTHING, &t, 3); /* a machine that slept does not count its sleep */
+    assert_null(liveness_lost(&l, n, T0, t));
+    /* Never heard: its grace begins when there is somebody to hear it. */
+    know(&l, 9);
+    n = liveness_find(&l, entry(9).identity);
+    assert_null(liveness_lost(&l, n, t, t));
+    liveness_fini(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(offline_and_back), cmocka_unit_test(jitter),
-        cmocka_unit_test(stopped_clock),    cmocka_unit_test(steadiness),
-        cmocka_unit_test(refusals),         cmocka_unit_test(many),
+        cmocka_unit_test(offline_and_back),
+        cmocka_unit_test(jitter),
+        cmocka_unit_test(stopped_clock),
+        cmocka_unit_test(steadiness),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(many),
+        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(grace),
+        cmocka_unit_test(slow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

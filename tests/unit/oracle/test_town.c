@@ -93,6 +93,65 @@ static void node_lost(void **state)
     town_free(t);
 }
 
+static void everybody_mute(struct town *t, bool mute)
+{
+    for (unsigned i = 0; i < t->n_node; i++)
+        atomic_store(&t->node[i].mute, mute);
+}
+
+/* Beats that come late, because of the link or of a machine that has much to do, take no work away
+   from anybody who is there: else all tasks would change hands until the attempts are used up. */
+static void late_beats(void **state)
+{
+    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3});
+    unsigned attempt;
+    uint8_t x[32];
+
+    (void)state;
+    everybody_idle(t, true);
+    town_request(t, 0, x);
+    town_wait_state(t, x, SU_EXEC_RUNNING, 90000);
+    everybody_mute(t, true);
+    town_sleep(6 * TOWN_BEAT_MS);
+    for (uint16_t i = 0; i < TOWN_TASKS; i++) {
+        assert_true(asserter(t, x, i, &attempt) < t->n_node);
+        assert_int_equal(attempt, 0);
+    }
+    everybody_mute(t, false);
+    everybody_idle(t, false);
+    assert_int_equal(town_wait_gone(t, x, 60000), SU_EXEC_SETTLED);
+    town_free(t);
+}
+
+/* A node that listens and says nothing has its grace, and loses its task after it. */
+static void paused(void **state)
+{
+    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3});
+    unsigned lost, attempt;
+    uint8_t x[32];
+
+    (void)state;
+    everybody_idle(t, true);
+    town_request(t, 1, x);
+    town_wait_state(t, x, SU_EXEC_RUNNING, 90000);
+    lost = asserter(t, x, 1, &attempt);
+    assert_true(lost < t->n_node && attempt == 0);
+    atomic_store(&t->node[lost].mute, true);
+    atomic_store(&t->node[lost].deaf, true);
+    town_sleep(5 * TOWN_BEAT_MS);
+    assert_int_equal(asserter(t, x, 1, &attempt), lost);
+    for (unsigned waited = 0; asserter(t, x, 1, &attempt) == lost || attempt == 0; waited += 50) {
+        assert_true(waited < 60000);
+        town_sleep(50);
+    }
+    assert_int_equal(attempt, 1);
+    atomic_store(&t->node[lost].deaf, false);
+    atomic_store(&t->node[lost].mute, false);
+    everybody_idle(t, false);
+    assert_int_equal(town_wait_gone(t, x, 60000), SU_EXEC_SETTLED);
+    town_free(t);
+}
+
 static void oracles_restart(void **state)
 {
     struct town *t =
@@ -131,6 +190,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settles),         cmocka_unit_test(samples_everything),
         cmocka_unit_test(one_oracle_down), cmocka_unit_test(node_lost),
+        cmocka_unit_test(late_beats),      cmocka_unit_test(paused),
         cmocka_unit_test(oracles_restart), cmocka_unit_test(ten_at_once),
     };
 

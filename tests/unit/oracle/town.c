@@ -229,14 +229,17 @@ static void register_node(struct town *t, unsigned i)
 {
     struct town_node *n = &t->node[i];
     const struct su_wire_scope scope = {t->env.program, t->env.genesis};
+    char endpoint[32];
     struct su_chain_node_args a = {.vram_bytes = 1u << 30,
                                    .numerics_version = t->params.numerics_version,
-                                   .endpoint = "127.0.0.1:1"};
+                                   .endpoint = endpoint};
     struct su_signer owner;
     struct su_err e = {0};
     char name[16];
 
     n->town = t;
+    n->port = free_port();
+    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", n->port);
     (void)snprintf(name, sizeof name, "owner%u", i);
     town_signer(&owner, name, NULL);
     memcpy(n->owner, owner.public_key, 32);
@@ -476,9 +479,26 @@ static void *node_thread(void *node)
     return NULL;
 }
 
+static void on_call(void *node, const struct su_http_call *c, struct su_http_answer *a)
+{
+    struct town_node *n = node;
+
+    (void)c;
+    while (atomic_load(&n->deaf) && !atomic_load(&n->stop))
+        town_sleep(10);
+    su_http_answer_text(a, 200, "{}");
+}
+
 void town_node_start(struct town *t, unsigned i)
 {
+    const struct su_http_server_opts o = {.port = (uint16_t)t->node[i].port,
+                                          .blocking = true,
+                                          .handler = on_call,
+                                          .ctx = &t->node[i]};
+    struct su_err e = {0};
+
     atomic_store(&t->node[i].stop, false);
+    town_must(su_http_server_start(&o, &t->node[i].server, &e), &e);
     assert_int_equal(pthread_create(&t->node[i].thread, NULL, node_thread, &t->node[i]), 0);
     t->node[i].running = true;
 }
@@ -489,6 +509,8 @@ void town_node_stop(struct town *t, unsigned i)
         return;
     atomic_store(&t->node[i].stop, true);
     (void)pthread_join(t->node[i].thread, NULL);
+    su_http_server_stop(t->node[i].server);
+    t->node[i].server = NULL;
     t->node[i].running = false;
 }
 

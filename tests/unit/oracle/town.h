@@ -5,6 +5,7 @@
 #define SU_TEST_ORACLE_TOWN_H
 
 #include "chain/chain.h"
+#include "http/http.h"
 #include "ledger/ledger.h"
 #include "oracle/oracle.h"
 #include "peer/peer.h"
@@ -19,6 +20,7 @@
 #include <pthread.h>
 
 enum { TOWN_ORACLES = 3, TOWN_NODES = 4, TOWN_TASKS = 3, TOWN_EXECUTIONS = 16 };
+enum { TOWN_BEAT_MS = 400 }; /* an interval of heartbeats, as oracles count them */
 
 struct town;
 struct town_node {
@@ -29,8 +31,11 @@ struct town_node {
     pthread_t thread;
     bool running;
     atomic_bool stop;
+    unsigned port;
+    struct su_http_server *server; /* answers everything with nothing, while it runs */
     /* What it does: set any time. */
     atomic_bool mute; /* no heartbeats */
+    atomic_bool deaf; /* no answers at its endpoint, though it accepts connections */
     atomic_bool idle; /* no commits */
     atomic_uint commits, checks, beats_refused;
 };
