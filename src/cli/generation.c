@@ -51,7 +51,11 @@ void cli_generation_begin(struct cli_generation *g)
 
 static void print_from(const struct cli_generation *g, size_t before)
 {
-    if (!g->silent && !g->words.failed && g->words.len > before)
+    if (g->silent || g->words.failed || g->words.len <= before)
+        return;
+    if (g->screen)
+        cli_screen_text(g->screen, (const char *)g->words.data + before, g->words.len - before);
+    else
         fwrite(g->words.data + before, 1, g->words.len - before, stdout);
 }
 
@@ -67,8 +71,13 @@ static void retell(struct cli_generation *g, uint32_t at)
         su_text_decode(&g->decoder, g->row[i], &g->words);
     if (g->silent)
         return;
+    if (g->screen) {
+        cli_screen_text(g->screen, "\n", 1);
+        cli_screen_clear(g->screen);
+    }
     (void)fflush(stdout);
-    fprintf(stderr, "\n(another node says otherwise from token %u on)\n", at);
+    fprintf(stderr, "%s(another node says otherwise from token %u on)\n", g->screen ? "" : "\n",
+            at);
     print_from(g, 0);
 }
 
@@ -135,7 +144,11 @@ void cli_generation_end(struct cli_generation *g)
 
     su_text_decode_end(&g->decoder, &g->words);
     print_from(g, before);
-    if (!g->silent && g->n_row > 0)
+    if (g->silent || g->n_row == 0)
+        return;
+    if (g->screen)
+        cli_screen_text(g->screen, "\n", 1);
+    else
         putchar('\n');
 }
 
@@ -184,16 +197,33 @@ void cli_put_generation(struct su_json_writer *w, const struct cli_generation *g
     su_json_put_u64(w, "changed", g->changed);
 }
 
-uint64_t cli_execution_cost(const struct su_params *p, const struct su_ops_follow_state *s)
+/* Of fees for `of` steps each, those for `steps`. */
+static uint64_t cost_of(const struct su_params *p, const struct su_ops_follow_state *s,
+                        uint32_t steps, uint32_t of)
 {
     uint64_t sum = p->oracle_fee;
 
     for (uint16_t i = 0; i < s->n_part; i++) {
         const struct su_exec_task *t = &s->chain.tasks[i];
-        uint64_t surcharge = 0;
-        if (!su_econ_surcharge(p, t->sampling_ppm, t->fee, &surcharge) ||
-            !su_add_u64(sum, t->fee, &sum) || !su_add_u64(sum, surcharge, &sum))
+        uint64_t fee = t->fee / of * steps + t->fee % of * steps / of, surcharge = 0;
+        if (!su_econ_surcharge(p, t->sampling_ppm, fee, &surcharge) ||
+            !su_add_u64(sum, fee, &sum) || !su_add_u64(sum, surcharge, &sum))
             return UINT64_MAX;
     }
     return sum;
+}
+
+uint64_t cli_execution_cost(const struct su_params *p, const struct su_ops_follow_state *s)
+{
+    return cost_of(p, s, 1, 1);
+}
+
+uint64_t cli_execution_cost_so_far(const struct su_params *p, const struct su_ops_follow_state *s)
+{
+    uint32_t here = 0, of = s->chain.max_steps;
+
+    for (uint16_t i = 0; i < s->n_output; i++)
+        here = SU_MAX(here, s->output[i].steps);
+    return s->chain.steps > 0 || of == 0 ? cost_of(p, s, 1, 1)
+                                         : cost_of(p, s, SU_MIN(here, of), of);
 }

@@ -5,6 +5,7 @@
 #define SU_CLI_GENERATION_H
 
 #include "network.h"
+#include "screen.h"
 
 /* One prompt and what comes of it. Zero-initialise; cli_generation_fini in any state. */
 struct cli_generation {
@@ -13,6 +14,7 @@ struct cli_generation {
     struct su_sampling sampling;
     uint32_t max_tokens;
     bool silent; /* else the answer is printed as it comes */
+    struct cli_screen *screen; /* where; NULL: plainly to stdout */
     struct su_text_decoder decoder;
     struct su_buf words; /* the answer */
     uint32_t *row; /* drawn tokens, n_row of them; also the one that ends an answer */
@@ -41,10 +43,12 @@ double cli_generation_rate(const struct cli_generation *g);
 double cli_generation_first_ms(const struct cli_generation *g); /* 0 before there is one */
 /* Members "text", "token_ids", ..., "time_to_first_token_ms" as `splitup run` prints them. */
 void cli_put_generation(struct su_json_writer *w, const struct cli_generation *g);
-/* What an execution costs so far: fees of the steps run, or of all asked for before that is known. */
+/* What an execution costs: fees of the steps run, or of all asked for before that is known. */
 uint64_t cli_execution_cost(const struct su_params *p, const struct su_ops_follow_state *s);
+/* The same with the fees of the steps whose results have come, before it is known how many are run. */
+uint64_t cli_execution_cost_so_far(const struct su_params *p, const struct su_ops_follow_state *s);
 
-/* ---- models (asker.c) ---------------------------------------------------------------------------- */
+/* ---- models (asker.c, ask.c) --------------------------------------------------------------------- */
 
 /* A model of a cluster that generates, and the means to ask it. Zero-initialise with c and o (both
    borrowed); cli_asker_close in any state. */
@@ -56,6 +60,10 @@ struct cli_asker {
     struct su_text *text;
     uint32_t ctx; /* positions that its nodes keep of a session; 0: not known */
     struct cli_task_report *report; /* of the last execution */
+    bool
+        chat; /* an answer is one of many: its request is not shown, and SIGINT may leave it provisional */
+    uint32_t answers; /* of the conversation */
+    uint64_t cost, spent; /* USDC of the last answer, and of the conversation */
 };
 /* True when the model that `word` names on o's cluster generates. Errors of su_ops_model_find and
    su_chain_model_load. */
@@ -68,9 +76,10 @@ void cli_asker_close(struct cli_asker *a);
 /* Cuts g->max_tokens to what the nodes keep. SU_ELIMIT: the prompt alone is too long. */
 SU_CHECK enum su_code cli_asker_fit(const struct cli_asker *a, struct cli_generation *g,
                                     struct su_err *e);
-/* Proposes, asks, and follows to the end; the answer streams, marks and costs go to stderr. SIGINT ends
-   the generation, a second one leaves. *final: it was checked; false with --dry-run. json: called with
-   the final state before it is gone; may be NULL. */
+/* Proposes, asks, and follows to the end; the answer streams on stdout. On a terminal a block on stderr
+   tells how far it is, what it has cost and where each stage's time goes; what is left of it at the end
+   is printed everywhere. SIGINT ends the generation, a second one leaves. *final: it was checked; false
+   with --dry-run, and when a chat was told not to wait for that. */
 SU_CHECK enum su_code cli_asker_ask(struct cli_asker *a, struct cli_generation *g, bool *final,
                                     struct su_err *e);
 /* `splitup run` of such a model. */

@@ -100,25 +100,32 @@ const float *cli_digit_output(const struct su_ops_follow_state *s, unsigned *bes
 
 /* ---- what nodes tell ----------------------------------------------------------------------------- */
 
-static bool fill_report(const struct su_json_value *root, const char *execution, uint16_t task,
-                        struct cli_task_report *r)
+/* A node may say anything. */
+static double ms_of(const struct su_json_value *v, const char *name)
+{
+    double ms = 0;
+
+    return su_json_get_double(v, name, &ms, NULL) == SU_OK && ms >= 0 && ms <= 1e12 ? ms : 0;
+}
+
+bool cli_task_report_read(const struct su_json_value *root, const char *execution, uint16_t task,
+                          struct cli_task_report *r)
 {
     const struct su_json_value *list = su_json_member(root, "executions");
     const char *text;
     uint64_t number;
-    double ms;
 
     if (su_json_get_str(root, "backend", &text, NULL) == SU_OK)
         su_str_sanitize(r->backend, sizeof r->backend, text, strlen(text));
     for (const struct su_json_value *i = su_json_first(list); i; i = su_json_next(i))
         if (su_json_get_str(i, "execution", &text, NULL) == SU_OK && strcmp(text, execution) == 0 &&
-            su_json_get_u64(i, "task", &number, NULL) == SU_OK && number == task &&
-            su_json_get_double(i, "compute_ms", &ms, NULL) == SU_OK) {
-            r->ms = ms;
-            if (su_json_get_double(i, "wait_ms", &r->wait_ms, NULL) != SU_OK)
-                r->wait_ms = 0;
-            if (su_json_get_double(i, "network_ms", &r->network_ms, NULL) != SU_OK)
-                r->network_ms = 0;
+            su_json_get_u64(i, "task", &number, NULL) == SU_OK && number == task) {
+            r->ms = ms_of(i, "compute_ms");
+            r->wait_ms = ms_of(i, "wait_ms");
+            r->network_ms = ms_of(i, "network_ms");
+            r->steps = su_json_get_u64(i, "steps", &number, NULL) == SU_OK
+                           ? (uint32_t)SU_MIN(number, (uint64_t)UINT32_MAX)
+                           : 0;
             return true;
         }
     return false;
@@ -144,7 +151,7 @@ bool cli_task_reports(const struct su_ops_follow_state *s, struct cli_task_repor
         su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
         if (su_peer_status_get(p->endpoint, &call, &b, NULL) != SU_OK ||
             su_json_parse(b.data, b.len, p->endpoint, NULL, &doc, NULL) != SU_OK ||
-            !fill_report(su_json_root(doc), execution, i, &report[i]))
+            !cli_task_report_read(su_json_root(doc), execution, i, &report[i]))
             all = false;
         su_json_free(doc);
         su_buf_fini(&b);

@@ -34,18 +34,19 @@ SU_CHECK enum su_code cli_digit_input(const struct su_chain_model *m, const floa
 const float *cli_digit_output(const struct su_ops_follow_state *s, unsigned *best,
                               const uint8_t **leaf);
 
-/* Members "tasks" and "samples" of an execution. backend and ms per task: what its node tells, may be
-   NULL. */
+/* What a node tells of one task of an execution. */
 struct cli_task_report {
     char backend[16];
     double ms; /* of computing; < 0: not known */
     double wait_ms, network_ms; /* for its inputs; until its outputs were taken */
+    uint32_t steps; /* that it has run */
 };
 #define CLI_TASK_REPORT_NONE                                                                       \
     (struct cli_task_report)                                                                       \
     {                                                                                              \
         .ms = -1                                                                                   \
     }
+/* Members "tasks" and "samples" of an execution; report: backend and ms per task, may be NULL. */
 void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s,
                    const struct cli_task_report *report);
 /* Members "steps", "seed" and "input" (the container, base64): with "tasks" all that `splitup verify`
@@ -53,6 +54,9 @@ void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s
 void cli_put_input(struct su_json_writer *w, const struct su_ops_follow_state *s, const void *input,
                    size_t n);
 void cli_put_samples(struct su_json_writer *w, const struct su_ops_follow_state *s);
+/* Reads what a node tells of the task in its /api/status; execution: its address. False: nothing. */
+bool cli_task_report_read(const struct su_json_value *root, const char *execution, uint16_t task,
+                          struct cli_task_report *r);
 /* Asks the asserters what they tell of the execution: fills what is not known yet in report[n_part].
    True when all is known. */
 bool cli_task_reports(const struct su_ops_follow_state *s, struct cli_task_report *report);

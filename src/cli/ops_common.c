@@ -305,16 +305,17 @@ static bool will_sign(const struct cli *c, const struct su_ops_proposal *p)
     return !cli_has(c, "--dry-run") && p->n_tx > 0;
 }
 
+/* Where nobody is asked the proposal is shown on `preview`, if that is anything. */
 static enum su_code agree(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
-                          struct su_ops_receipt *r, struct su_err *e)
+                          FILE *preview, struct su_ops_receipt *r, struct su_err *e)
 {
     bool yes = cli_has(c, "--yes"), sign = will_sign(c, p);
     enum su_code rc = SU_OK;
 
     if (!yes && sign)
         show(p, stderr);
-    else if (!cli_has(c, "--json"))
-        show(p, stdout);
+    else if (!cli_has(c, "--json") && (preview || !sign))
+        show(p, sign ? preview : stdout);
     if (sign && !yes)
         rc = cli_ask("", e);
     if (!rc && sign) {
@@ -326,20 +327,26 @@ static enum su_code agree(const struct cli *c, struct su_ops *o, struct su_ops_p
     return rc;
 }
 
+enum su_code cli_agree_on(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
+                          FILE *preview, struct su_err *e)
+{
+    struct su_ops_receipt r = {.sent = false};
+    enum su_code rc = agree(c, o, p, preview, &r, e);
+
+    return !rc && cli_has(c, "--json") && !will_sign(c, p) ? print_json(p, &r, false, e) : rc;
+}
+
 enum su_code cli_agree(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
                        struct su_err *e)
 {
-    struct su_ops_receipt r = {.sent = false};
-    enum su_code rc = agree(c, o, p, &r, e);
-
-    return !rc && cli_has(c, "--json") && !will_sign(c, p) ? print_json(p, &r, false, e) : rc;
+    return cli_agree_on(c, o, p, stdout, e);
 }
 
 enum su_code cli_propose(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
                          struct su_err *e)
 {
     struct su_ops_receipt r = {.sent = false};
-    enum su_code rc = agree(c, o, p, &r, e);
+    enum su_code rc = agree(c, o, p, stdout, &r, e);
 
     if (rc)
         return rc;

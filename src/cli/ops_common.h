@@ -66,6 +66,9 @@ SU_CHECK enum su_code cli_propose(const struct cli *c, struct su_ops *o, struct 
    --dry-run the preview is printed, as JSON where that is asked for. */
 SU_CHECK enum su_code cli_agree(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
                                 struct su_err *e);
+/* The same with the preview on `preview` where nobody is asked (--yes); NULL: it is not shown then. */
+SU_CHECK enum su_code cli_agree_on(const struct cli *c, struct su_ops *o, struct su_ops_proposal *p,
+                                   FILE *preview, struct su_err *e);
 /* The word `which` of words[n], as the first argument. SU_EUSAGE lists them. *i is its place. */
 SU_CHECK enum su_code cli_subcommand(const struct cli *c, const char *const *words, size_t n,
                                      size_t *i, struct su_err *e);

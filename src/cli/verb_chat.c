@@ -138,7 +138,7 @@ static enum su_code answer_far(struct chat *c, const struct su_text_ids *ids, st
     g.prompt.count = g.prompt.cap = ids->count;
     memcpy(g.prompt.ids, ids->ids, ids->count * sizeof *g.prompt.ids);
     enum su_code rc = cli_asker_ask(c->asker, &g, &final, e);
-    if (rc == SU_OK && final)
+    if (rc == SU_OK && g.n > 0)
         push_turn(c, SU_TEXT_ASSISTANT, g.words.data ? (const char *)g.words.data : "",
                   g.words.len);
     cli_generation_fini(&g);
@@ -163,12 +163,25 @@ static enum su_code ask(struct chat *c, struct su_err *e)
 /* ---- commands -------------------------------------------------------------------------------- */
 
 static const char help[] =
+    "/cost         what the last answer and the conversation have cost\n"
     "/reset        begin a new conversation; the system turn stays\n"
     "/system TEXT  another system turn; without TEXT the model's own\n"
     "/help         this list\n"
     "/quit         leave, as Ctrl-D does\n"
     "A backslash at the end of a line goes on in the next one; \"\"\" begins and ends a text of\n"
     "many lines; a blank before '/' makes a message of it. Ctrl-C stops the answer.\n";
+
+static void tell_cost(const struct chat *c)
+{
+    char last[SU_OPS_AMOUNT_TEXT], all[SU_OPS_AMOUNT_TEXT];
+
+    if (!c->asker)
+        fputs("nothing: the model is on this machine\n", stderr);
+    else
+        fprintf(stderr, "the last answer %s, the conversation %s (answers: %u)\n",
+                su_ops_amount_text(c->asker->cost, SU_OPS_USDC, last),
+                su_ops_amount_text(c->asker->spent, SU_OPS_USDC, all), c->asker->answers);
+}
 
 static enum su_code command(struct chat *c, const char *line, bool *leave, struct su_err *e)
 {
@@ -184,6 +197,12 @@ static enum su_code command(struct chat *c, const char *line, bool *leave, struc
     }
     if (*rest == 0 && strcmp(name, "/reset") == 0) {
         pop_turns(c, 0);
+        if (c->asker)
+            c->asker->cost = c->asker->spent = c->asker->answers = 0;
+        return SU_OK;
+    }
+    if (*rest == 0 && strcmp(name, "/cost") == 0) {
+        tell_cost(c);
         return SU_OK;
     }
     if (*rest == 0 && strcmp(name, "/help") == 0) {
@@ -203,8 +222,12 @@ static enum su_code command(struct chat *c, const char *line, bool *leave, struc
 static enum su_code tell(const struct chat *c, enum su_code rc, const struct su_err *e)
 {
     char line[640];
-    if (!c->keyboard || (rc != SU_EUSAGE && rc != SU_ELIMIT && rc != SU_EINVAL))
+    bool mistake = rc == SU_EUSAGE || rc == SU_ELIMIT || rc == SU_EINVAL;
+    /* What becomes of an answer far away says nothing about the next one. */
+    bool far = c->asker && rc != SU_ENOMEM && strcmp(e->at, "standard output") != 0;
+    if (!c->keyboard || !(mistake || far))
         return rc;
+    cli_interrupt_clear();
     su_err_line(e, line, sizeof line);
     fprintf(stderr, "%s\n", line);
     return SU_OK;
@@ -285,7 +308,7 @@ static enum su_code prepare(struct chat *c, struct su_err *e)
 static enum su_code run_far(const struct cli *cli, struct su_err *e)
 {
     char word[SU_NAME_MAX + SU_CHAIN_TEXT];
-    struct cli_asker a = {.c = cli};
+    struct cli_asker a = {.c = cli, .chat = true};
     struct chat c = {.llm = {.cli = cli}, .asker = &a, .keyboard = isatty(STDIN_FILENO)};
     su_buf_init(&c.message, CLI_CHAT_INPUT_MAX);
     enum su_code rc = cli_may_sign(cli, e);
@@ -349,13 +372,17 @@ const struct cli_verb cli_verb_chat = {
     .detail =
         "MODEL is a .gguf file or a folder, as for run; or a model of a cluster, by its address "
         "or as NAME@CLUSTER, whose nodes answer for money: each turn is an execution, with the "
-        "whole conversation as its prompt. Messages are read line by line, from the "
+        "whole conversation as its prompt; while it runs, lines on stderr tell of every stage "
+        "which "
+        "share of its time it computed, waited and sent, and what the answer has cost so far, and "
+        "/cost tells it afterwards. Messages are read line by line, from the "
         "keyboard or a pipe; answers come as they are made, and after each a line on stderr "
         "tells its speed. The conversation is kept in one session, so that only new tokens "
         "are run. A backslash at the end of a line goes on in the next one, and \"\"\" begins "
-        "and ends a message of many lines. The commands are /reset, /system TEXT, /help and "
+        "and ends a message of many lines. The commands are /reset, /system TEXT, /cost, /help and "
         "/quit. Ctrl-C stops the answer and keeps what was said, a second one before that "
-        "leaves; Ctrl-D leaves. In a pipe the first error ends the command.",
+        "leaves; of a cluster's answer that is being checked it keeps what came, unchecked. Ctrl-D "
+        "leaves. In a pipe the first error ends the command.",
     .min_arg = 1,
     .max_arg = 1,
     .option =

@@ -94,13 +94,19 @@ local_run "$tmp/local" --prompt "Say hello." --system "" --max-tokens 40
 check "text" grep -qF "$(json 'd["text"].splitlines()[0]' <"$tmp/local")" "$tmp/out"
 check "marks" [ "$(grep -cE '^(provisional|final): ' "$tmp/err")" = 2 ]
 check "cost" grep -q '^final: .* cost 0\.0[0-9]* USDC' "$tmp/err"
-check "stages" [ "$(grep -c '^task .* compute .* wait .* network ' "$tmp/err")" = 3 ]
+check "stages" [ "$(grep -cE '^stage [123]/3 .* compute +[0-9]+ % wait +[0-9]+ % network ' "$tmp/err")" = 3 ]
+check "checks" grep -qE '^checks: (none of 3 stages sampled|([123]) of 3 stages sampled, \2 matched)$' "$tmp/err"
+check "nothing is drawn where no terminal is" [ "$(grep -c $'\033' "$tmp/err")" = 0 ]
+check "only the answer is printed" [ "$(cat "$tmp/out")" = "$(json 'd["text"]' <"$tmp/local")" ]
 
 # A conversation.
-printf 'What is the capital of France?\nAnd of Italy?\n' |
+printf 'What is the capital of France?\nAnd of Italy?\n/cost\n' |
     "$SPLITUP" chat "$name@$url" "${options[@]}" --system "Answer in one word." --max-tokens 20 >"$tmp/out" 2>"$tmp/err" ||
     fail "chat: $(cat "$tmp/err")"
 check "two answers" [ "$(grep -cE 'Paris|Rome' "$tmp/out")" = 2 ]
+check "their cost" grep -qE '^the last answer (0\.[0-9]+) USDC, the conversation 0\.[0-9]+ USDC \(answers: 2\)$' "$tmp/err"
+check "of both" [ "$(grep -oE '^final: .* cost 0\.[0-9]+' "$tmp/err" | awk '{ s += $NF } END { printf "%.6f", s }')" = \
+    "$(sed -n 's/^the last .* conversation \([0-9.]*\) USDC.*/\1/p' "$tmp/err" | awk '{ printf "%.6f", $1 }')" ]
 
 # Ended by hand: what was not run is not paid.
 "$SPLITUP" run "$name@$url" "${options[@]}" --prompt "Once upon a time" --max-tokens 240 --json >"$tmp/out" 2>"$tmp/err" &
