@@ -17,7 +17,7 @@
 static bool any_fault_of_results(void)
 {
     return su_node_fault("wrong-output") || su_node_fault("wrong-weights") ||
-           su_node_fault("double-sign");
+           su_node_fault("double-sign") || su_node_fault("smaller-quant");
 }
 
 /* Compares one step with another backend before anything is promised. */

@@ -8,21 +8,29 @@
 
 /* wrong-output          the first element of the first output is another one
    wrong-weights         every element of every output, and the witness, are others
+   smaller-quant         computes with weights of fewer levels than those of the model
    late                  tries to commit when the deadline has passed
    silent-after-commit   never reveals
+   hang                  stops computing after some steps of a generation, and beats on
    crash-before-commit   dies when everything is ready for the commitment
    crash-after-commit    dies when the commitment is on chain
    double-sign           commits to other rows than those it signed for its consumers
    equivocate            signs other rows of a step for its last consumer
    lying-heartbeat       claims its tasks and never loads them
    heartbeat-one-oracle  tells the first oracle alone
+   slow-link             heartbeats are 3 s on their way, while there is a file "slow" at its home
    A fault of the results comes after the node's own check, as a liar's would. */
 #ifdef SU_FAULTS
 bool su_node_fault(const char *name);
+bool su_node_fault_slow(void); /* slow-link, now */
 #else
 static inline bool su_node_fault(const char *name)
 {
     (void)name;
+    return false;
+}
+static inline bool su_node_fault_slow(void)
+{
     return false;
 }
 #endif

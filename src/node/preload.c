@@ -2,6 +2,7 @@
 /* Keeps what the node's entry declares loaded: packages and weights are fetched, held against the
    chain's digests, and put on the device, one task after the other. Nothing is offered before that. */
 #include "node_priv.h"
+#include "spoil.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -301,7 +302,8 @@ static enum su_code load(struct loading *l, struct su_err *e)
         rc = get_weights(l, m->package, e);
     if (!rc) {
         set_state(l, NODE_TASK_LOADING);
-        rc = su_task_open(n->exec, m->package, l->task->index, n->store, &task, e);
+        rc = su_task_open(n->exec, node_spoil_weights(n, m->package, l->task->index),
+                          l->task->index, n->store, &task, e);
     }
     pthread_mutex_lock(&n->lock);
     if (rc) {

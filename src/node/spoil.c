@@ -95,6 +95,69 @@ void part_spoil_leaves(struct part *p, uint32_t n)
     put_back(p, &l);
 }
 
+/* ---- weights --------------------------------------------------------------------------------- */
+
+/* Bits of a block that the cheaper type does not have: of bytes first .. first + n - 1 those outside of
+   mask. What is not listed stays as it is. */
+static const struct coarser {
+    enum su_dtype dtype;
+    uint32_t first, n;
+    uint8_t mask;
+} coarser[] = {
+    {SU_F32, 0, 2, 0x00},    {SU_F16, 0, 1, 0x00},     {SU_BF16, 0, 1, 0xf0},
+    {SU_Q4_0, 2, 16, 0xee},  {SU_Q4_1, 4, 16, 0xee},   {SU_Q8_0, 2, 32, 0xf0},
+    {SU_Q6_K, 0, 128, 0xcc}, {SU_Q4_K, 16, 128, 0xee}, {SU_Q5_K, 48, 128, 0xee},
+};
+
+static void coarsen(uint8_t *data, uint64_t bytes, enum su_dtype dtype)
+{
+    const uint32_t block = su_dtype_block_bytes(dtype);
+
+    for (size_t k = 0; k < SU_ARRAY_LEN(coarser); k++)
+        for (uint64_t at = 0; coarser[k].dtype == dtype && at + block <= bytes; at += block)
+            for (uint32_t i = 0; i < coarser[k].n; i++)
+                data[at + coarser[k].first + i] &= coarser[k].mask;
+}
+
+static enum su_code coarsen_entry(struct su_store *store, struct su_manifest_entry *m,
+                                  struct su_err *e)
+{
+    uint8_t *data = su_try_alloc(SU_MAX((size_t)m->bytes, (size_t)1), 1);
+    enum su_code rc = data ? su_store_read(store, m->blob, m->offset, data, (size_t)m->bytes, e)
+                           : su_fail(e, SU_ENOMEM, m->name, "is too large");
+
+    if (!rc) {
+        coarsen(data, m->bytes, m->dtype);
+        rc = su_store_put_bytes(store, data, (size_t)m->bytes, m->blob, e);
+        m->offset = 0;
+    }
+    free(data);
+    return rc;
+}
+
+const struct su_package *node_spoil_weights(struct su_node_agent *n, const struct su_package *p,
+                                            uint32_t index)
+{
+    if (!su_node_fault("smaller-quant"))
+        return p;
+    struct su_package *own = su_alloc(sizeof *own);
+    struct su_err e = {0};
+    *own = *p;
+    own->task = su_alloc(p->n_task * sizeof *own->task);
+    memcpy(own->task, p->task, p->n_task * sizeof *own->task);
+    struct su_manifest *m = &own->task[index].manifest;
+    m->entry = su_alloc(m->n_entry * sizeof *m->entry + 1);
+    memcpy(m->entry, p->task[index].manifest.entry, m->n_entry * sizeof *m->entry);
+    enum su_code rc = SU_OK;
+    for (uint32_t i = 0; i < m->n_entry && !rc; i++)
+        rc = coarsen_entry(n->store, &m->entry[i], &e);
+    if (rc)
+        node_log_err(SU_LOG_ERROR, "coarser weights", &e);
+    return own;
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
 /* Until the consumer has opened its side, it refuses. */
 static void deliver(struct part *p, const struct node_sink *to, const struct su_buf *frame)
 {

@@ -13,7 +13,19 @@ void part_spoil_leaves(struct part *p, uint32_t n);
 /* equivocate: signs other rows of the first of them for the last consumer, and sees that it has them
    before the true ones. */
 void part_spoil_frames(struct part *p, uint32_t n, const struct su_task_result *r);
+/* smaller-quant: the package with coarser weights of that task in the store, kept until the process ends;
+   else p itself. */
+const struct su_package *node_spoil_weights(struct su_node_agent *n, const struct su_package *p,
+                                            uint32_t index);
 #else
+static inline const struct su_package *node_spoil_weights(struct su_node_agent *n,
+                                                          const struct su_package *p,
+                                                          uint32_t index)
+{
+    (void)n;
+    (void)index;
+    return p;
+}
 static inline void part_spoil_frames(struct part *p, uint32_t n, const struct su_task_result *r)
 {
     (void)p;

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Liars in a generation: a node that computes with a smaller quantisation of the model is caught whenever it is drawn,
+# and only then.
+. "$(dirname "$0")/network.bash"
+[ -x "${SPLITUP_FAULTY:-}" ] || fail "SPLITUP_FAULTY names no program: build the target splitup-faulty"
+dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
+file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+prompt="The capital of France is"
+tokens=6
+sampling=${SAMPLING:-100}
+runs=12 # unless everything is drawn
+
+expected=$("$SPLITUP" run "$file" --backend cpu --ctx 256 --prompt "$prompt" --max-tokens $tokens --json | json 'd["token_ids"]') ||
+    fail "it does not run here"
+
+# stake NODE: what its owner has in it, in USDC.
+stake() {
+    net_stake "$1" 'float(d["free"]) + float(d["reserved"])'
+}
+
+note_stakes() {
+    local i
+    for i in $(seq 1 "$net_nodes"); do
+        before[i]=$(stake "node$i")
+    done
+}
+
+# same_stakes EXCEPT: nobody but that node has lost anything.
+same_stakes() {
+    local i
+    for i in $(seq 1 "$net_nodes"); do
+        [ "node$i" = "$1" ] && continue
+        check "$what: node$i keeps its stake" [ "$(stake "node$i")" = "${before[i]}" ]
+    done
+}
+
+less_stake() {
+    python3 -c 'import sys; sys.exit(not float(sys.argv[1]) < float(sys.argv[2]))' "$(stake "$1")" "$2"
+}
+
+# A run that must end in an answer, or in the words for a node that was wrong.
+generate() {
+    if net_run "$tmp/run" --prompt "$prompt" --max-tokens $tokens; then
+        tail -n 1 "$tmp/run" >"$tmp/last"
+        check "$what: final" [ "$(json 'd["final"]' <"$tmp/last")" = true ]
+        answered=1
+    else
+        grep -q 'a node was wrong' "$tmp/run.err" || fail "$what: run: $(cat "$tmp/run.err") $(net_logs)"
+        answered=0
+    fi
+    net_await 120 "$what: everything closed" net_settled
+}
+
+# drawn NODE: how many tasks of the last answer are that node's and were checked, or were checked by it.
+drawn() {
+    json "sum(t['sampled'] and t['node'] == '${net_key[$1]}' for t in d['tasks']) + sum(
+        s['validator'] == '${net_key[$1]}' for s in d['samples'])" <"$tmp/last"
+}
+
+liar() {
+    net_stop TERM "$1"
+    declare -g "FAULT_$1=$2"
+    net_node_start "${1#node}"
+    net_wait_ready
+}
+
+declare -a before=()
+what=honest
+net_start 3 3 "$file" --name language --ctx 256 --target-vram 60MB --sessions 2 --sampling "$sampling"
+generate
+check "the right tokens" [ "$(json 'd["token_ids"]' <"$tmp/last")" = "$expected" ]
+
+what=smaller-quant
+liar node2 smaller-quant
+caught=0
+clean=0
+for ((i = 0; i < runs; i++)); do
+    note_stakes
+    generate
+    same_stakes node2
+    if less_stake node2 "${before[2]}"; then
+        caught=$((caught + 1))
+    else
+        check "$what: not slashed, so there is an answer" [ $answered = 1 ]
+        check "$what: not slashed, so not drawn" [ "$(drawn node2)" = 0 ]
+        clean=$((clean + 1))
+    fi
+    [ "$sampling" = 100 ] && break
+done
+[ "$sampling" != 100 ] || check "$what: drawn, so slashed" [ $caught = 1 ]
+printf '%s: slashed in %d of %d requests\n' "$what" $caught $((caught + clean))
+done_ok
