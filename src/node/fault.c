@@ -3,8 +3,10 @@
 
 #ifdef SU_FAULTS
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool su_node_fault(const char *name)
 {
@@ -17,6 +19,16 @@ bool su_node_fault(const char *name)
             return true;
     }
     return false;
+}
+
+bool su_node_fault_slow(void)
+{
+    const char *home = getenv("SPLITUP_HOME");
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/slow", home ? home : ".");
+
+    return su_node_fault("slow-link") && n > 0 && (size_t)n < sizeof path &&
+           access(path, F_OK) == 0;
 }
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "beats.h"
+#include "fault.h"
 #include "peer/peer.h"
 
 #include <pthread.h>
@@ -57,6 +58,17 @@ static void judge(struct line *l, const struct node_beats_to *to, enum su_code r
     }
 }
 
+#define SLOW_MS 3000u /* of the fault slow-link */
+
+/* As if the beat were on its way for so long. */
+static void dawdle(struct line *l)
+{
+    const struct timespec nap = {.tv_nsec = 50000000};
+
+    for (uint32_t ms = 0; ms < SLOW_MS && su_node_fault_slow() && !on_cancelled(l); ms += 50)
+        (void)nanosleep(&nap, NULL);
+}
+
 /* Called and returns with the lock held. */
 static void tell(struct line *l, struct su_http_keep *keep)
 {
@@ -74,6 +86,7 @@ static void tell(struct line *l, struct su_http_keep *keep)
     l->busy = true;
     b->counts.sent++;
     pthread_mutex_unlock(&b->lock);
+    dawdle(l);
     enum su_code rc = copy.failed ? su_fail(&why, SU_ENOMEM, NULL, "no memory")
                                   : su_peer_post(&scope, to.endpoint, to.key, copy.data, copy.len,
                                                  &call, NULL, &why);

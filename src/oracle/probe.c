@@ -16,8 +16,8 @@
 
 enum {
     NAP_MS = 50,
-    TRY_LEAST_MS = 500, /* deadline of a try: an interval, within these */
-    TRY_MOST_MS = 3000,
+    TRY_LEAST_MS = 500, /* deadline of a try: a third of the grace, within these */
+    TRY_MOST_MS = 5000,
     ASK_MS = 1500, /* deadline of asking for a frame */
     STALL_LEAST_MS = 10000, /* without anything new, beside what the work may take */
     LOOKS = 4, /* looks in that time */
@@ -123,8 +123,9 @@ static bool try_one(struct su_oracle *o)
         memcpy(identity, n->identity, 32);
         if (p)
             memcpy(endpoint, p->node.endpoint, p->node.endpoint_len);
-        if (o->live.interval_ms < TRY_MOST_MS)
-            ms = (uint32_t)SU_MAX(o->live.interval_ms, (int64_t)TRY_LEAST_MS);
+        int64_t third = o->live.interval_ms * (int64_t)LIVENESS_GRACE / LIVENESS_SILENT;
+        if (third < TRY_MOST_MS)
+            ms = (uint32_t)SU_MAX(third, (int64_t)TRY_LEAST_MS);
     }
     (void)pthread_mutex_unlock(&o->lock);
     if (!n)
