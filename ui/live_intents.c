@@ -266,7 +266,6 @@ enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
         f->wallet = memcpy(l->wallet_key, wallet, 32);
     if (!f->identity && identity)
         f->identity = memcpy(l->identity_key, identity, 32);
-    l->options.feed.cache_path = NULL; /* the old one has it open */
     rc = su_feed_open(&l->options.feed, &fresh, e);
     if (rc)
         return rc;

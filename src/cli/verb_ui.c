@@ -55,6 +55,18 @@ static void pause_for(uint64_t seconds)
     }
 }
 
+/* What the app remembers of executions whose accounts are gone, if it ever ran here. */
+static const char *remembered(char path[4096])
+{
+    char home[2048];
+
+    return su_home_dir(home, sizeof home, NULL) == SU_OK &&
+                   su_path_join(path, 4096, home, "cache.db", NULL) == SU_OK &&
+                   access(path, F_OK) == 0
+               ? path
+               : NULL;
+}
+
 /* A feed without the app: one look at everything, or one every few seconds. */
 static enum su_code print_pane(const struct cli *c, const char *pane, struct su_err *e)
 {
@@ -64,6 +76,7 @@ static enum su_code print_pane(const struct cli *c, const char *pane, struct su_
                                                              : SU_UI_TEXT_TABLE;
     struct su_feed_options options = {.url = NULL};
     uint8_t wallet[32], identity[32];
+    char cache[4096];
     struct su_feed *feed = NULL;
     struct su_ops *o = NULL;
     struct su_wallet *w;
@@ -81,6 +94,7 @@ static enum su_code print_pane(const struct cli *c, const char *pane, struct su_
         options.wallet = memcpy(wallet, su_wallet_public_key(w), 32);
     if (su_ops_identity(o, false, &w, NULL) == SU_OK)
         options.identity = memcpy(identity, su_wallet_public_key(w), 32);
+    options.cache_path = remembered(cache);
     rc = su_feed_open(&options, &feed, e);
     if (!rc)
         rc = su_feed_ready(feed, READY_MS, e);
