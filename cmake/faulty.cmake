@@ -14,3 +14,7 @@ su_link_all_modules(splitup-faulty)
 # In a folder of its own under the program's name: splitup-faulty would be the verb "faulty".
 set_target_properties(splitup-faulty PROPERTIES OUTPUT_NAME splitup
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/faulty")
+# ./dev test runs no end-to-end test under sanitizers; who wants to builds this first.
+if(SU_SAN)
+    set_target_properties(splitup-faulty PROPERTIES EXCLUDE_FROM_ALL ON)
+endif()

@@ -40,7 +40,7 @@ endfunction()
 # wait. Those that keep processors busy, or look at the clock, take two places. The longest come
 # first, so that none is left to run alone.
 set(SU_TESTS_BUSY "^(test_(exec_|plan_|engine_engine|model_llm|text_tokenizer|ui_speed)|\
-svm_program_adversary|e2e_(chat|demo|digit|generate|llm|perplexity|range|tui))")
+svm_program_adversary|e2e_(chat|demo|digit|generate|llm|perplexity|range|sessions|tui))")
 set(SU_TESTS_LONGEST "^(test_node_(agent|generation|serving)|e2e_(demo|faults|generate|silence|tui))$")
 set(SU_TESTS_LONG "^(test_(exec_(differential|cpu_llm|llm_backends|vk_random)|plan_random|oracle_town|\
 engine_task|chain_crank_random)|svm_program_adversary_exec|e2e_(hub|llm|node|oracle|stake|verify))$")
@@ -140,7 +140,8 @@ function(su_svm_test target)
         set_tests_properties(${target} PROPERTIES SKIP_RETURN_CODE 77)
     endif()
 endfunction()
-if(SU_cmocka_FOUND AND COMMAND su_bpf_image AND NOT SU_BPF_MISSING)
+# What runs in the VM is the same under sanitizers.
+if(SU_cmocka_FOUND AND COMMAND su_bpf_image AND NOT SU_BPF_MISSING AND NOT SU_SAN)
     su_bpf_image(svm_probe probe "${CMAKE_SOURCE_DIR}/tests/svm/probe.c"
         "${CMAKE_SOURCE_DIR}/src/program/sbf_entry.c" "${CMAKE_SOURCE_DIR}/src/abi/ecvrf.c")
     set(dir "${CMAKE_SOURCE_DIR}/tests/svm")

@@ -6,18 +6,18 @@ Usage: coverage_of_api.py [--root DIR] [--build DIR] [--lines MODULE=PERCENT ...
 
 A public function is one that a header src/<m>/<m>.h (or ui/ui.h) declares. With --build, the
 directory of a build configured with SU_COVERAGE=ON whose tests were run, a function is reached if
-gcov counted a call; without, if its name occurs under tests/. An error code, a row of
+clang's counters say so; without, if its name occurs under tests/. An error code, a row of
 src/base/err_codes.def, is reached if SU_<NAME> occurs under tests/. --lines asks for a share of
 executed lines per module. Exit status 1 if anything is missing.
 """
 import argparse
 import collections
-import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 
 def code_of(text):
@@ -50,7 +50,7 @@ def public_functions(root):
 
 
 def always_inline(root):
-    """Functions that vanish into their callers before gcc counts calls: a test must name them."""
+    """Functions that vanish into their callers and may be in no object file: a test must name them."""
     headers = (root / "src").glob("*/*.h")
     return {name for h in headers
             for name in re.findall(r"^SU_FREE_(?:FN|INLINE)\s[^;{(]*?(\w+)\(", h.read_text(), re.M)}
@@ -70,34 +70,42 @@ def words_of_tests(root):
     return words
 
 
-def gcov_reports(build):
-    """One parsed gcov report per object file; a test may hold an inline function of a header."""
-    build = build.resolve()
-    notes = sorted(build.glob("CMakeFiles/*/**/*.gcno"))
-    for note in notes:
-        done = subprocess.run(["gcov", "--json-format", "--stdout", str(note)], cwd=build,
-                              capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
-        for line in done.stdout.splitlines():
-            if line.startswith("{"):
-                yield json.loads(line)
+def lcov_of(build):
+    """The lines of llvm-cov's report on all modules, with the counts of all programs that ran."""
+    counts = sorted(build.glob("profile/*.profraw"))
+    files = sorted(build.glob("CMakeFiles/su_*.dir/**/*.o"))  # llvm-cov 14 cannot read archives
+    if not counts or not files:
+        return []
+    with tempfile.TemporaryDirectory() as temp:
+        merged = os.path.join(temp, "all.profdata")
+        names = os.path.join(temp, "names")
+        pathlib.Path(names).write_text("".join(f"{c}\n" for c in counts))
+        subprocess.run(["llvm-profdata", "merge", "-sparse", "-f", names, "-o", merged], check=True)
+        objects = [word for file in files for word in ("-object", str(file))]
+        done = subprocess.run(["llvm-cov", "export", "-format=lcov", f"-instr-profile={merged}"]
+                              + objects[1:], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"llvm-cov: {done.stderr.strip()}")
+    return done.stdout.splitlines()
 
 
 def executed(root, build):
-    """({function: calls}, {module: {(file, line): count}}) as gcov counted them."""
+    """({function: calls}, {module: {(file, line): count}}) as clang's counters have it."""
     calls = collections.Counter()
     lines = collections.defaultdict(collections.Counter)
-    for report in gcov_reports(build):
-        for file in report["files"]:
-            path = pathlib.Path(report["current_working_directory"], file["file"]).resolve()
-            for function in file["functions"]:
-                calls[function["name"]] += function["execution_count"]
-            try:
-                parts = path.relative_to(root.resolve()).parts
-            except ValueError:
-                continue
-            if len(parts) > 2 and parts[0] == "src":
-                for line in file["lines"]:
-                    lines[parts[1]][path, line["line_number"]] += line["count"]
+    path, parts = None, ()
+    for line in lcov_of(build):
+        kind, _, rest = line.partition(":")
+        if kind == "SF":
+            path = pathlib.Path(rest).resolve()
+            inside = path.is_relative_to(root.resolve())
+            parts = path.relative_to(root.resolve()).parts if inside else ()
+        elif kind == "FNDA":
+            count, name = rest.split(",")
+            calls[name.rpartition(":")[2]] += int(count)
+        elif kind == "DA" and len(parts) > 2 and parts[0] == "src":
+            number, count = rest.split(",")[:2]
+            lines[parts[1]][path, int(number)] += int(count)
     return calls, lines
 
 
@@ -140,7 +148,7 @@ def main():
             return 1
         missing += check_lines(lines, options.lines)
     for header, name in functions:
-        counted = options.build and not (name in inline and name not in calls)
+        counted = options.build and not (name in inline and not calls[name])
         if counted and name not in calls:
             print(f"{header}: {name} is declared, and no object file holds it")
         elif counted and not calls[name]:
