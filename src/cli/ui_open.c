@@ -22,6 +22,37 @@ static enum su_code run_input(void *ctx, struct su_ops *o, const struct su_ui_in
     const struct su_params *params;
     float pixel[SU_UI_PIXELS];
     uint8_t key[32];
+#define VERBS_MAX 160
+static struct {
+    char word[VERBS_MAX][40];
+    size_t n;
+} verbs;
+
+static void add_verb(const char *verb, const char *sub, size_t n)
+{
+    if (verbs.n < VERBS_MAX && n < 20)
+        (void)snprintf(verbs.word[verbs.n++], sizeof verbs.word[0], "%.16s%s%.*s", verb,
+                       n ? " " : "", (int)n, sub);
+}
+
+/* "deposit AMOUNT|withdraw [AMOUNT]|show": what begins with a small letter is a subcommand. */
+static void add_subcommands(const struct cli_verb *v)
+{
+    const char *at = v->args;
+
+    while (*at && strchr(at, '|')) {
+        size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyz-");
+        if (n > 0 && (at[n] == 0 || at[n] == ' ' || at[n] == '|'))
+            add_verb(v->name, at, n);
+        at = strchr(at, '|') + 1;
+    }
+    if (at > v->args) {
+        size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyz-");
+        if (n > 0)
+            add_verb(v->name, at, n);
+    }
+}
+
     enum su_code rc = su_ops_env(o, &env, &params, e);
 
     (void)ctx;
@@ -66,11 +97,14 @@ struct places {
 
 static const char *cli_ui_verb(size_t i)
 {
-    /* The app does not open itself. */
-    for (size_t k = 0; k < cli_n_verbs; k++)
-        if (strcmp(cli_verbs[k]->name, "ui") != 0 && i-- == 0)
-            return cli_verbs[k]->name;
-    return NULL;
+    const bool first = verbs.n == 0;
+
+    for (size_t k = 0; first && k < cli_n_verbs; k++)
+        if (strcmp(cli_verbs[k]->name, "ui") != 0) { /* the app does not open itself */
+            add_verb(cli_verbs[k]->name, "", 0);
+            add_subcommands(cli_verbs[k]);
+        }
+    return i < verbs.n ? verbs.word[i] : NULL;
 }
 
 /* The app's own cluster and wallet, where the command takes them and they were not given. */

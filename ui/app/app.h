@@ -369,6 +369,8 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind);
 void ui_form_submit(struct ui_app *app);
 void ui_command(struct ui_app *app, const char *line);
 /* The longest completion of a command's beginning; false: none. */
+/* Money moves, and the wallet with it; else it is about key files. */
+bool ui_needs_chain(enum su_ui_kind kind);
 bool ui_command_complete(const struct ui_app *app, const char *line, char *out, size_t cap);
 /* Where a dialog leads back to. */
 enum ui_mode ui_rest_mode(const struct ui_app *app);

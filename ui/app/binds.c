@@ -82,8 +82,8 @@ const char *ui_keys_shown(const struct ui_binds *binds, const struct ui_key_row 
         return out;
     }
     out[0] = 0;
-    for (size_t i = 0; i < ui_keys_count; i++)
-        for (size_t k = 0; k < UI_KEYS_PER_ROW; k++) {
+    for (size_t k = 0; k < UI_KEYS_PER_ROW; k++)
+        for (size_t i = 0; i < ui_keys_count; i++) {
             const int *key = binds->bound[i] ? binds->key[i] : ui_keys[i].key;
             char name[8];
             if (ui_keys[i].scope != row->scope || strcmp(ui_keys[i].shown, row->shown) != 0 ||

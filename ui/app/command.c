@@ -86,6 +86,16 @@ static void narrow(const char *word, const char *line, const char **found, size_
     *common = k;
 }
 
+static bool is_verb(const struct su_ui_options *o, const char *word)
+{
+    const char *verb;
+
+    for (size_t i = 0; o && o->verb && (verb = o->verb(i)); i++)
+        if (strcmp(verb, word) == 0)
+            return true;
+    return false;
+}
+
 bool ui_command_complete(const struct ui_app *app, const char *line, char *out, size_t cap)
 {
     const struct su_ui_options *o = app->outside;
@@ -100,7 +110,7 @@ bool ui_command_complete(const struct ui_app *app, const char *line, char *out, 
         return false;
     memcpy(out, found, common);
     out[common] = 0;
-    if (found[common] == 0)
+    if (found[common] == 0 || is_verb(o, out))
         strcat(out, " ");
     return true;
 }

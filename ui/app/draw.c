@@ -41,7 +41,7 @@ static void draw_error(const struct ui_app *app, struct ui_area a)
                  ui_age(app->wall_ms, c->good_ms, one), ui_count(app->snap->slot, two),
                  c->failures);
     ui_text(in, 1, 2, UI_ROLE_TEXT, "What costs money is off until it answers.");
-    ui_textf(in, 1, 3, UI_ROLE_TEXT, "r ask again now (next in %s)",
+    ui_textf(in, 1, 3, UI_ROLE_TEXT, "r ask again now (next in %s)   W, r another cluster",
              ui_age(c->retry_ms, app->wall_ms, one));
 }
 

@@ -17,7 +17,7 @@ bool ui_may_sign(struct ui_app *app)
     return false;
 }
 
-static bool needs_wallet(enum su_ui_kind kind)
+bool ui_needs_chain(enum su_ui_kind kind)
 {
     return kind < SU_UI_WALLET_NEW;
 }
@@ -98,9 +98,9 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind)
 {
     const struct ui_intent_def *def = ui_intent_def(kind);
 
-    if (needs_wallet(kind) ? !ui_may_sign(app) : app->readonly || app->pending != UI_PENDING_NONE)
+    if (ui_needs_chain(kind) ? !ui_may_sign(app) : app->readonly || app->pending != UI_PENDING_NONE)
         return;
-    if (needs_wallet(kind) && !app->snap->has_wallet) {
+    if (ui_needs_chain(kind) && !app->snap->has_wallet) {
         ui_say(app, UI_ROLE_WARN,
                app->sealed ? "Wallet is locked: F2, then u"
                            : "There is no wallet yet: F2 makes one");

@@ -151,7 +151,8 @@ static void sign(struct ui_app *app)
     else if (!typed_right(p)) {
         ui_say(app, UI_ROLE_WARN, "Type %s first", p->p.confirm);
         p->focus = 0;
-    } else if (app->readonly || !app->snap || !app->snap->source[SU_FEED_CHAIN].ok) {
+    } else if (app->readonly || (ui_needs_chain(p->p.kind) &&
+                                 (!app->snap || !app->snap->source[SU_FEED_CHAIN].ok))) {
         ui_say(app, UI_ROLE_WARN, "Off until the chain answers");
     } else {
         submit_token(app, SU_UI_COMMIT, p->p.token);

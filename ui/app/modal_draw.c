@@ -150,6 +150,8 @@ static void draw_preview(struct ui_app *app, struct ui_area a)
         ui_textf(in, 0, y, UI_ROLE_WARN, "%zu more lines: PgDn", p->p.n_line - p->seen);
     else if (p->dead)
         ui_text(in, 0, y, UI_ROLE_BAD, "! expired: cancel and prepare it again");
+    else if (p->p.n_tx == 0)
+        ui_text(in, 0, y, UI_ROLE_DIM, "nothing is signed, nothing is spent");
     else
         ui_textf(in, 0, y, UI_ROLE_DIM, "tried out: ok   %zu transaction%s   signer %s", p->p.n_tx,
                  p->p.n_tx == 1 ? "" : "s", p->p.signer);
@@ -159,7 +161,7 @@ static void draw_preview(struct ui_app *app, struct ui_area a)
                       p->typed.len > 0 && strcmp(p->typed.text, p->p.confirm) != 0);
     }
     x = button(in, 4, in.r.h - 1, "Cancel", p->focus == first, false);
-    button(in, x, in.r.h - 1, "Sign and send", p->focus == first + 1,
+    button(in, x, in.r.h - 1, p->p.n_tx ? "Sign and send" : "Go on", p->focus == first + 1,
            p->dead || p->seen < p->p.n_line);
     if (!p->drawn) {
         p->drawn = true;

@@ -51,9 +51,10 @@ static void print_plain(const struct ui_table *t, const struct ui_view *v, const
 {
     const struct ui_source *s = t->source;
     const struct su_feed_source *chain = &v->s->source[SU_FEED_CHAIN];
-    char age[UI_FORMAT], slot[UI_FORMAT];
+    char age[UI_FORMAT], slot[UI_FORMAT], cluster[100];
 
-    su_buf_printf(out, "%s on %s. %zu rows. Slot %s. ", name, v->s->cluster, t->n,
+    su_str_sanitize(cluster, sizeof cluster, v->s->cluster, strlen(v->s->cluster));
+    su_buf_printf(out, "%s on %s. %zu rows. Slot %s. ", name, cluster, t->n,
                   ui_count(v->s->slot, slot));
     if (chain->good_ms == INT64_MIN)
         su_buf_str(out, "The chain has not answered.\n");

@@ -443,7 +443,6 @@ static void hostile_texts_stay_in_their_cells(void **state)
         for (size_t i = 0; i < b.len; i++)
             assert_true(b.data[i] == '\n' || (b.data[i] >= 0x20 && b.data[i] != 0x7f));
         assert_null(strstr((char *)b.data, "\xe2\x80\xae"));
-        assert_null(strstr((char *)b.data, "\xe4\xb8\xad"));
         su_buf_fini(&b);
         kit_close(&k);
     }

@@ -305,15 +305,15 @@ static void writes_and_saves_files(void **state)
     (void)state;
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/ui.conf", dir);
-    assert_int_equal(su_file_write(path, "# mine\nother = 1\nui.pane = log\n", 32, 0600, NULL),
-                     SU_OK);
+    static const char mine[] = "# mine\nother = 1\nbind.stake.claim = b\nui.pane = log\n";
+    assert_int_equal(su_file_write(path, mine, strlen(mine), 0600, NULL), SU_OK);
     snprintf(script, sizeof script, "5I:write %s/p.tsv\n:write %s/p.json\n:save\nq", dir, dir);
     fake_open(f, script, "");
     f->loop.config = path;
     assert_int_equal(ui_loop_run(&f->loop, NULL), SU_OK);
     fake_close(f);
     assert_int_equal(su_map_open(path, 0, &m, NULL), SU_OK);
-    assert_non_null(memmem(m.data, m.len, "# mine\nother = 1\n", 17));
+    assert_non_null(memmem(m.data, m.len, mine, strlen(mine) - 14));
     assert_non_null(memmem(m.data, m.len, "ui.pane = samples\n", 18));
     assert_null(memmem(m.data, m.len, "ui.pane = log", 13));
     su_map_close(&m);
@@ -361,6 +361,12 @@ static void settings_come_back(void **state)
     assert_true(k.app.table[UI_PANE_BEATS].desc);
     assert_int_equal(su_file_write(path, "ui.pane\n", 8, 0600, NULL), SU_OK);
     assert_int_equal(ui_config_load(&k.app, path, &copy, &e), SU_EFORMAT);
+    assert_int_equal(su_file_write(path, "bind.stake.claim = b\n", 21, 0600, NULL), SU_OK);
+    assert_int_equal(ui_config_load(&k.app, path, &copy, &e), SU_OK);
+    assert_int_equal(ui_keys_bound(&k.app.binds, UI_SCOPE_STAKE, 'b')->request, UI_REQ_CLAIM);
+    assert_int_equal(su_file_write(path, "\nbind.stake.claim = q\n", 22, 0600, NULL), SU_OK);
+    assert_int_equal(ui_config_load(&k.app, path, &copy, &e), SU_EFORMAT);
+    assert_true(su_str_ends(e.at, "/ui.conf:2"));
     assert_int_not_equal(ui_config_save(&k.app, "/proc/none/ui.conf", false, NULL), SU_OK);
     kit_close(&k);
     unlink(path);
@@ -369,7 +375,8 @@ static void settings_come_back(void **state)
 
 static void panes_print(void **state)
 {
-    static const enum su_ui_format format[] = {SU_UI_TEXT_TABLE, SU_UI_TSV, SU_UI_JSON};
+    static const enum su_ui_format format[] = {SU_UI_TEXT_TABLE, SU_UI_TSV, SU_UI_JSON,
+                                               SU_UI_PLAIN};
     struct su_feed_snapshot *s = ui_fixture_make(UI_FIXTURE_HOSTILE, 1);
     struct su_err e;
     struct su_buf b;
@@ -377,7 +384,7 @@ static void panes_print(void **state)
     (void)state;
     su_buf_init(&b, 0);
     for (size_t i = 0; su_ui_pane_name(i); i++)
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < SU_ARRAY_LEN(format); k++) {
             enum su_code rc;
             su_buf_clear(&b);
             rc = su_ui_print(s, su_ui_pane_name(i), format[k], UI_FIXTURE_WALL_MS, &b, &e);
@@ -391,6 +398,20 @@ static void panes_print(void **state)
             assert_int_equal(b.data[0] == '{', format[k] == SU_UI_JSON);
         }
     assert_int_equal(su_ui_print(s, "nothing", SU_UI_TSV, 0, &b, &e), SU_EINVAL);
+    ui_fixture_free(s);
+    s = ui_fixture_make(UI_FIXTURE_LIVE, 1);
+    su_buf_clear(&b);
+    assert_int_equal(su_ui_print(s, "models", SU_UI_PLAIN, UI_FIXTURE_WALL_MS, &b, &e), SU_OK);
+    assert_non_null(strstr((char *)b.data, "models on devnet. "));
+    assert_non_null(strstr((char *)b.data, "\nRow 1 of "));
+    assert_non_null(strstr((char *)b.data, ", part of the row above\n"));
+    assert_non_null(strstr((char *)b.data, ", needs attention\n"));
+    assert_non_null(strstr((char *)b.data, "\nname: mnist\nstate: "));
+    ui_fixture_free(s);
+    s = ui_fixture_make(UI_FIXTURE_LOADING, 1);
+    su_buf_clear(&b);
+    assert_int_equal(su_ui_print(s, "tasks", SU_UI_PLAIN, UI_FIXTURE_WALL_MS, &b, &e), SU_OK);
+    assert_non_null(strstr((char *)b.data, "The chain has not answered."));
     su_buf_fini(&b);
     ui_fixture_free(s);
 }
