@@ -35,8 +35,11 @@ static void consider(struct found *f, const char *name)
     while (f->common[k] && f->common[k] == name[k])
         k++;
     f->common[k] = 0;
-    if (at + strlen(name) + 2 < sizeof f->names)
-        snprintf(f->names + at, sizeof f->names - at, "%s%s", at ? " " : "", name);
+    if (at + strlen(name) + 2 < sizeof f->names) {
+        if (at)
+            f->names[at++] = ' ';
+        strcpy(f->names + at, name);
+    }
 }
 
 /* Names with control characters are nobody's to type. */

@@ -19,7 +19,7 @@ bool ui_may_sign(struct ui_app *app)
 
 bool ui_needs_chain(enum su_ui_kind kind)
 {
-    return kind < SU_UI_WALLET_NEW;
+    return kind < SU_UI_WALLET_EXPORT;
 }
 
 static const struct su_feed_node *node_for(const struct ui_app *app)
