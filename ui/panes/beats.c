@@ -29,27 +29,11 @@ static void cell_state(const struct ui_view *v, struct ui_row r, bool full, stru
         ui_value_role(o, roles[s], words[s]);
 }
 
-static void cell_endpoint(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%s", node_at(v, r)->endpoint);
-}
-
-static void cell_stake(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_money(o, full, node_at(v, r)->stake_free + node_at(v, r)->stake_reserved, 0);
-}
-
-static void cell_tasks(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%u", node_at(v, r)->declared);
-}
-
-static void cell_last(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_time(o, full, v->wall_ms, node_at(v, r)->last_beat_ms);
-}
+UI_CELL(cell_endpoint, ui_value_set(o, "%s", node_at(v, r)->endpoint))
+UI_CELL(cell_stake,
+        ui_value_money(o, full, node_at(v, r)->stake_free + node_at(v, r)->stake_reserved, 0))
+UI_CELL(cell_tasks, ui_value_set(o, "%u", node_at(v, r)->declared))
+UI_CELL(cell_last, ui_value_time(o, full, v->wall_ms, node_at(v, r)->last_beat_ms))
 
 static void cell_missed(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -62,15 +46,12 @@ static void cell_missed(const struct ui_view *v, struct ui_row r, bool full, str
 static void cell_rtt(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
     if (node_at(v, r)->rtt_ms == UINT32_MAX)
-        ui_value_set(o, full ? "" : "-");
+        ui_value_none(o, full);
     else
         ui_value_set(o, "%u", node_at(v, r)->rtt_ms);
 }
 
-static void cell_vram(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_bytes(o, full, node_at(v, r)->vram_bytes);
-}
+UI_CELL(cell_vram, ui_value_bytes(o, full, node_at(v, r)->vram_bytes))
 
 static void cell_beats(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -85,45 +66,14 @@ static void cell_beats(const struct ui_view *v, struct ui_row r, bool full, stru
     o->role = roles[n->state < SU_ARRAY_LEN(roles) ? n->state : 0];
 }
 
-static uint64_t key_node(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(v->s->node[i].identity);
-}
-
-static uint64_t key_state(const struct ui_view *v, uint32_t i)
-{
-    return v->s->node[i].state;
-}
-
-static uint64_t key_stake(const struct ui_view *v, uint32_t i)
-{
-    return v->s->node[i].stake_free + v->s->node[i].stake_reserved;
-}
-
-static uint64_t key_tasks(const struct ui_view *v, uint32_t i)
-{
-    return v->s->node[i].declared;
-}
-
-static uint64_t key_last(const struct ui_view *v, uint32_t i)
-{
-    return ~ui_sort_time(v->s->node[i].last_beat_ms);
-}
-
-static uint64_t key_missed(const struct ui_view *v, uint32_t i)
-{
-    return v->s->node[i].missed;
-}
-
-static uint64_t key_rtt(const struct ui_view *v, uint32_t i)
-{
-    return v->s->node[i].rtt_ms;
-}
-
-static uint64_t key_vram(const struct ui_view *v, uint32_t i)
-{
-    return v->s->node[i].vram_bytes;
-}
+UI_SORT_KEY(key_node, ui_sort_key(v->s->node[i].identity))
+UI_SORT_KEY(key_state, v->s->node[i].state)
+UI_SORT_KEY(key_stake, v->s->node[i].stake_free + v->s->node[i].stake_reserved)
+UI_SORT_KEY(key_tasks, v->s->node[i].declared)
+UI_SORT_KEY(key_last, ~ui_sort_time(v->s->node[i].last_beat_ms))
+UI_SORT_KEY(key_missed, v->s->node[i].missed)
+UI_SORT_KEY(key_rtt, v->s->node[i].rtt_ms)
+UI_SORT_KEY(key_vram, v->s->node[i].vram_bytes)
 
 static const struct ui_col node_columns[] = {
     {"node", "NODE", 12, 0, false, false, UI_COL_TEXT, cell_node, key_node},
@@ -189,10 +139,7 @@ static const struct su_feed_oracle *oracle_at(const struct ui_view *v, struct ui
     return &v->s->oracle[r.item];
 }
 
-static void oracle_key(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_key(o, full, oracle_at(v, r)->key);
-}
+UI_CELL(oracle_key, ui_value_key(o, full, oracle_at(v, r)->key))
 
 static void oracle_state(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -217,17 +164,8 @@ static void oracle_age(const struct ui_view *v, struct ui_row r, bool full, stru
         ui_age(age, age == INT64_MIN ? age : 0, o->text);
 }
 
-static void oracle_round(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%u", oracle_at(v, r)->round);
-}
-
-static void oracle_votes(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%u", oracle_at(v, r)->votes);
-}
+UI_CELL(oracle_round, ui_value_set(o, "%u", oracle_at(v, r)->round))
+UI_CELL(oracle_votes, ui_value_set(o, "%u", oracle_at(v, r)->votes))
 
 static void oracle_silent(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -237,46 +175,15 @@ static void oracle_silent(const struct ui_view *v, struct ui_row r, bool full, s
         o->role = UI_ROLE_WARN;
 }
 
-static void oracle_bond(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_money(o, full, oracle_at(v, r)->bond, 0);
-}
+UI_CELL(oracle_bond, ui_value_money(o, full, oracle_at(v, r)->bond, 0))
+UI_CELL(oracle_endpoint, ui_value_set(o, "%s", oracle_at(v, r)->endpoint))
 
-static void oracle_endpoint(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%s", oracle_at(v, r)->endpoint);
-}
-
-static uint64_t key_oracle(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(v->s->oracle[i].key);
-}
-
-static uint64_t key_age(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_time(v->s->oracle[i].age_ms);
-}
-
-static uint64_t key_votes(const struct ui_view *v, uint32_t i)
-{
-    return v->s->oracle[i].votes;
-}
-
-static uint64_t key_silent(const struct ui_view *v, uint32_t i)
-{
-    return v->s->oracle[i].silent;
-}
-
-static uint64_t key_bond(const struct ui_view *v, uint32_t i)
-{
-    return v->s->oracle[i].bond;
-}
-
-static uint64_t key_round(const struct ui_view *v, uint32_t i)
-{
-    return v->s->oracle[i].round;
-}
+UI_SORT_KEY(key_oracle, ui_sort_key(v->s->oracle[i].key))
+UI_SORT_KEY(key_age, ui_sort_time(v->s->oracle[i].age_ms))
+UI_SORT_KEY(key_votes, v->s->oracle[i].votes)
+UI_SORT_KEY(key_silent, v->s->oracle[i].silent)
+UI_SORT_KEY(key_bond, v->s->oracle[i].bond)
+UI_SORT_KEY(key_round, v->s->oracle[i].round)
 
 static const struct ui_col oracle_columns[] = {
     {"oracle", "ORACLE", 12, 0, false, false, UI_COL_TEXT, oracle_key, key_oracle},

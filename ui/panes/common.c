@@ -17,6 +17,11 @@ void ui_value_set(struct ui_value *o, const char *fmt, ...)
     va_end(ap);
 }
 
+void ui_value_none(struct ui_value *o, bool full)
+{
+    su_str_copy(o->text, sizeof o->text, full ? "" : "-");
+}
+
 void ui_value_role(struct ui_value *o, enum ui_role role, const char *text)
 {
     su_str_copy(o->text, sizeof o->text, text);
@@ -109,6 +114,14 @@ uint64_t ui_sort_key(const uint8_t key[32])
 uint64_t ui_sort_time(int64_t ms)
 {
     return (uint64_t)ms ^ 1ull << 63;
+}
+
+bool ui_only_own(struct ui_app *app, int request)
+{
+    if (request != UI_REQ_ONLY_OWN)
+        return false;
+    app->variant[app->pane] ^= UI_VARIANT_OWN;
+    return true;
 }
 
 const char *ui_task_word(uint8_t state, enum ui_role *role)

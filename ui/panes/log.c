@@ -27,27 +27,11 @@ static void cell_level(const struct ui_view *v, struct ui_row r, bool full, stru
     ui_value_role(o, roles[level], words[level]);
 }
 
-static void cell_topic(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%s", at(v, r.item)->topic);
-}
+UI_CELL(cell_topic, ui_value_set(o, "%s", at(v, r.item)->topic))
+UI_CELL(cell_text, ui_value_set(o, "%s", at(v, r.item)->text))
 
-static void cell_text(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%s", at(v, r.item)->text);
-}
-
-static uint64_t key_time(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_time(at(v, i)->at_ms);
-}
-
-static uint64_t key_level(const struct ui_view *v, uint32_t i)
-{
-    return at(v, i)->level;
-}
+UI_SORT_KEY(key_time, ui_sort_time(at(v, i)->at_ms))
+UI_SORT_KEY(key_level, at(v, i)->level)
 
 static const struct ui_col columns[] = {
     {"at_ms", "TIME", 8, 0, false, false, UI_COL_NUMBER, cell_time, key_time},

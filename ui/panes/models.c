@@ -48,11 +48,9 @@ static void cell_state(const struct ui_view *v, struct ui_row r, bool full, stru
     ui_value_role(o, role[s & 3], words[s & 3]);
 }
 
-static void cell_size(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_bytes(o, full,
-                   r.sub ? task_at(v, r)->weight_bytes : model_at(v, r.item)->weight_bytes);
-}
+UI_CELL(cell_size,
+        ui_value_bytes(o, full,
+                       r.sub ? task_at(v, r)->weight_bytes : model_at(v, r.item)->weight_bytes))
 
 static void cell_macs(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -64,19 +62,9 @@ static void cell_macs(const struct ui_view *v, struct ui_row r, bool full, struc
         ui_count_short(n, o->text);
 }
 
-static void cell_tasks(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_set(o, "%u", model_at(v, r.item)->n_task);
-}
-
-static void cell_nodes(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%u", r.sub ? task_at(v, r)->nodes : model_at(v, r.item)->nodes);
-}
+UI_CELL_OF_ITEM(cell_tasks, ui_value_set(o, "%u", model_at(v, r.item)->n_task))
+UI_CELL(cell_nodes,
+        ui_value_set(o, "%u", r.sub ? task_at(v, r)->nodes : model_at(v, r.item)->nodes))
 
 static void cell_owners(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -88,44 +76,13 @@ static void cell_owners(const struct ui_view *v, struct ui_row r, bool full, str
         o->role = UI_ROLE_WARN;
 }
 
-static void cell_fee(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_money(o, full, r.sub ? task_at(v, r)->fee : model_at(v, r.item)->fee_per_step, 6);
-}
-
-static void cell_p50(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_ms(o, full, model_at(v, r.item)->p50_ms);
-}
-
-static void cell_p95(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_ms(o, full, model_at(v, r.item)->p95_ms);
-}
-
-static void cell_runs(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_count(o, full, model_at(v, r.item)->settled);
-}
-
-static void cell_address(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_key(o, full, r.sub ? task_at(v, r)->key : model_at(v, r.item)->key);
-}
-
-static void cell_creator(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_key(o, full, model_at(v, r.item)->creator);
-}
+UI_CELL(cell_fee,
+        ui_value_money(o, full, r.sub ? task_at(v, r)->fee : model_at(v, r.item)->fee_per_step, 6))
+UI_CELL_OF_ITEM(cell_p50, ui_value_ms(o, full, model_at(v, r.item)->p50_ms))
+UI_CELL_OF_ITEM(cell_p95, ui_value_ms(o, full, model_at(v, r.item)->p95_ms))
+UI_CELL_OF_ITEM(cell_runs, ui_value_count(o, full, model_at(v, r.item)->settled))
+UI_CELL(cell_address, ui_value_key(o, full, r.sub ? task_at(v, r)->key : model_at(v, r.item)->key))
+UI_CELL(cell_creator, ui_value_key(o, full, model_at(v, r.item)->creator))
 
 static void why(const struct ui_view *v, const struct su_feed_model *m, char out[128])
 {
@@ -154,65 +111,18 @@ static void cell_why(const struct ui_view *v, struct ui_row r, bool full, struct
     ui_value_set(o, "%s", text);
 }
 
-static uint64_t key_state(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->state;
-}
-
-static uint64_t key_size(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->weight_bytes;
-}
-
-static uint64_t key_macs(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->macs_per_step;
-}
-
-static uint64_t key_tasks(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->n_task;
-}
-
-static uint64_t key_nodes(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->nodes;
-}
-
-static uint64_t key_owners(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->min_owners;
-}
-
-static uint64_t key_fee(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->fee_per_step;
-}
-
-static uint64_t key_p50(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->p50_ms;
-}
-
-static uint64_t key_p95(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->p95_ms;
-}
-
-static uint64_t key_runs(const struct ui_view *v, uint32_t i)
-{
-    return model_at(v, i)->settled;
-}
-
-static uint64_t key_address(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(model_at(v, i)->key);
-}
-
-static uint64_t key_creator(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(model_at(v, i)->creator);
-}
+UI_SORT_KEY(key_state, model_at(v, i)->state)
+UI_SORT_KEY(key_size, model_at(v, i)->weight_bytes)
+UI_SORT_KEY(key_macs, model_at(v, i)->macs_per_step)
+UI_SORT_KEY(key_tasks, model_at(v, i)->n_task)
+UI_SORT_KEY(key_nodes, model_at(v, i)->nodes)
+UI_SORT_KEY(key_owners, model_at(v, i)->min_owners)
+UI_SORT_KEY(key_fee, model_at(v, i)->fee_per_step)
+UI_SORT_KEY(key_p50, model_at(v, i)->p50_ms)
+UI_SORT_KEY(key_p95, model_at(v, i)->p95_ms)
+UI_SORT_KEY(key_runs, model_at(v, i)->settled)
+UI_SORT_KEY(key_address, ui_sort_key(model_at(v, i)->key))
+UI_SORT_KEY(key_creator, ui_sort_key(model_at(v, i)->creator))
 
 static const struct ui_col columns[] = {
     {"name", "NAME", 16, 0, true, false, UI_COL_TEXT, cell_name, NULL},

@@ -12,10 +12,7 @@ static const struct su_feed_sample *at(const struct ui_view *v, struct ui_row r)
     return &v->s->sample[r.item];
 }
 
-static void cell_execution(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_key(o, full, at(v, r)->execution);
-}
+UI_CELL(cell_execution, ui_value_key(o, full, at(v, r)->execution))
 
 static void cell_result(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -26,17 +23,8 @@ static void cell_result(const struct ui_view *v, struct ui_row r, bool full, str
         ui_value_role(o, roles[k], words[k]);
 }
 
-static void cell_task(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%u", at(v, r)->task);
-}
-
-static void cell_model(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    (void)full;
-    ui_value_set(o, "%s", at(v, r)->model_name);
-}
+UI_CELL(cell_task, ui_value_set(o, "%u", at(v, r)->task))
+UI_CELL(cell_model, ui_value_set(o, "%s", at(v, r)->model_name))
 
 static void cell_asserter(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -81,83 +69,29 @@ static void cell_roots(const struct ui_view *v, struct ui_row r, bool full, stru
                  ui_hash_short(d->validator_root, two));
 }
 
-static void cell_root2(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_hash(o, full, at(v, r)->validator_root);
-}
-
-static void cell_age(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_time(o, full, v->wall_ms, at(v, r)->seen_ms);
-}
-
-static void cell_fee(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_money(o, full, at(v, r)->fee, 6);
-}
-
-static void cell_slot(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_count(o, full, at(v, r)->slot);
-}
+UI_CELL(cell_root2, ui_value_hash(o, full, at(v, r)->validator_root))
+UI_CELL(cell_age, ui_value_time(o, full, v->wall_ms, at(v, r)->seen_ms))
+UI_CELL(cell_fee, ui_value_money(o, full, at(v, r)->fee, 6))
+UI_CELL(cell_slot, ui_value_count(o, full, at(v, r)->slot))
 
 static void cell_number(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
     if (at(v, r)->number == 255)
-        ui_value_set(o, full ? "" : "-");
+        ui_value_none(o, full);
     else
         ui_value_set(o, "%u", at(v, r)->number + 1u);
 }
 
-static uint64_t key_execution(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(v->s->sample[i].execution);
-}
-
-static uint64_t key_result(const struct ui_view *v, uint32_t i)
-{
-    return v->s->sample[i].verdict;
-}
-
-static uint64_t key_task(const struct ui_view *v, uint32_t i)
-{
-    return v->s->sample[i].task;
-}
-
-static uint64_t key_asserter(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(v->s->sample[i].asserter);
-}
-
-static uint64_t key_validator(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(v->s->sample[i].validator);
-}
-
-static uint64_t key_draw(const struct ui_view *v, uint32_t i)
-{
-    return v->s->sample[i].draw;
-}
-
-static uint64_t key_age(const struct ui_view *v, uint32_t i)
-{
-    return ~ui_sort_time(v->s->sample[i].seen_ms);
-}
-
-static uint64_t key_fee(const struct ui_view *v, uint32_t i)
-{
-    return v->s->sample[i].fee;
-}
-
-static uint64_t key_slot(const struct ui_view *v, uint32_t i)
-{
-    return v->s->sample[i].slot;
-}
-
-static uint64_t key_root(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(v->s->sample[i].asserter_root);
-}
+UI_SORT_KEY(key_execution, ui_sort_key(v->s->sample[i].execution))
+UI_SORT_KEY(key_result, v->s->sample[i].verdict)
+UI_SORT_KEY(key_task, v->s->sample[i].task)
+UI_SORT_KEY(key_asserter, ui_sort_key(v->s->sample[i].asserter))
+UI_SORT_KEY(key_validator, ui_sort_key(v->s->sample[i].validator))
+UI_SORT_KEY(key_draw, v->s->sample[i].draw)
+UI_SORT_KEY(key_age, ~ui_sort_time(v->s->sample[i].seen_ms))
+UI_SORT_KEY(key_fee, v->s->sample[i].fee)
+UI_SORT_KEY(key_slot, v->s->sample[i].slot)
+UI_SORT_KEY(key_root, ui_sort_key(v->s->sample[i].asserter_root))
 
 static const struct ui_col columns[] = {
     {"execution", "SAMPLE", 10, 0, false, false, UI_COL_TEXT, cell_execution, key_execution},
@@ -330,14 +264,6 @@ static void empty(const struct ui_app *app, struct ui_area a)
     ui_text(a, 6, 3, UI_ROLE_TEXT, "6   run a model    2   tasks");
 }
 
-static bool request(struct ui_app *app, int req)
-{
-    if (req != UI_REQ_ONLY_OWN)
-        return false;
-    app->variant[UI_PANE_SAMPLES] ^= UI_VARIANT_OWN;
-    return true;
-}
-
 static bool key(const struct ui_app *app, struct ui_row row, char out[64])
 {
     ui_key_full(app->snap->sample[row.item].execution, out);
@@ -354,6 +280,6 @@ const struct ui_pane_ops ui_pane_samples = {
     .detail_title = title,
     .detail = detail,
     .empty = empty,
-    .request = request,
+    .request = ui_only_own,
     .key = key,
 };

@@ -98,21 +98,8 @@ static void cell_state(const struct ui_view *v, struct ui_row r, bool full, stru
     }
 }
 
-static void cell_free(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_money(o, full, node_at(v, r.item)->stake_free, 6);
-}
-
-static void cell_reserved(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_money(o, full, node_at(v, r.item)->stake_reserved, 6);
-}
+UI_CELL_OF_ITEM(cell_free, ui_value_money(o, full, node_at(v, r.item)->stake_free, 6))
+UI_CELL_OF_ITEM(cell_reserved, ui_value_money(o, full, node_at(v, r.item)->stake_reserved, 6))
 
 static void cell_unlocking(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -123,7 +110,7 @@ static void cell_unlocking(const struct ui_view *v, struct ui_row r, bool full, 
     if (t)
         ui_value_money(o, full, t->amount, 6);
     else if (p)
-        ui_value_set(o, full ? "" : "-");
+        ui_value_none(o, full);
     else
         ui_value_money(o, full, node_at(v, r.item)->stake_unlocking, 6);
 }
@@ -139,57 +126,28 @@ static void cell_unlock(const struct ui_view *v, struct ui_row r, bool full, str
     else if (t)
         ui_slots_until(v->s, t->unlock_slot, o->text);
     else
-        ui_value_set(o, full ? "" : "-");
+        ui_value_none(o, full);
 }
 
-static void cell_earned(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_money(o, full, node_at(v, r.item)->earned, 6);
-}
+UI_CELL_OF_ITEM(cell_earned, ui_value_money(o, full, node_at(v, r.item)->earned, 6))
 
 static void cell_slashed(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
     (void)full;
     if (r.sub)
-        ui_value_set(o, full ? "" : "-");
+        ui_value_none(o, full);
     else
         ui_value_set(o, "%u", node_at(v, r.item)->slashed);
     if (!r.sub && node_at(v, r.item)->slashed > 0)
         o->role = UI_ROLE_BAD;
 }
 
-static uint64_t key_node(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(node_at(v, i)->identity);
-}
-
-static uint64_t key_free(const struct ui_view *v, uint32_t i)
-{
-    return node_at(v, i)->stake_free;
-}
-
-static uint64_t key_reserved(const struct ui_view *v, uint32_t i)
-{
-    return node_at(v, i)->stake_reserved;
-}
-
-static uint64_t key_unlocking(const struct ui_view *v, uint32_t i)
-{
-    return node_at(v, i)->stake_unlocking;
-}
-
-static uint64_t key_earned(const struct ui_view *v, uint32_t i)
-{
-    return node_at(v, i)->earned;
-}
-
-static uint64_t key_slashed(const struct ui_view *v, uint32_t i)
-{
-    return node_at(v, i)->slashed;
-}
+UI_SORT_KEY(key_node, ui_sort_key(node_at(v, i)->identity))
+UI_SORT_KEY(key_free, node_at(v, i)->stake_free)
+UI_SORT_KEY(key_reserved, node_at(v, i)->stake_reserved)
+UI_SORT_KEY(key_unlocking, node_at(v, i)->stake_unlocking)
+UI_SORT_KEY(key_earned, node_at(v, i)->earned)
+UI_SORT_KEY(key_slashed, node_at(v, i)->slashed)
 
 static const struct ui_col columns[] = {
     {"node", "NODE", 14, 0, false, false, UI_COL_TEXT, cell_node, key_node},

@@ -85,7 +85,7 @@ static void cell_times(const struct ui_view *v, struct ui_row r, bool full, stru
     char a[UI_FORMAT], b[UI_FORMAT], c[UI_FORMAT];
 
     if (!r.sub) {
-        ui_value_set(o, full ? "" : "-");
+        ui_value_none(o, full);
         return;
     }
     p = part_at(v, r);
@@ -104,23 +104,10 @@ static void cell_steps(const struct ui_view *v, struct ui_row r, bool full, stru
         ui_value_set(o, "%u", part_at(v, r)->steps_done);
 }
 
-static void cell_age(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    if (r.sub)
-        ui_value_set(o, full ? "" : "-");
-    else
-        ui_value_time(o, full, v->wall_ms, exec_at(v, r.item)->seen_ms);
-}
-
-static void cell_fee(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_money(o, full, r.sub ? part_at(v, r)->fee : exec_at(v, r.item)->fees, 6);
-}
-
-static void cell_requestor(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
-{
-    ui_value_key(o, full, r.sub ? part_at(v, r)->owner : exec_at(v, r.item)->requestor);
-}
+UI_CELL_OF_ITEM(cell_age, ui_value_time(o, full, v->wall_ms, exec_at(v, r.item)->seen_ms))
+UI_CELL(cell_fee, ui_value_money(o, full, r.sub ? part_at(v, r)->fee : exec_at(v, r.item)->fees, 6))
+UI_CELL(cell_requestor,
+        ui_value_key(o, full, r.sub ? part_at(v, r)->owner : exec_at(v, r.item)->requestor))
 
 static void cell_deadline(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
@@ -135,16 +122,8 @@ static void cell_deadline(const struct ui_view *v, struct ui_row r, bool full, s
         ui_value_set(o, "%+" PRId64, (int64_t)(e->deadline_slot - slot));
 }
 
-static uint64_t key_task(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(exec_at(v, i)->key);
-}
-
-static uint64_t key_state(const struct ui_view *v, uint32_t i)
-{
-    return exec_at(v, i)->state;
-}
-
+UI_SORT_KEY(key_task, ui_sort_key(exec_at(v, i)->key))
+UI_SORT_KEY(key_state, exec_at(v, i)->state)
 static uint64_t key_progress(const struct ui_view *v, uint32_t i)
 {
     uint64_t part, whole;
@@ -153,35 +132,12 @@ static uint64_t key_progress(const struct ui_view *v, uint32_t i)
     return part * 1000 / whole;
 }
 
-static uint64_t key_age(const struct ui_view *v, uint32_t i)
-{
-    return ~ui_sort_time(exec_at(v, i)->seen_ms);
-}
-
-static uint64_t key_fee(const struct ui_view *v, uint32_t i)
-{
-    return exec_at(v, i)->fees;
-}
-
-static uint64_t key_steps(const struct ui_view *v, uint32_t i)
-{
-    return exec_at(v, i)->max_steps;
-}
-
-static uint64_t key_requestor(const struct ui_view *v, uint32_t i)
-{
-    return ui_sort_key(exec_at(v, i)->requestor);
-}
-
-static uint64_t key_deadline(const struct ui_view *v, uint32_t i)
-{
-    return exec_at(v, i)->deadline_slot;
-}
-
-static uint64_t key_role(const struct ui_view *v, uint32_t i)
-{
-    return exec_at(v, i)->task_count;
-}
+UI_SORT_KEY(key_age, ~ui_sort_time(exec_at(v, i)->seen_ms))
+UI_SORT_KEY(key_fee, exec_at(v, i)->fees)
+UI_SORT_KEY(key_steps, exec_at(v, i)->max_steps)
+UI_SORT_KEY(key_requestor, ui_sort_key(exec_at(v, i)->requestor))
+UI_SORT_KEY(key_deadline, exec_at(v, i)->deadline_slot)
+UI_SORT_KEY(key_role, exec_at(v, i)->task_count)
 
 static const struct ui_col columns[] = {
     {"execution", "TASK", 14, 0, false, false, UI_COL_TEXT, cell_task, key_task},
@@ -337,14 +293,6 @@ static void empty(const struct ui_app *app, struct ui_area a)
     ui_text(a, 4, 5, UI_ROLE_TEXT, "From the shell:  splitup run mnist@CLUSTER --input FILE");
 }
 
-static bool request(struct ui_app *app, int req)
-{
-    if (req != UI_REQ_ONLY_OWN)
-        return false;
-    app->variant[UI_PANE_TASKS] ^= UI_VARIANT_OWN;
-    return true;
-}
-
 static bool key(const struct ui_app *app, struct ui_row row, char out[64])
 {
     ui_key_full(app->snap->execution[row.item].key, out);
@@ -359,6 +307,6 @@ const struct ui_pane_ops ui_pane_tasks = {
     .detail_title = title,
     .detail = detail,
     .empty = empty,
-    .request = request,
+    .request = ui_only_own,
     .key = key,
 };
