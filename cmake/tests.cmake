@@ -19,6 +19,9 @@ endif()
 set(SU_TEST_ENV "SU_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "SU_BINARY_DIR=${CMAKE_BINARY_DIR}"
     "SU_TEST_CACHE=${SU_TEST_CACHE}" "SPLITUP_TEST_CACHE=${SU_TEST_CACHE}"
     "SPLITUP_HOME=${CMAKE_BINARY_DIR}/test-home")
+if(SU_SAN)
+    list(APPEND SU_TEST_ENV "SU_TEST_BRIEF=1")
+endif()
 
 function(su_test_program target)
     su_modules_of_sources(libs ${ARGN})

@@ -3,6 +3,7 @@
    refuses. */
 #include "unit.h"
 
+#include "support/count.h"
 #include "support/random.h"
 #include "support/random_graph.h"
 
@@ -119,7 +120,7 @@ static void test_random_graphs(void **state)
 {
     (void)state;
     struct tally t = {0};
-    uint32_t n = cases(60, 1000);
+    uint32_t n = su_test_count(60, 1000);
     for (uint64_t seed = 0; seed < n; seed++)
         run_case(seed, &(struct su_random_opts){.macs = 300000, .emit = seed % 3 == 0}, &t);
     assert_true(t.runs > 2 * n);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "support/count.h"
 #include "support/random_graph.h"
 #include "support/toy_llm.h"
 
@@ -244,7 +245,7 @@ static void test_random_graphs(void **state)
 {
     (void)state;
     struct tally t = {0};
-    uint32_t n = cases(25, 500);
+    uint32_t n = su_test_count(25, 500);
     for (uint64_t seed = 0; seed < n; seed++)
         run_case(seed, &t);
     assert_true(t.cases > n);

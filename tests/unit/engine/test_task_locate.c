@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "support/alloc.h"
+#include "support/count.h"
 #include "support/random_graph.h"
 #include "support/toy_llm.h"
 
@@ -113,7 +114,7 @@ static void test_random_graphs(void **state)
 {
     (void)state;
     struct su_exec *exec[SU_BACKEND_COUNT];
-    uint32_t n = cases(15, 300), looked = 0;
+    uint32_t n = su_test_count(15, 300), looked = 0;
     for (unsigned b = 1; b < SU_BACKEND_COUNT; b++) {
         struct su_err e;
         must(su_exec_open(&(struct su_exec_opts){.backend = (enum su_backend)b, .threads = 2},

@@ -266,9 +266,3 @@ void finish(struct su_graph *g)
     struct su_err e;
     must(su_graph_check(g, &e), &e);
 }
-
-uint32_t cases(uint32_t few, uint32_t full)
-{
-    const char *want = getenv("SU_TEST_FULL");
-    return want && strcmp(want, "1") == 0 ? full : few;
-}

@@ -49,6 +49,4 @@ uint32_t add_op(struct su_graph *g, enum su_op op, const uint32_t *arg, uint32_t
 void add_output(struct su_graph *g, const char *name, uint32_t value);
 void finish(struct su_graph *g);
 
-uint32_t cases(uint32_t few, uint32_t full);
-
 #endif

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "exec/exec.h"
+#include "support/count.h"
 #include "support/random_graph.h"
 
 #define LANE_MAX 8
@@ -132,12 +133,12 @@ static void differential(uint64_t seed)
 static void test_random_graphs(void **state)
 {
     (void)state;
-    const char *one = getenv("SU_TEST_SEED"), *full = getenv("SU_TEST_FULL");
+    const char *one = getenv("SU_TEST_SEED");
     if (one) {
         differential(strtoull(one, NULL, 10));
         return;
     }
-    uint64_t n = full && *full == '1' ? 5000 : 300;
+    uint64_t n = su_test_count(300, 5000);
     for (uint64_t seed = 1; seed <= n; seed++)
         differential(seed);
     for (uint32_t i = 0; i < LANE_MAX && lanes[i].name; i++)

@@ -3,6 +3,7 @@
    sizes, batch sizes. */
 #include "vk_case.h"
 
+#include "support/count.h"
 #include "support/random_graph.h"
 
 #include <setjmp.h>
@@ -12,12 +13,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static uint64_t count(uint64_t few, uint64_t full)
-{
-    const char *s = getenv("SU_TEST_FULL");
-    return s && *s == '1' ? full : few;
-}
 
 static void sweep(const struct su_exec_opts *opts, uint64_t first, uint64_t n, uint32_t batch)
 {
@@ -44,28 +39,28 @@ static void sweep(const struct su_exec_opts *opts, uint64_t first, uint64_t n, u
 static void unfused(void **state)
 {
     (void)state;
-    sweep(&(struct su_exec_opts){.no_fusion = true}, 1000, count(60, 2000), 1000);
+    sweep(&(struct su_exec_opts){.no_fusion = true}, 1000, su_test_count(60, 2000), 1000);
 }
 
 static void fused(void **state)
 {
     (void)state;
-    sweep(NULL, 1000, count(60, 2000), 1000);
+    sweep(NULL, 1000, su_test_count(60, 2000), 1000);
 }
 
 static void small_batches(void **state)
 {
     (void)state;
-    sweep(NULL, 5000, count(25, 400), 1);
-    sweep(NULL, 6000, count(25, 400), 3);
+    sweep(NULL, 5000, su_test_count(25, 400), 1);
+    sweep(NULL, 6000, su_test_count(25, 400), 3);
 }
 
 static void workgroups(void **state)
 {
     (void)state;
-    sweep(&(struct su_exec_opts){.workgroup = 1}, 7000, count(10, 200), 64);
-    sweep(&(struct su_exec_opts){.workgroup = 32}, 7000, count(10, 200), 64);
-    sweep(&(struct su_exec_opts){.workgroup = 1000}, 7000, count(10, 200), 64);
+    sweep(&(struct su_exec_opts){.workgroup = 1}, 7000, su_test_count(10, 200), 64);
+    sweep(&(struct su_exec_opts){.workgroup = 32}, 7000, su_test_count(10, 200), 64);
+    sweep(&(struct su_exec_opts){.workgroup = 1000}, 7000, su_test_count(10, 200), 64);
 }
 
 int main(void)

@@ -423,9 +423,3 @@ struct subset_cost subset_cost(const struct su_graph *g, const bool *marked, uin
     free(id);
     return c;
 }
-
-uint32_t cases(uint32_t few, uint32_t full)
-{
-    const char *env = getenv("SU_TEST_FULL");
-    return env && strcmp(env, "1") == 0 ? full : few;
-}

@@ -55,7 +55,5 @@ struct subset_cost subset_cost(const struct su_graph *g, const bool *in, uint32_
 /* Marks what depends on weights and consts only, through movement and elementwise ops, and is no
    output. */
 void copied_nodes(const struct su_graph *g, bool *copied);
-/* How many cases a property test looks at. */
-uint32_t cases(uint32_t few, uint32_t full);
 
 #endif

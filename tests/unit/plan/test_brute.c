@@ -2,6 +2,7 @@
 /* Small random graphs: the plan must be as good as the best of all ways to cut the graph. */
 #include "plan_graphs.h"
 
+#include "support/count.h"
 #include "support/random.h"
 #include "support/random_graph.h"
 
@@ -183,7 +184,7 @@ static void compare(struct brute *b, uint64_t target)
 static void test_small_graphs(void **state)
 {
     (void)state;
-    uint32_t looked = 0, several = 0, want = cases(300, 5000);
+    uint32_t looked = 0, several = 0, want = su_test_count(300, 5000);
     struct brute *b = su_alloc(sizeof *b);
     for (uint64_t seed = 0; looked < want; seed++) {
         struct su_random_opts o = {.nodes = 4 + seed % 4};

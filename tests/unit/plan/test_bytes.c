@@ -2,6 +2,7 @@
 /* Equal arguments give equal bytes, whatever the memory looked like before. */
 #include "plan_graphs.h"
 
+#include "support/count.h"
 #include "support/random_graph.h"
 
 #include <malloc.h>
@@ -82,7 +83,7 @@ static void test_deterministic(void **state)
 static void test_random(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < cases(40, 400); seed++) {
+    for (uint64_t seed = 0; seed < su_test_count(40, 400); seed++) {
         struct su_random_case *c = su_random_case_new(seed, &(struct su_random_opts){.rows = 2});
         struct su_plan_opts o = {.t_max = 2};
         struct su_err e;

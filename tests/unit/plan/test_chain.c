@@ -2,6 +2,7 @@
 /* Chains, where the best plan can be found by trying every set of cuts. */
 #include "plan_graphs.h"
 
+#include "support/count.h"
 #include "support/random.h"
 
 #include <setjmp.h>
@@ -92,7 +93,7 @@ static void compare(const struct su_graph *g, struct subset_cost (*cost)[16], ui
 static void test_exact(void **state)
 {
     (void)state;
-    for (uint32_t seed = 0; seed < cases(40, 600); seed++) {
+    for (uint32_t seed = 0; seed < su_test_count(40, 600); seed++) {
         struct su_random r = su_random_of(seed, 3);
         struct su_graph *g = random_chain(&r, su_random_range(&r, 2, 12));
         struct subset_cost cost[16][16];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan_graphs.h"
 
+#include "support/count.h"
 #include "support/random_graph.h"
 
 #include <setjmp.h>
@@ -130,7 +131,7 @@ static void test_lines(void **state)
 static void test_random(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < cases(60, 1000); seed++) {
+    for (uint64_t seed = 0; seed < su_test_count(60, 1000); seed++) {
         struct su_random_case *c = su_random_case_new(seed, &(struct su_random_opts){.rows = 1});
         struct su_plan_opts o = {.t_max = 1};
         struct su_err e;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan_graphs.h"
 
+#include "support/count.h"
 #include "support/random_graph.h"
 
 #include <setjmp.h>
@@ -108,7 +109,7 @@ static void assert_no_overlap(const struct su_graph *g, const struct su_layout *
 static void test_random(void **state)
 {
     (void)state;
-    for (uint32_t seed = 0; seed < cases(300, 5000); seed++) {
+    for (uint32_t seed = 0; seed < su_test_count(300, 5000); seed++) {
         struct su_random_opts o = {.emit = seed % 3 == 0, .nodes = seed % 7 == 0 ? 80 : 0};
         struct su_random_case *c = su_random_case_new(seed, &o);
         uint32_t t_max = seed % 2 == 0 ? 1 : 1 + seed % 50;

@@ -2,6 +2,7 @@
 /* Plans of random graphs: valid, within target, and equal to the uncut graph to the bit. */
 #include "plan_graphs.h"
 
+#include "support/count.h"
 #include "support/random.h"
 #include "support/random_graph.h"
 
@@ -69,7 +70,7 @@ static void test_feed_forward(void **state)
 {
     (void)state;
     struct tally t = {0};
-    run_cases(cases(220, 3000), &(struct su_random_opts){0}, 0, &t);
+    run_cases(su_test_count(220, 3000), &(struct su_random_opts){0}, 0, &t);
     assert_true(t.several > t.plans / 10);
     assert_true(t.sharded > 0);
 }
@@ -78,7 +79,7 @@ static void test_emitted_rows(void **state)
 {
     (void)state;
     struct tally t = {0};
-    run_cases(cases(50, 500), &(struct su_random_opts){.emit = true}, 100000, &t);
+    run_cases(su_test_count(50, 500), &(struct su_random_opts){.emit = true}, 100000, &t);
     assert_true(t.several > 0);
 }
 
@@ -86,7 +87,7 @@ static void test_larger_graphs(void **state)
 {
     (void)state;
     struct tally t = {0};
-    run_cases(cases(8, 40), &(struct su_random_opts){.nodes = 90, .rows = 2}, 200000, &t);
+    run_cases(su_test_count(8, 40), &(struct su_random_opts){.nodes = 90, .rows = 2}, 200000, &t);
     assert_true(t.several > 0);
 }
 

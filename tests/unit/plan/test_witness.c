@@ -2,6 +2,7 @@
 /* The witness of a graph: which value it is, and that hashing it changes nothing else. */
 #include "plan_graphs.h"
 
+#include "support/count.h"
 #include "support/random_graph.h"
 
 #include <setjmp.h>
@@ -145,7 +146,7 @@ static void test_name_that_is_taken(void **state)
 static void test_random_graphs(void **state)
 {
     (void)state;
-    uint32_t with = 0, n = cases(100, 2000);
+    uint32_t with = 0, n = su_test_count(100, 2000);
     for (uint64_t seed = 0; seed < n; seed++) {
         struct su_random_opts o = {.macs = 100000, .emit = seed % 2 == 0};
         struct su_random_case *c = su_random_case_new(seed, &o);
