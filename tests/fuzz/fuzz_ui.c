@@ -84,14 +84,17 @@ static void result(struct world *w, uint8_t how)
     static const enum su_ui_outcome outcome[] = {SU_UI_PROPOSED, SU_UI_PROPOSED, SU_UI_PROGRESS,
                                                  SU_UI_DONE,     SU_UI_FAILED,   SU_UI_PASSPHRASE};
 
-    r.outcome = outcome[how % 6];
-    if (how & 0x80)
+    r.outcome = how == 0xff ? SU_UI_COMPLETED : outcome[how % 6];
+    if (r.outcome == SU_UI_COMPLETED && w->app.form.def)
+        r.kind = w->app.form.def->kind;
+    else if (how & 0x80)
         r.kind = (enum su_ui_kind)(how % SU_UI_KINDS);
     r.tier = 2 + (how >> 6 & 1);
     r.n_line = how >> 3 & 7;
     r.valid_ms = 60000;
     r.maybe = how & 0x20;
     memset(r.text, how, sizeof r.text - 1);
+    memset(r.title, how, sizeof r.title - 1);
     memset(r.confirm, '5', how % 3);
     if (r.outcome == SU_UI_PROPOSED) {
         w->token = r.token;
