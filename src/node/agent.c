@@ -389,8 +389,10 @@ const uint8_t *su_node_identity(const struct su_node_agent *n)
 void su_node_end(struct su_node_agent *n, enum su_node_wish how)
 {
     pthread_mutex_lock(&n->lock);
-    if (how == SU_NODE_DRAIN)
+    if (how == SU_NODE_DRAIN && !n->draining) {
         n->draining = true;
+        n->drain_ns = su_clock_mono_ns();
+    }
     if (how == SU_NODE_END && !n->ending) {
         n->ending = true;
         n->end_ns = su_clock_mono_ns();
@@ -414,7 +416,7 @@ static enum su_code start_threads(struct su_node_agent *n, struct su_err *e)
 /* Draining is over when nothing is left that we have a part in; lock held. */
 static bool drained(const struct su_node_agent *n)
 {
-    if (!n->draining || n->relook)
+    if (!n->draining || n->relook || !n->surveyed)
         return false;
     for (const struct node_execution *x = n->execution; x; x = x->next)
         if (x->involved || x->duty)

@@ -249,8 +249,8 @@ static void look_check(struct su_node_agent *n, struct node_execution *x, uint16
         d = NULL;
     }
     bool fresh = due.due == SU_CHAIN_DUE_ACCEPT;
-    if (d || !ours || !a || n->ending || n->unfit || n->n_check >= NODE_CHECKS_MAX ||
-        (fresh && n->draining))
+    /* One that drains stands in tables that were voted before: whoever draws it waits for it. */
+    if (d || !ours || !a || n->ending || n->unfit || n->n_check >= NODE_CHECKS_MAX)
         return;
     struct node_duty like = {
         .kind = NODE_CHECK, .index = task, .attempt = a->attempt, .number = due.check};

@@ -255,7 +255,9 @@ struct su_node_agent {
     struct su_acc_node account; /* the last reading of our own */
     uint64_t slot;
     bool unfit, draining, ending;
-    uint64_t end_ns; /* ending: since when */
+    uint64_t end_ns, drain_ns; /* ending, draining: since when */
+    bool surveyed; /* draining: all executions that oracles know were looked at */
+    unsigned surveys; /* tries of that; watch's own */
     bool relook; /* a notice came: read executions now */
     bool relist; /* the number of our reserves changed; watch's own */
     bool reload; /* declarations changed: preload must look */

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define TABLE_MS 1000u /* deadline of asking an oracle for a table */
+#define SURVEY_ROUNDS 2u /* until new tables are without a node that drains */
+#define SURVEYS_MAX 5u /* tries, when no oracle answers */
 #define RESERVE_NODE_AT 72u /* offset of su_acc_reserve.node */
 
 _Static_assert(offsetof(struct su_acc_reserve, node) == RESERVE_NODE_AT, "offset of the filter");
@@ -252,10 +254,14 @@ static void need_table(struct su_node_agent *n, struct node_execution *x)
     struct su_buf frame;
     uint64_t now = su_clock_mono_ns();
 
-    if (x->voted.rows || a->state != SU_EXEC_CHECKING)
-        return;
     su_buf_init(&frame, 0);
     pthread_mutex_lock(&n->lock);
+    bool wanted = !x->voted.rows &&
+                  (a->state == SU_EXEC_CHECKING || (n->draining && a->state >= SU_EXEC_ASSIGNING));
+    if (!wanted || a->state > SU_EXEC_CHECKING) {
+        pthread_mutex_unlock(&n->lock);
+        return;
+    }
     struct su_buf given = x->table;
     x->table = frame;
     struct node_beats_to to = n->oracle[(now >> 30) % SU_MAX(n->n_oracle, 1)];
@@ -292,6 +298,17 @@ static bool involved(const struct su_node_agent *n, const struct su_chain_case *
     return false;
 }
 
+/* Its checks may still be drawn from its table, in which we stand. */
+static bool may_be_drawn(const struct su_node_agent *n, const struct node_execution *x)
+{
+    uint8_t state = x->seen->execution->state;
+    bool stands = false;
+
+    for (size_t i = 0; i < x->voted.n_rows && !stands; i++)
+        stands = memcmp(x->rows[i].identity, n->identity, 32) == 0;
+    return stands && state >= SU_EXEC_ASSIGNING && state <= SU_EXEC_CHECKING;
+}
+
 static void read_one(struct su_node_agent *n, struct node_execution *x,
                      const struct su_chain_env *env)
 {
@@ -314,11 +331,11 @@ static void read_one(struct su_node_agent *n, struct node_execution *x,
     }
     case_free(x->seen);
     x->seen = now;
+    need_table(n, x);
     pthread_mutex_lock(&n->lock);
     x->request_slot = now->execution->request_slot;
-    x->involved = involved(n, now);
+    x->involved = involved(n, now) || (n->draining && may_be_drawn(n, x));
     pthread_mutex_unlock(&n->lock);
-    need_table(n, x);
     node_duties_look(n, x);
 }
 
@@ -384,6 +401,60 @@ static void read_executions(struct su_node_agent *n)
     }
 }
 
+/* ---- draining -------------------------------------------------------------------------------- */
+
+/* The executions that an oracle watches, taken note of. */
+static enum su_code survey_one(struct su_node_agent *n, const char *endpoint)
+{
+    const struct su_peer_call call = {
+        .deadline_ms = TABLE_MS, .cancelled = node_cancelled, .ctx = n};
+    struct su_json *doc = NULL;
+    struct su_buf text;
+    uint8_t key[32];
+
+    su_buf_init(&text, SU_PEER_STATUS_BYTES_MAX);
+    enum su_code rc = su_peer_status_get(endpoint, &call, &text, NULL);
+    if (!rc)
+        rc = su_json_parse(text.data, text.len, "status", NULL, &doc, NULL);
+    if (!rc)
+        for (const struct su_json_value *v =
+                 su_json_first(su_json_member(su_json_root(doc), "watching"));
+             v && !rc; v = su_json_next(v)) {
+            const char *name;
+            if (su_json_as_str(v, NULL, &name, NULL) == SU_OK &&
+                su_chain_key_parse(name, "execution", key, NULL) == SU_OK)
+                rc = node_watch_hint(n, key, NULL, 0, NULL);
+        }
+    su_json_free(doc);
+    su_buf_fini(&text);
+    return rc;
+}
+
+/* Who leaves may still be drawn to check what others run: from tables that were voted before the
+   oracles heard of it. Those executions are found, and waited for. */
+static void survey(struct su_node_agent *n)
+{
+    struct node_beats_to oracle[SU_ORACLES_MAX];
+    bool done = false;
+
+    pthread_mutex_lock(&n->lock);
+    uint64_t since = n->drain_ns + (uint64_t)SURVEY_ROUNDS * node_round_ms(n) * 1000000u;
+    size_t count = n->n_oracle;
+    memcpy(oracle, n->oracle, sizeof oracle);
+    bool due = n->draining && !n->surveyed && !n->ending && su_clock_mono_ns() >= since;
+    pthread_mutex_unlock(&n->lock);
+    if (!due)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (oracle[i].endpoint[0])
+            done |= survey_one(n, oracle[i].endpoint) == SU_OK;
+    if (!done && ++n->surveys < SURVEYS_MAX)
+        return;
+    pthread_mutex_lock(&n->lock);
+    n->surveyed = true;
+    pthread_mutex_unlock(&n->lock);
+}
+
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 /* How long to wait before the next look; lock held. */
@@ -411,6 +482,7 @@ static void look(struct su_node_agent *n, bool *complained)
     else if (!rc && *complained)
         su_log(SU_LOG_INFO, "node", "the chain can be read again");
     *complained = rc != SU_OK;
+    survey(n);
     read_executions(n);
 }
 
