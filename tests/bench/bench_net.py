@@ -1,66 +1,424 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Time a language model over a demo network of three nodes on loopback beside the same run alone.
+"""Time a language model over SplitUp's network beside llama.cpp RPC and distributed-llama.
 
-usage: bench_net.py [--splitup PROGRAM] [--tokens N] [--rounds N]
+usage: bench_net.py [--quick] [--rounds N] [--tokens N] [--prompt-words N] [--threads N]
+                    [--delays MS,...] [--sessions N] [--model smollm2|even|FILE]
+                    [--llama FOLDER|none] [--dllama PROGRAM] [--out FILE.json] [--splitup PROGRAM]
 
-A round is the program alone, then a demo network; rounds alternate and each ratio is the median of
-the rounds' ratios. Everybody computes on the CPU. Tokens come to the one who asks in bursts, so
-what is compared is the whole answer: its tokens over the time alone, and over the time from
-assignment until the asker had them all, which contains the start of the stages and the asker's
-polling. Per stage: milliseconds of computing, of waiting for inputs and until outputs were taken,
-in all of the last round. The model is SmolLM2-135M-Instruct Q4_1.
+    python3 tests/bench/fetch_llama.py                     # once: builds llama.cpp, 10 minutes
+    python3 tests/bench/bench_net.py --delays 5,20,80 --sessions 8 --out net.json
+    python3 tests/bench/bench_net.py --model even --dllama DIR/dllama --rounds 5
+    python3 tests/bench/bench_net.py --quick               # under a minute: does it all work?
 
-exit status: 0, or 1 when a program failed or the tokens differ.
+What is measured. A private network, made of the program's own commands: a ledger, --oracles oracles
+and a node per place. The model is deployed twice: as one task, which one node computes ("1 node"),
+and cut into three tasks of equal memory, on three nodes ("3 nodes"). llama.cpp has one or three
+servers and all its layers on them; distributed-llama a root alone, and with one and three workers,
+as it takes powers of two only. Everybody computes on the CPU, keeps its model loaded, gets a prompt
+of as many tokens and writes as many of the likeliest ones. SplitUp alone ("alone", no network) is
+the program's own local run; the network's tokens must be the same, bit for bit.
+
+Threads. --threads is for each process of SplitUp and llama.cpp, where one computes while the others
+wait (default: all processors); processes of distributed-llama, which compute at the same time,
+share that number, at least one each.
+
+A round runs each of them once, in turn, so that what else the machine does hits all alike; figures
+are medians over rounds, ratios medians of the rounds' ratios. SplitUp's idle network is there while
+others run; its share of a processor is printed. "tokens/s" is of decoding: the tokens behind the
+first over the time from the first to the last at the node that draws them. "first" is the time to
+the first token: of SplitUp from the request, which contains the oracles' round on the chain, and
+from the assignment, which does not; of the others from the prompt to the loaded model. "ring" is
+the time from the first token to the last over the computing of all stages in it, less one: what
+three nodes cost beyond computing.
+
+--delays: the same over slow links, one way, between whoever asks (with ledger and oracles, or
+llama.cpp's or distributed-llama's main program) and the nodes, and between nodes: each in a network
+namespace of its own, joined by link_delay.c, as netem is not in every kernel. Needs root.
+--sessions N: so many generations at once over three nodes, together, beside one.
+--model: SmolLM2-135M-Instruct Q4_1 (tests/data/fetch_smollm2.py), or "even", weights made by
+make_llama.py of nearly that shape: distributed-llama refuses SmolLM2's 3 heads of keys and values
+on 2 nodes or 4, so it is measured on "even" only.
+--llama: the folder that fetch_llama.py prints (default: that, if it is built). --dllama: a program
+built from github.com/b4rtaz/distributed-llama with `make dllama`.
+--out: every round and figure as JSON.
+
+All processes, namespaces and files are gone when this ends, however it ends. exit status: 0, or 1
+when a program failed or the network's tokens differ.
 """
 import argparse
 import json
 import os
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import fetch_llama
+import make_llama
+from bench_net_peers import Dllama, LlamaRpc
+from bench_net_private import BenchError, Links, Network, Place, measured_rtt_ms
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+TASKS = (1, 3)
+STAGE = (("compute", "ms"), ("queue", "queue_ms"), ("wait", "wait_ms"), ("network", "network_ms"))
+DLLAMA_WORKERS = (0, 1, 3)
 PROMPT = "The capital of France is"
+CACHE = os.path.join(os.path.dirname(fetch_llama.cache_dir()), "bench-net")
 
 
-def run(words):
-    env = dict(os.environ, VK_DRIVER_FILES="/dev/null")
-    out = subprocess.run(words, env=env, stdout=subprocess.PIPE, check=True, text=True).stdout
-    return json.loads(out.splitlines()[-1])
+# ---- one generation -----------------------------------------------------------------------------
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--splitup", default=os.path.join(ROOT, "build", "splitup"))
-    parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    a = parser.parse_args()
+class Answer:
+    """A generation of the network: takes its output apart as it comes. Who asks is a number: of two
+    requests of one wallet at a time the chain refuses one."""
+
+    def __init__(self, network, tasks, prompt, tokens, who=0):
+        self.network, self.last = network, None
+        self.process = network.ask(who, tasks, prompt, tokens)
+        self.errors, self.ended_at = "", None
+        self.readers = [threading.Thread(target=read, daemon=True)
+                        for read in (self.read, self.read_errors)]
+        for r in self.readers:
+            r.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.ended_at = self.ended_at or time.monotonic()  # the first line is the whole answer
+            self.last = line
+
+    def read_errors(self):
+        self.errors = self.process.stderr.read()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def result(self, tokens):
+        for r in self.readers:
+            r.join()
+        status = self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        if status != 0:
+            raise BenchError("splitup run: %s: %s" % (self.errors.strip(),
+                                                      self.network.crew.said("node1")))
+        run = json.loads(self.last)
+        n = len(run["token_ids"])
+        if n != tokens:
+            raise BenchError("the model ended after %d tokens; ask for fewer" % n)
+        return dict(run, **times(run, n, self.ended_at))
+
+
+def times(run, n, ended_at):
+    """When the tokens of a generation were drawn, as the node that drew them tells; without that,
+    when they came to the one who asked, which is in bursts."""
+    out = {"first_ms": run["time_to_first_token_ms"], "answer_s": n / run["tokens_per_second"]}
+    drew = max(run["tasks"], key=lambda t: t.get("last_token_ms") or 0)
+    if drew.get("last_token_ms"):
+        decode_s = (drew["last_token_ms"] - drew["first_token_ms"]) / 1e3
+        compute_s = sum(t["decode_ms"] for t in run["tasks"]) / 1e3
+        out.update(assigned_ms=drew["first_token_ms"], ring=decode_s / compute_s - 1)
+    else:
+        decode_s = out["answer_s"] - out["first_ms"] / 1e3
+    return dict(out, tokens_per_second=(n - 1) / decode_s, first_at=ended_at - decode_s,
+                last_at=ended_at)
+
+
+def alone(options, model, prompt):
+    p = subprocess.run([options.splitup, "run", model, "--backend", "cpu",
+                        "--ctx", str(options.ctx), "--threads", str(options.threads),
+                        "--prompt", prompt, "--max-tokens", str(options.tokens), "--json"],
+                       env=dict(os.environ, VK_DRIVER_FILES="/dev/null"), stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if p.returncode != 0:
+        raise BenchError("splitup run: " + p.stderr.strip())
+    r = json.loads(p.stdout.splitlines()[-1])
+    return dict(r, first_ms=r["time_to_first_token_ms"],
+                answer_s=r["time_to_first_token_ms"] / 1e3 +
+                (len(r["token_ids"]) - 1) / r["tokens_per_second"])
+
+
+# ---- measuring ----------------------------------------------------------------------------------
+
+
+class Bench:
+    """All of one setting: loopback or a delay."""
+
+    def __init__(self, options, folder, delay_ms, model, prompt):
+        self.o, self.folder, self.delay_ms = options, folder, delay_ms
+        self.model, self.prompt = model, prompt
+        self.links, self.network, self.peers, self.rounds = None, None, [], []
+        self.reference = alone(options, model, prompt)
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+
+    def open(self):
+        o, count = self.o, max(TASKS) + 1
+        if self.delay_ms:
+            self.links = Links(CACHE, os.path.join(HERE, "link_delay.c"), self.delay_ms, count)
+            places = self.links.places
+            self.rtt_ms = measured_rtt_ms(places[0], places[1])
+        else:
+            places = [Place("127.0.0.1") for _ in range(count)]
+            self.rtt_ms = 0.0
+        begun = time.monotonic()
+        self.network = Network(o, os.path.join(self.folder, "net-%g" % self.delay_ms), places,
+                               self.model, TASKS)
+        self.setup_s = time.monotonic() - begun
+        n = self.reference["prompt_tokens"]
+        if o.llama:
+            for servers in TASKS:
+                self.peers.append(LlamaRpc(o, self.folder, places[:servers + 1], self.model,
+                                           self.prompt, n))
+        if o.dllama:
+            for workers in DLLAMA_WORKERS:
+                self.peers.append(Dllama(o, self.folder, places[:workers + 1], n))
+        self.places = places
+
+    def close(self):
+        for p in self.peers + [self.network, self.links]:
+            if p:
+                p.close()
+
+    def ours(self, tasks):
+        r = Answer(self.network, tasks, self.prompt, self.o.tokens).result(self.o.tokens)
+        if r["token_ids"] != self.reference["token_ids"]:
+            raise BenchError("the network's tokens are not those of a run alone")
+        return r
+
+    def round(self):
+        r = {}
+        if not self.delay_ms:
+            r["alone"] = alone(self.o, self.model, self.prompt)
+        for tasks in TASKS:
+            r["SplitUp, %d node%s" % (tasks, "s" if tasks > 1 else "")] = self.ours(tasks)
+        idle, since = self.network.crew.processor_s(), time.monotonic()
+        for p in self.peers:
+            r[p.name] = p.round()
+        if self.peers:
+            r["idle"] = (self.network.crew.processor_s() - idle) / (time.monotonic() - since)
+        self.rounds.append(r)
+        print("  round %d: %s" % (len(self.rounds), ", ".join(
+            "%s %.1f" % (name, x["tokens_per_second"]) for name, x in r.items() if name != "idle")),
+              flush=True)
+
+    def together(self):
+        """Tokens per second of one session, and of many at once, over three nodes."""
+        out = []
+        for n in (1, self.o.sessions):
+            asked = [Answer(self.network, 3, self.prompt, self.o.tokens, i) for i in range(n)]
+            try:
+                done = [a.result(self.o.tokens) for a in asked]
+            finally:
+                for a in asked:
+                    a.stop()
+            if any(d["token_ids"] != self.reference["token_ids"] for d in done):
+                raise BenchError("the tokens of one of %d sessions are others" % n)
+            span = max(d["last_at"] for d in done) - min(d["first_at"] for d in done)
+            out.append(n * (self.o.tokens - 1) / span)
+        return out
+
+    def llama_together(self):
+        out = []
+        for n in (1, self.o.sessions):
+            peer = LlamaRpc(self.o, self.folder, self.places, self.model, self.prompt,
+                            self.reference["prompt_tokens"], n)
+            try:
+                out.append(peer.round()["tokens_per_second"])
+            finally:
+                peer.close()
+        return out
+
+
+# ---- telling ------------------------------------------------------------------------------------
+
+
+def median(rounds, name, what):
+    return statistics.median(r[name][what] for r in rounds)
+
+
+def ratio(rounds, above, below, what):
+    return statistics.median(r[above][what] / r[below][what] for r in rounds)
+
+
+def stage_shares(rounds, name):
+    """Per stage the median milliseconds of each thing that it spends time on."""
+    count = len(rounds[0][name]["tasks"])
+    return [{word: statistics.median(r[name]["tasks"][i].get(what) or 0 for r in rounds)
+             for word, what in STAGE} for i in range(count)]
+
+
+def tell(bench):
+    """Prints the figures of a setting; returns them."""
+    rounds, ours = bench.rounds, "SplitUp, 3 nodes"
+    names = [n for n in rounds[0] if n != "idle"]
+    figures = {"delay_ms": bench.delay_ms, "rtt_ms": bench.rtt_ms, "setup_s": bench.setup_s,
+               "programs": {}}
+    print("  %-34s %9s %10s %10s   %s" % ("", "tokens/s", "first ms", "answer s",
+                                         "SplitUp 3 nodes is faster by"))
+    for n in names:
+        f = {what: median(rounds, n, what)
+             for what in ("tokens_per_second", "first_ms", "answer_s")}
+        f["ours_to_it"] = ratio(rounds, ours, n, "tokens_per_second")
+        figures["programs"][n] = f
+        print("  %-34s %9.1f %10.0f %10.2f   %.2f" % (n, f["tokens_per_second"], f["first_ms"],
+                                                     f["answer_s"], f["ours_to_it"]))
+    for n in names:
+        if not n.startswith("SplitUp"):
+            continue
+        f = figures["programs"][n]
+        for what in ("assigned_ms", "ring"):
+            if all(what in r[n] for r in rounds):
+                f[what] = median(rounds, n, what)
+        if "ring" in f:
+            print("  %s: first token %.0f ms after the assignment; decoding takes %.1f %% more "
+                  "than its computing" % (n, f["assigned_ms"], 100 * f["ring"]))
+        f["stages"] = stage_shares(rounds, n)
+        for i, s in enumerate(f["stages"]):
+            print("  %s: stage %d: %s" % (n, i, ", ".join("%s %.0f ms" % x for x in s.items())))
+    if any("idle" in r for r in rounds):
+        figures["idle"] = statistics.median(r["idle"] for r in rounds)
+        print("  SplitUp's idle network took %.0f %% of a processor while others were measured" %
+              (100 * figures["idle"]))
+    return figures
+
+
+def tell_together(options, rows, peer_rows):
+    f = {"ours": rows, "ratio": statistics.median(b / a for a, b in rows)}
+    print("  %d sessions at once over 3 nodes: %.1f tokens/s together, %.2f times one session's" %
+          (options.sessions, statistics.median(b for _, b in rows), f["ratio"]))
+    if peer_rows:
+        f["llama"] = peer_rows
+        print("  the same of llama.cpp RPC, 3 servers: %.1f, %.2f times" %
+              (statistics.median(b for _, b in peer_rows),
+               statistics.median(b / a for a, b in peer_rows)))
+    return f
+
+
+# ---- options ------------------------------------------------------------------------------------
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    p.add_argument("--splitup", default=os.path.join(ROOT, "build", "splitup"))
+    p.add_argument("--model", default="smollm2")
+    p.add_argument("--prompt-words", type=int, default=64, help="0: a short prompt")
+    p.add_argument("--tokens", type=int, default=64)
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    p.add_argument("--delays", default="")
+    p.add_argument("--only-delays", action="store_true", help="leave out loopback")
+    p.add_argument("--sessions", type=int, default=1)
+    p.add_argument("--llama", default="")
+    p.add_argument("--dllama")
+    p.add_argument("--oracles", type=int, default=3)
+    p.add_argument("--slot-ms", type=int, default=50)
+    p.add_argument("--vram", default="4GB")
+    p.add_argument("--ctx", type=int, default=512)
+    p.add_argument("--quick", action="store_true", help="2 rounds of 16 tokens on loopback")
+    p.add_argument("--out")
+    o = p.parse_args()
+    if o.quick:
+        o.rounds, o.tokens, o.prompt_words = 2, 16, 0
+    try:
+        o.delays = [float(d) for d in o.delays.split(",") if d]
+    except ValueError:
+        p.error("--delays takes milliseconds such as 5,20,80")
+    if o.rounds < 1 or o.tokens < 2 or o.threads < 1 or o.sessions < 1 or min([0, *o.delays]) < 0:
+        p.error("a number is out of range")
+    if o.llama == "none":
+        o.llama = None
+    elif not o.llama:
+        o.llama = fetch_llama.cached()
+        if not o.llama:
+            print("bench_net: without llama.cpp: tests/bench/fetch_llama.py builds it",
+                  file=sys.stderr)
+    if o.dllama and o.model != "even":
+        p.error("--dllama needs --model even: it refuses SmolLM2's 3 heads on 2 and 4 nodes")
+    return o
+
+
+def find_model(o):
+    if o.model not in ("smollm2", "even"):
+        return o.model
     fetch = os.path.join(ROOT, "tests", "data", "fetch_smollm2.py")
     folder = subprocess.run([sys.executable, fetch], stdout=subprocess.PIPE, check=True,
                             text=True).stdout.strip()
-    model = os.path.join(folder, "SmolLM2-135M-Instruct.Q4_1.gguf")
-    ask = ["--prompt", PROMPT, "--max-tokens", str(a.tokens), "--json"]
-    speed, first = [], []
-    for _ in range(a.rounds):
-        alone = run([a.splitup, "run", model, "--backend", "cpu", "--ctx", "256"] + ask)
-        net = run([a.splitup, "demo", "--model", model, "--once"] + ask)
-        if alone["token_ids"] != net["token_ids"]:
-            sys.exit("bench_net: the network's tokens are others")
-        n = len(alone["token_ids"])
-        here = alone["time_to_first_token_ms"] / 1e3 + (n - 1) / alone["tokens_per_second"]
-        there = net["seconds"]["provisional"] - net["seconds"]["assigned"]
-        speed.append(here / there)
-        first.append(net["time_to_first_token_ms"] / alone["time_to_first_token_ms"])
-        print(f'{n} tokens: alone {here:.2f} s, '
-              f'first after {alone["time_to_first_token_ms"]:.0f} ms;'
-              f' network {there:.2f} s, {net["time_to_first_token_ms"]:.0f} ms after the request',
-              flush=True)
-    print(f"network / alone: tokens/s of the answer {statistics.median(speed):.3f}, "
-          f"time to first token {statistics.median(first):.2f}")
-    for t in net["tasks"]:
-        print(f'task {t["index"]} at {t["node"][:8]}: compute {t["ms"]:.0f} ms, '
-              f'wait {t["wait_ms"]:.0f}, network {t["network_ms"]:.0f}')
+    smollm2 = os.path.join(folder, "SmolLM2-135M-Instruct.Q4_1.gguf")
+    if o.model == "smollm2":
+        return smollm2
+    gguf, o.dllama_model, o.dllama_tokenizer = make_llama.make(smollm2, CACHE)
+    return gguf
+
+
+def find_prompt(o):
+    if o.prompt_words == 0:
+        return PROMPT
+    with open(os.path.join(ROOT, "tests", "data", "pride.txt"), encoding="utf-8") as f:
+        return " ".join(f.read().split()[:o.prompt_words])
+
+
+def measure(o, folder, model, prompt):
+    out = {"model": os.path.basename(model), "tokens": o.tokens, "threads": o.threads,
+           "processors": os.cpu_count(), "oracles": o.oracles, "load": os.getloadavg()[0],
+           "settings": []}
+    if out["load"] > (os.cpu_count() or 1):
+        print("bench_net: load average %.1f: others work here, and no figure is to be trusted" %
+              out["load"], file=sys.stderr)
+    for delay in ([] if o.only_delays else [0.0]) + o.delays:
+        bench = Bench(o, folder, delay, model, prompt)
+        try:
+            out["prompt_tokens"] = bench.reference["prompt_tokens"]
+            print("%s, %d + %d tokens, %d threads, %s" %
+                  (out["model"], out["prompt_tokens"], o.tokens, o.threads,
+                   "loopback" if not delay else "links of %g ms (round trip %.1f ms measured)" %
+                   (delay, bench.rtt_ms)), flush=True)
+            for _ in range(o.rounds):
+                bench.round()
+            figures = tell(bench)
+            if o.sessions > 1 and not delay:
+                rows = [bench.together() for _ in range(o.rounds)]
+                peers = [bench.llama_together() for _ in range(o.rounds)] if o.llama else None
+                figures["together"] = tell_together(o, rows, peers)
+            figures["rounds"] = [plain(r) for r in bench.rounds]
+            out["settings"].append(figures)
+        finally:
+            bench.close()
+    return out
+
+
+def plain(r):
+    """A round without what takes space and says nothing about time."""
+    leave = ("text", "token_ids", "samples", "input_sha256")
+    return {name: {k: v for k, v in x.items() if k not in leave} if isinstance(x, dict) else x
+            for name, x in r.items()}
+
+
+def main():
+    o = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.makedirs(CACHE, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="splitup-bench-")
+    try:
+        out = measure(o, folder, find_model(o), find_prompt(o))
+        if o.out:
+            with open(o.out, "w", encoding="utf-8") as f:
+                json.dump(out, f, indent=1)
+                f.write("\n")
+    except (BenchError, OSError, subprocess.SubprocessError) as e:
+        sys.exit("bench_net: %s" % e)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
