@@ -163,6 +163,8 @@ static enum su_code prepare_kind(struct su_ui_live *l, struct su_ui_result *r, s
     const struct su_ui_intent *i = &l->now;
     const struct su_ops_stake stake = {.node = given(i, 0), .amount = given(i, 1)};
     const struct su_ops_declare declare = {.model = i->field[0], .tasks = given(i, 1)};
+    uint8_t key[32];
+    size_t n;
 
     switch (i->kind) {
     case SU_UI_DEPOSIT:
@@ -185,6 +187,12 @@ static enum su_code prepare_kind(struct su_ui_live *l, struct su_ui_result *r, s
         return su_ops_withdraw_prepare(l->ops, &l->proposal, e);
     case SU_UI_DEPLOY:
         return prepare_model(l, e);
+    case SU_UI_DROP:
+        if (!su_base58_decode(i->field[0], key, sizeof key, &n) || n != sizeof key)
+            return su_fail(e, SU_EINVAL, "Request", "not an address");
+        return su_ops_cancel_prepare(l->ops, key, &l->proposal, e);
+    case SU_UI_REFUND:
+        return su_ops_refund_prepare(l->ops, &l->proposal, e);
     default:
         return prepare_plain(l, r, e);
     }

@@ -27,6 +27,8 @@ enum su_ui_kind { /* of an intent; its fields are in ui/app/intents.def */
                   SU_UI_NODE,
                   SU_UI_WITHDRAW,
                   SU_UI_DEPLOY,
+                  SU_UI_DROP,
+                  SU_UI_REFUND,
                   SU_UI_WALLET_EXPORT, /* from here on files alone: no chain is needed */
                   SU_UI_WALLET_NEW,
                   SU_UI_WALLET_IMPORT,

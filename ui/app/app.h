@@ -102,6 +102,8 @@ enum ui_request { /* rows of the same name in several scopes are the same reques
                   UI_REQ_START_DEMO,
                   UI_REQ_NODE,
                   UI_REQ_WITHDRAW,
+                  UI_REQ_DROP,
+                  UI_REQ_REFUND,
                   UI_REQ_CLAIM,
                   UI_REQ_TAKE_OUT,
                   UI_REQ_AIRDROP,
@@ -160,6 +162,7 @@ enum ui_field_source { /* first value of a field */
                        UI_FIELD_FILE, /* empty; Tab completes it */
                        UI_FIELD_ENDPOINT,
                        UI_FIELD_VRAM,
+                       UI_FIELD_EXECUTION,
                        UI_FIELD_SECRET
 };
 struct ui_intent_def {
@@ -250,6 +253,7 @@ struct ui_form {
     struct su_err err; /* of the last check */
     size_t err_field; /* which field it is about */
     bool changed; /* since it was opened */
+    bool leaving; /* Esc was pressed once: what was typed would be lost */
     bool asked; /* Tab asked what the path could be, and nothing was typed since */
 };
 #define UI_GUARD_MS 300 /* keys are ignored for so long after a preview opened */
@@ -364,13 +368,13 @@ void ui_pane_set(struct ui_app *app, int pane);
 void ui_pane_refresh(struct ui_app *app);
 /* Whether money can move now; false says why in the message row. */
 bool ui_may_sign(struct ui_app *app);
+/* Money moves, and the wallet with it; else it is about key files. */
+bool ui_needs_chain(enum su_ui_kind kind);
 void ui_open_form(struct ui_app *app, enum su_ui_kind kind);
 /* Checks the form and asks for a proposal. */
 void ui_form_submit(struct ui_app *app);
 void ui_command(struct ui_app *app, const char *line);
 /* The longest completion of a command's beginning; false: none. */
-/* Money moves, and the wallet with it; else it is about key files. */
-bool ui_needs_chain(enum su_ui_kind kind);
 bool ui_command_complete(const struct ui_app *app, const char *line, char *out, size_t cap);
 /* Where a dialog leads back to. */
 enum ui_mode ui_rest_mode(const struct ui_app *app);

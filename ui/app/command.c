@@ -23,6 +23,8 @@ static const struct command commands[] = {
     {"node register", SU_UI_NODE, 2},
     {"node withdraw", SU_UI_WITHDRAW, 0},
     {"deploy register", SU_UI_DEPLOY, 0},
+    {"request cancel", SU_UI_DROP, 0},
+    {"request refund", SU_UI_REFUND, 0},
     {"wallet export", SU_UI_WALLET_EXPORT, 0},
     {"run", SU_UI_RUN, 0},
     {"demo", SU_UI_KINDS, 0},

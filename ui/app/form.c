@@ -71,6 +71,10 @@ static void first_value(struct ui_app *app, enum ui_field_source source, struct 
         else if (app->pane == UI_PANE_MODELS && ui_selected(app, &r))
             ui_key_full(app->snap->model[r.item].key, text);
         break;
+    case UI_FIELD_EXECUTION:
+        if (app->pane == UI_PANE_TASKS && ui_selected(app, &r))
+            ui_key_full(app->snap->execution[r.item].key, text);
+        break;
     case UI_FIELD_PROMPT:
         su_str_copy(text, sizeof text, app->run.prompt.text);
         break;
@@ -249,6 +253,16 @@ static enum su_code check_deploy(const struct ui_form *f, struct su_err *e, size
     return SU_OK;
 }
 
+static enum su_code check_address(const struct ui_form *f, struct su_err *e)
+{
+    uint8_t key[64];
+    size_t n;
+
+    if (!su_base58_decode(f->in[0].text, key, sizeof key, &n) || n != 32)
+        return su_fail(e, SU_EINVAL, f->def->field[0].label, "not an address");
+    return SU_OK;
+}
+
 static enum su_code check(const struct ui_app *app, const struct ui_form *f, struct su_err *e,
                           size_t *field)
 {
@@ -271,6 +285,8 @@ static enum su_code check(const struct ui_app *app, const struct ui_form *f, str
         return su_ops_declare_check(&declare, e);
     case SU_UI_RUN:
         return check_run(app, f, e, field);
+    case SU_UI_DROP:
+        return check_address(f, e);
     case SU_UI_NODE:
         return check_node(f, e, field);
     case SU_UI_DEPLOY:

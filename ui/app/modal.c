@@ -84,6 +84,7 @@ static void form_key(struct ui_app *app, int key)
     size_t n = ui_intent_fields(f->def);
     const struct ui_key_row *r = ui_keys_bound(&app->binds, UI_SCOPE_FORM, key);
 
+    f->leaving = f->leaving && key == UI_K_ESC;
     switch (r ? r->request : UI_REQ_NONE) {
     case UI_REQ_NEXT_FIELD:
         if (key != UI_K_TAB || !ask_path(app))
@@ -93,7 +94,12 @@ static void form_key(struct ui_app *app, int key)
         f->focus = (f->focus + n + 1) % (n + 2);
         return;
     case UI_REQ_LEAVE:
-        close_dialog(app);
+        if (key == UI_K_ESC && f->changed && !f->leaving) {
+            f->leaving = true;
+            ui_say(app, UI_ROLE_WARN, "Esc again leaves; what was typed is lost");
+        } else {
+            close_dialog(app);
+        }
         return;
     case UI_REQ_MOST:
         fill_most(app);
@@ -476,6 +482,7 @@ bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
         if (in)
             ui_input_paste(in, ev->text);
         app->form.asked = false;
+        app->form.changed = true;
     }
     return true;
 }

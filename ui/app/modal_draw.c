@@ -130,10 +130,12 @@ static int all_rows(const struct ui_app *app, const struct su_ui_result *r, int 
     return rows;
 }
 
+#define SOON_MS 30000 /* from here on the time that is left is shown */
 static void draw_preview(struct ui_app *app, struct ui_area a)
 {
     struct ui_preview *p = &app->preview;
     bool typed = p->p.tier >= SU_OPS_TIER_TYPED;
+    int64_t left = p->p.valid_ms ? p->shown_ms + (int64_t)p->p.valid_ms - app->now_ms : INT64_MAX;
     char title[100];
     struct ui_area in;
     int y, x;
@@ -152,6 +154,9 @@ static void draw_preview(struct ui_app *app, struct ui_area a)
         ui_text(in, 0, y, UI_ROLE_BAD, "! expired: cancel and prepare it again");
     else if (p->p.n_tx == 0)
         ui_text(in, 0, y, UI_ROLE_DIM, "nothing is signed, nothing is spent");
+    else if (left < SOON_MS)
+        ui_textf(in, 0, y, UI_ROLE_WARN, "%d s left to sign; then it is prepared again",
+                 (int)(left / 1000));
     else
         ui_textf(in, 0, y, UI_ROLE_DIM, "tried out: ok   %zu transaction%s   signer %s", p->p.n_tx,
                  p->p.n_tx == 1 ? "" : "s", p->p.signer);

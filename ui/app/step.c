@@ -430,6 +430,12 @@ void ui_request(struct ui_app *app, int request)
     case UI_REQ_WITHDRAW:
         ui_open_form(app, SU_UI_WITHDRAW);
         break;
+    case UI_REQ_DROP:
+        ui_open_form(app, SU_UI_DROP);
+        break;
+    case UI_REQ_REFUND:
+        ui_open_form(app, SU_UI_REFUND);
+        break;
     case UI_REQ_START_DEMO:
         ui_ask_demo(app);
         break;

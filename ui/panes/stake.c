@@ -238,7 +238,7 @@ static void top(const struct ui_app *app, struct ui_area a)
     ui_pair(a, x, 1, "unlocking", UI_ROLE_MONEY, ui_money(unlocking, 6, one));
     x = ui_pair(a, 1, 2, "Earned, to claim", UI_ROLE_MONEY, ui_money(earned, 6, one));
     if (s->refund > 0)
-        ui_pair(a, x, 2, "refund to claim", UI_ROLE_MONEY, ui_money(s->refund, 6, one));
+        ui_pair(a, x, 2, "refund to claim (f)", UI_ROLE_MONEY, ui_money(s->refund, 6, one));
 }
 
 static const char *title(const struct ui_app *app, const struct ui_row *row, char out[128])

@@ -130,7 +130,7 @@ static void paths_are_completed(void **state)
     /* What comes late, or for another form, changes nothing. */
     kit_result(&k, &r);
     assert_string_equal(k.app.form.in[1].text, "");
-    kit_keys(&k, "{Esc}3S");
+    kit_keys(&k, "{Esc}{Esc}3S");
     kit_result(&k, &r);
     assert_string_equal(k.app.form.in[1].text, "");
     kit_keys(&k, "{Esc}");
@@ -163,6 +163,65 @@ static void withdrawing_is_typed(void **state)
     assert_true(kit_has(&k, "closes this")); /* no form to go back to */
     kit_keys(&k, "{Enter}");
     assert_int_equal(k.app.mode, UI_LIST);
+    kit_close(&k);
+}
+
+static void requests_come_back(void **state)
+{
+    struct kit k;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    kit_keys(&k, "2X");
+    assert_int_equal(k.app.form.def->kind, SU_UI_DROP);
+    assert_true(strlen(k.app.form.in[0].text) > 30); /* the one selected */
+    kit_keys(&k, "x{Enter}");
+    assert_true(kit_has(&k, "not an address"));
+    kit_keys(&k, "{BS}{Enter}");
+    assert_int_equal(k.app.mode, UI_WAIT);
+    assert_int_equal(k.intent.kind, SU_UI_DROP);
+    kit_close(&k);
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    kit_keys(&k, "3f");
+    assert_int_equal(k.app.mode, UI_WAIT);
+    assert_int_equal(k.intent.kind, SU_UI_REFUND);
+    kit_close(&k);
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    kit_keys(&k, ":request refund{Enter}");
+    assert_int_equal(k.intent.kind, SU_UI_REFUND);
+    kit_close(&k);
+}
+
+static void what_was_typed_is_not_lost(void **state)
+{
+    struct su_ui_result r;
+    struct kit k;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    kit_keys(&k, "3S{Esc}"); /* nothing was */
+    assert_int_equal(k.app.mode, UI_LIST);
+    kit_keys(&k, "S12{Esc}");
+    assert_int_equal(k.app.mode, UI_FORM);
+    assert_true(kit_has(&k, "Esc again leaves"));
+    kit_keys(&k, "3{Esc}");
+    assert_int_equal(k.app.mode, UI_FORM);
+    assert_string_equal(k.app.form.in[1].text, "123");
+    kit_keys(&k, "{Enter}");
+    r = kit_proposal(&k, 3, 2, "");
+    kit_result(&k, &r);
+    kit_pass(&k, 400);
+    assert_true(kit_has(&k, "tried out: ok"));
+    kit_pass(&k, 45000);
+    assert_true(kit_has(&k, " s left to sign"));
+    kit_pass(&k, 30000);
+    assert_true(kit_has(&k, "expired"));
+    kit_keys(&k, "{Esc}S1{Esc}{Esc}");
+    assert_int_equal(k.app.mode, UI_LIST);
+    kit_keys(&k, "S");
+    kit_paste(&k, "7");
+    kit_keys(&k, "{Esc}");
+    assert_int_equal(k.app.mode, UI_FORM);
     kit_close(&k);
 }
 
@@ -358,7 +417,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_begins_with_its_entry), cmocka_unit_test(models_are_deployed),
         cmocka_unit_test(fields_say_what_is_wrong),   cmocka_unit_test(paths_are_completed),
-        cmocka_unit_test(withdrawing_is_typed),       cmocka_unit_test(key_files_need_no_chain),
+        cmocka_unit_test(withdrawing_is_typed),       cmocka_unit_test(requests_come_back),
+        cmocka_unit_test(what_was_typed_is_not_lost), cmocka_unit_test(key_files_need_no_chain),
         cmocka_unit_test(commands_of_the_program),    cmocka_unit_test(keys_are_bound),
         cmocka_unit_test(bad_binds_are_named),
     };

@@ -105,7 +105,8 @@ static void intents_have_fields(void **state)
         const struct ui_intent_def *d = ui_intent_def((enum su_ui_kind)i);
         assert_int_equal(d->kind, i);
         assert_true(d->tier >= 2 && d->tier <= 3);
-        assert_true(ui_intent_fields(d) >= 1 || i == SU_UI_WALLET_OPEN || i == SU_UI_WITHDRAW);
+        assert_true(ui_intent_fields(d) >= 1 || i == SU_UI_WALLET_OPEN || i == SU_UI_WITHDRAW ||
+                    i == SU_UI_REFUND);
     }
 }
 
