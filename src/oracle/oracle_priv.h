@@ -258,6 +258,11 @@ SU_CHECK enum su_code ora_slot_hash(struct su_oracle *o, uint64_t slot, uint8_t 
                                     struct su_err *e);
 /* running.c: true when it voted. */
 bool ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number);
+/* Whether what was read of an assignment belongs to what was read of its execution. */
+bool ora_agrees(const struct su_chain_case *c, uint16_t task);
+/* Whether its inputs are committed to and it has had its time, twice as long in each attempt. Of a
+   generation: its end is known. */
+bool ora_stalled(const struct su_chain_case *c, const struct su_acc_assignment *a);
 /* Once per round; false: it was said in this one already. */
 bool ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
                    struct su_ix_vote_task *ix);

@@ -55,7 +55,7 @@ static const char *lost(struct su_oracle *o, const uint8_t identity[32])
     (void)pthread_mutex_lock(&o->lock);
     struct liveness_node *l = liveness_find(&o->live, identity);
     if (!l)
-        why = "is registered no more";
+        why = ora_people_nobody(o, identity) ? "is registered no more" : NULL;
     else if (l->seen && l->status == SU_WIRE_UNFIT)
         why = "says that its device computes other bits";
     else
@@ -83,8 +83,7 @@ static uint32_t prompt_steps(struct su_oracle *o, struct ora_exec *x)
     return SU_MAX(x->prompt_steps, 1u);
 }
 
-/* Its inputs are there and it has had its time. Of a generation: its end is known. */
-static bool stalled(const struct su_chain_case *c, const struct su_acc_assignment *a)
+bool ora_stalled(const struct su_chain_case *c, const struct su_acc_assignment *a)
 {
     const struct su_acc_execution *x = c->execution;
     const struct su_params *p = &c->config->params;
@@ -104,8 +103,19 @@ static bool stalled(const struct su_chain_case *c, const struct su_acc_assignmen
     if (!su_econ_units(a->macs_per_step, steps, &units))
         return false;
     uint64_t work_ms = steps * p->commit_step_ms + units * p->commit_unit_ms;
-    uint64_t wait = su_econ_slots(p, work_ms + STALL_LEAST_MS);
-    return c->slot > from + SU_MAX(wait, ORA_STALL_ROUNDS * p->round_slots);
+    uint64_t wait = SU_MAX(su_econ_slots(p, STALL_LEAST_MS), ORA_STALL_ROUNDS * p->round_slots);
+    return c->slot > from + su_econ_slots(p, work_ms) + (wait << SU_MIN(a->attempt, 8u));
+}
+
+/* Accounts are read in several calls when they are many: those of another attempt than the execution's
+   say nothing about this one. */
+bool ora_agrees(const struct su_chain_case *c, uint16_t task)
+{
+    const struct su_acc_assignment *a = c->assignments[task];
+    const struct su_exec_task *t = &c->execution->tasks[task];
+
+    return a && a->attempt == t->attempt &&
+           (t->state != SU_TASK_ASSIGNED || (!su_free_is_zero(a->node, 32) && !a->approved));
 }
 
 /* A generation whose end is not known. */
@@ -122,7 +132,7 @@ static bool judge_asserter(struct su_oracle *o, struct ora_exec *x, uint8_t numb
     const char *why = lost(o, a->node);
     char text[SU_CHAIN_TEXT];
 
-    if (!why && stalled(&x->seen, a))
+    if (!why && ora_stalled(&x->seen, a))
         why = "has its inputs and does not commit";
     if (!why && generating(x->seen.execution) && ora_hung(o, x, task, prompt_steps(o, x)))
         why = "has its inputs and sends nothing";
@@ -255,7 +265,7 @@ bool ora_run_tasks(struct su_oracle *o, struct ora_exec *x, uint8_t number)
 
     ora_losses_follow(o, x);
     for (uint16_t i = 0; i < exec->task_count; i++) {
-        if (!x->seen.assignments[i] || ora_stopping(o))
+        if (!ora_agrees(&x->seen, i) || ora_stopping(o))
             continue;
         if (exec->tasks[i].state == SU_TASK_ASSIGNED)
             voted |= judge_asserter(o, x, number, i);
