@@ -123,6 +123,11 @@ bool cli_task_report_read(const struct su_json_value *root, const char *executio
             r->ms = ms_of(i, "compute_ms");
             r->wait_ms = ms_of(i, "wait_ms");
             r->network_ms = ms_of(i, "network_ms");
+            r->queue_ms = ms_of(i, "queue_ms");
+            r->other_ms = ms_of(i, "other_ms");
+            r->decode_ms = ms_of(i, "decode_compute_ms");
+            r->first_token_ms = ms_of(i, "first_token_ms");
+            r->last_token_ms = ms_of(i, "last_token_ms");
             r->steps = su_json_get_u64(i, "steps", &number, NULL) == SU_OK
                            ? (uint32_t)SU_MIN(number, (uint64_t)UINT32_MAX)
                            : 0;
@@ -204,6 +209,13 @@ void cli_put_tasks(struct su_json_writer *w, const struct su_ops_follow_state *s
                 su_json_put_double(w, "ms", report[i].ms);
                 su_json_put_double(w, "wait_ms", report[i].wait_ms);
                 su_json_put_double(w, "network_ms", report[i].network_ms);
+                su_json_put_double(w, "queue_ms", report[i].queue_ms);
+                su_json_put_double(w, "other_ms", report[i].other_ms);
+                su_json_put_double(w, "decode_ms", report[i].decode_ms);
+                if (report[i].last_token_ms > 0) {
+                    su_json_put_double(w, "first_token_ms", report[i].first_token_ms);
+                    su_json_put_double(w, "last_token_ms", report[i].last_token_ms);
+                }
             } else {
                 su_json_put_null(w, "ms");
             }

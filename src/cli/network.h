@@ -39,6 +39,9 @@ struct cli_task_report {
     char backend[16];
     double ms; /* of computing; < 0: not known */
     double wait_ms, network_ms; /* for its inputs; until its outputs were taken */
+    double queue_ms, other_ms; /* for the device; to hash, sign and keep */
+    double decode_ms; /* of ms, for what is behind the prompt */
+    double first_token_ms, last_token_ms; /* drawn, since its assignment; 0: none */
     uint32_t steps; /* that it has run */
 };
 #define CLI_TASK_REPORT_NONE                                                                       \

@@ -50,11 +50,16 @@ enum su_code su_sampling_check(const struct su_sampling *o, struct su_err *e)
     return SU_OK;
 }
 
+static bool penalises(const struct su_sampling *o)
+{
+    return o->repeat_penalty != 0.0f && o->repeat_penalty != 1.0f;
+}
+
 /* A token among the last repeat_last is made less likely once, however often it stands there. */
 static void penalise(const struct su_sampling *o, float *x, uint32_t n, const uint32_t *history,
                      uint32_t n_history)
 {
-    if (o->repeat_penalty == 0.0f || o->repeat_penalty == 1.0f)
+    if (!penalises(o))
         return;
     uint32_t from = n_history > o->repeat_last ? n_history - o->repeat_last : 0;
     for (uint32_t i = from; i < n_history; i++) {
@@ -182,6 +187,17 @@ static uint32_t draw(const struct su_sampling *o, struct candidate *c, uint32_t 
     return c[k - 1].id;
 }
 
+/* Whether the logits can be compared as they are. */
+static bool all_fixed(const float *x, uint32_t n)
+{
+    uint32_t i = 0;
+    while (n - i >= PIECE && !unfixed(x + i))
+        i += PIECE;
+    while (i < n && su_f32_bits(su_num_fix(x[i])) == su_f32_bits(x[i]))
+        i++;
+    return i == n;
+}
+
 enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_t n,
                        const uint32_t *history, uint32_t n_history, uint32_t position,
                        uint32_t *token, struct su_err *e)
@@ -193,6 +209,10 @@ enum su_code su_sample(const struct su_sampling *o, const float *logits, uint32_
     if (rc != SU_OK)
         return rc;
     bool draws = o->temperature > 0.0f;
+    if (!draws && !penalises(o) && all_fixed(logits, n)) {
+        *token = greatest(logits, n);
+        return SU_OK;
+    }
     float *x = su_try_alloc(n, sizeof *x);
     struct candidate *c = draws ? su_try_alloc((size_t)n * 2, sizeof *c) : NULL;
     if (!x || (draws && !c)) {

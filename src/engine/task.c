@@ -248,7 +248,6 @@ static enum su_code spread_fixed(struct su_step_result *r, uint32_t output, uint
 static enum su_code fill_result(const struct su_task *t, uint32_t n_row, uint32_t n_emit,
                                 struct su_task_result *r, struct su_err *e)
 {
-    r->ms = r->held.ms;
     for (uint32_t o = 0; o < su_task_outputs(t); o++) {
         const struct su_value *v = su_task_value(t, SU_PORT_OUTPUT, o);
         r->row_bytes[o] = su_value_row_bytes(v);
@@ -263,40 +262,45 @@ static enum su_code fill_result(const struct su_task *t, uint32_t n_row, uint32_
     return SU_OK;
 }
 
+#define LATER_BYTES 16384u /* a row that takes longer to hash than to copy and come back to */
+
 /* Rows of one port: of `before` (rows, emitted ones) others lie in front of them. */
 static enum su_code add_port(const struct su_task *t, enum su_port port, uint32_t number,
-                             const struct su_row *row, uint32_t n_row, const void *rows,
-                             const uint32_t before[2], struct su_trace *trace, struct su_err *e)
+                             const struct su_row *row, const struct su_task_group *group,
+                             const void *rows, const uint32_t before[2], struct su_err *e)
 {
     const struct su_value *v = su_task_value(t, port, number);
+    const bool later = group->later && group->n_row == 1 && port == SU_PORT_WITNESS;
     uint64_t skip = su_task_rows_bytes(v, before[0], before[1]);
     const uint8_t *at = rows != NULL ? (const uint8_t *)rows + skip : NULL;
     struct su_bytes part = {.len = (size_t)su_value_row_bytes(v)};
     enum su_code rc = SU_OK;
-    for (uint32_t i = 0; i < n_row && rc == SU_OK; i++) {
+    for (uint32_t i = 0; i < group->n_row && rc == SU_OK; i++) {
         uint8_t leaf[SU_SHA256_BYTES];
         bool has = v->domain != SU_EMIT || row[i].emit;
+        if (has && later && part.len >= LATER_BYTES)
+            return su_trace_add_later(group->trace, port, number, at, part.len, e);
         part.data = at;
         su_leaf_digest(row[i].position, has ? &part : NULL, has, leaf);
-        rc = su_trace_add(trace, port, number, leaf, e);
+        rc = su_trace_add(group->trace, port, number, leaf, e);
         if (has)
             at += part.len;
     }
     return rc;
 }
 
-static enum su_code add_leaves(const struct su_task *t, const struct su_row *row, uint32_t n_row,
-                               const void *const *input, const struct su_task_result *r,
-                               const uint32_t before[2], struct su_trace *trace, struct su_err *e)
+static enum su_code add_leaves(const struct su_task *t, const struct su_row *row,
+                               const struct su_task_group *group, const void *const *input,
+                               const struct su_task_result *r, const uint32_t before[2],
+                               struct su_err *e)
 {
     enum su_code rc = SU_OK;
     for (uint32_t i = 0; i < su_task_inputs(t) && rc == SU_OK; i++)
-        rc = add_port(t, SU_PORT_INPUT, i, row, n_row, input[i], before, trace, e);
+        rc = add_port(t, SU_PORT_INPUT, i, row, group, input[i], before, e);
     for (uint32_t o = 0; o < su_task_outputs(t) && rc == SU_OK; o++)
-        rc = add_port(t, SU_PORT_OUTPUT, o, row, n_row, r->output[o], before, trace, e);
+        rc = add_port(t, SU_PORT_OUTPUT, o, row, group, r->output[o], before, e);
     if (rc == SU_OK && t->has_witness)
-        rc = add_port(t, SU_PORT_WITNESS, 0, row, n_row, su_task_witness_rows(t, r), before, trace,
-                      e);
+        rc = add_port(t, SU_PORT_WITNESS, 0, row, group, su_task_witness_rows(t, r), before, e);
     return rc;
 }
 
@@ -348,7 +352,7 @@ static enum su_code trace_groups(const struct su_task *t, const struct su_row *r
     for (uint32_t g = 0; g < n_group && rc == SU_OK; g++) {
         const struct su_row *first = row + before[0];
         if (group[g].trace)
-            rc = add_leaves(t, first, group[g].n_row, input, r, before, group[g].trace, e);
+            rc = add_leaves(t, first, &group[g], input, r, before, e);
         before[0] += group[g].n_row;
         before[1] += count_emit(first, group[g].n_row);
     }
@@ -375,13 +379,15 @@ enum su_code su_task_run_groups(struct su_task *t, const struct su_row *row,
     rc = su_task_rows_init(&in, t, n_row, n_emit, input, e);
     if (rc == SU_OK) {
         struct su_step step = {row, n_row, in.rows};
-        rc = su_stage_submit(t->stage, &step, &ticket, e);
+        rc = su_stage_submit_here(t->stage, &step, &ticket, e);
         submitted = rc == SU_OK;
     }
     if (rc == SU_OK)
         rc = su_stage_wait(t->stage, ticket, false, &r->held, e);
+    uint64_t drawing = su_clock_mono_ns();
     if (rc == SU_OK)
         rc = su_task_draw(t, row, n_row, n_emit, r, e);
+    r->ms = r->held.ms + (double)(su_clock_mono_ns() - drawing) * 1e-6;
     if (rc == SU_OK)
         rc = fill_result(t, n_row, n_emit, r, e);
     if (rc == SU_OK)
@@ -399,7 +405,7 @@ enum su_code su_task_run(struct su_task *t, const struct su_row *row, uint32_t n
                          const void *const *input, struct su_trace *trace, struct su_task_result *r,
                          struct su_err *e)
 {
-    const struct su_task_group all = {n_row, trace};
+    const struct su_task_group all = {.n_row = n_row, .trace = trace};
 
     return su_task_run_groups(t, row, &all, 1, input, r, e);
 }

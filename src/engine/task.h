@@ -30,6 +30,11 @@ void su_trace_ports(const struct su_trace *t, uint32_t *inputs, uint32_t *output
    witness. */
 SU_CHECK enum su_code su_trace_add(struct su_trace *t, enum su_port port, uint32_t number,
                                    const uint8_t leaf[32], struct su_err *e);
+/* The same of a row that is copied and hashed in su_trace_settle, or when another comes: for a large
+   one that nobody waits for. Until then its leaf may not be asked for. */
+SU_CHECK enum su_code su_trace_add_later(struct su_trace *t, enum su_port port, uint32_t number,
+                                         const void *row, size_t n, struct su_err *e);
+void su_trace_settle(struct su_trace *t);
 uint32_t su_trace_steps(const struct su_trace *t, enum su_port port, uint32_t number);
 const uint8_t *su_trace_leaf(const struct su_trace *t, enum su_port port, uint32_t number,
                              uint32_t step); /* 32 bytes; assumes step < steps */
@@ -109,7 +114,7 @@ struct su_task_result {
     const void *output[SU_TASK_PORTS_MAX]; /* rows of steps that emit come without gaps */
     uint64_t row_bytes[SU_TASK_PORTS_MAX];
     uint32_t rows[SU_TASK_PORTS_MAX]; /* n_row, also of a FIXED one; or how many emit */
-    double ms;
+    double ms; /* of the device, and of drawing tokens */
     struct su_step_result held; /* private */
     void *logits; /* private */
 };
@@ -129,6 +134,7 @@ void su_task_result_fini(struct su_task_result *r); /* an empty one is allowed *
 struct su_task_group {
     uint32_t n_row; /* >= 1 */
     struct su_trace *trace; /* may be NULL */
+    bool later; /* its witness may be left to su_trace_settle, when it is large and n_row is 1 */
 };
 SU_CHECK enum su_code su_task_run_groups(struct su_task *t, const struct su_row *row,
                                          const struct su_task_group *group, uint32_t n_group,

@@ -17,6 +17,12 @@ struct port {
 struct su_trace {
     uint32_t inputs, outputs;
     struct port *port; /* inputs, outputs, the witness */
+    struct later { /* a leaf that is counted and not yet hashed */
+        struct port *port; /* NULL: there is none */
+        uint8_t *row;
+        size_t n, room;
+        uint32_t step;
+    } later;
 };
 
 static uint32_t port_count(const struct su_trace *t)
@@ -61,6 +67,7 @@ void su_trace_free(struct su_trace *t)
         return;
     for (uint32_t i = 0; i < port_count(t); i++)
         free(t->port[i].leaf);
+    free(t->later.row);
     free(t->port);
     free(t);
 }
@@ -69,6 +76,14 @@ void su_trace_ports(const struct su_trace *t, uint32_t *inputs, uint32_t *output
 {
     *inputs = t->inputs;
     *outputs = t->outputs;
+}
+
+/* A port whose leaves are there. */
+static struct port *settled(const struct su_trace *t, enum su_port port, uint32_t number)
+{
+    struct port *p = port_of(t, port, number);
+    SU_ASSERT(t->later.port != p);
+    return p;
 }
 
 static enum su_code reserve(struct port *p, uint32_t steps, struct su_err *e)
@@ -100,6 +115,41 @@ enum su_code su_trace_add(struct su_trace *t, enum su_port port, uint32_t number
     return SU_OK;
 }
 
+enum su_code su_trace_add_later(struct su_trace *t, enum su_port port, uint32_t number,
+                                const void *row, size_t n, struct su_err *e)
+{
+    static const uint8_t blank[SU_SHA256_BYTES];
+    struct later *l = &t->later;
+
+    su_trace_settle(t);
+    if (n > l->room) {
+        uint8_t *grown = su_try_alloc(n, 1);
+        if (!grown)
+            return su_fail(e, SU_ENOMEM, "trace", "a row of %zu bytes", n);
+        free(l->row);
+        l->row = grown;
+        l->room = n;
+    }
+    enum su_code rc = su_trace_add(t, port, number, blank, e);
+    if (rc != SU_OK)
+        return rc;
+    memcpy(l->row, row, n);
+    l->n = n;
+    l->port = port_of(t, port, number);
+    l->step = l->port->steps - 1;
+    return SU_OK;
+}
+
+void su_trace_settle(struct su_trace *t)
+{
+    struct later *l = &t->later;
+    const struct su_bytes part = {l->row, l->n};
+
+    if (l->port)
+        su_leaf_digest(l->step, &part, 1, l->port->leaf + (size_t)l->step * SU_SHA256_BYTES);
+    l->port = NULL;
+}
+
 uint32_t su_trace_steps(const struct su_trace *t, enum su_port port, uint32_t number)
 {
     return port_of(t, port, number)->steps;
@@ -108,7 +158,7 @@ uint32_t su_trace_steps(const struct su_trace *t, enum su_port port, uint32_t nu
 const uint8_t *su_trace_leaf(const struct su_trace *t, enum su_port port, uint32_t number,
                              uint32_t step)
 {
-    const struct port *p = port_of(t, port, number);
+    const struct port *p = settled(t, port, number);
     SU_ASSERT(step < p->steps);
     return p->leaf + (size_t)step * SU_SHA256_BYTES;
 }
@@ -117,6 +167,8 @@ void su_trace_truncate(struct su_trace *t, uint32_t steps)
 {
     for (uint32_t i = 0; i < port_count(t); i++)
         t->port[i].steps = SU_MIN(t->port[i].steps, steps);
+    if (t->later.step >= steps)
+        t->later.port = NULL;
 }
 
 /* ---- roots ----------------------------------------------------------------------------------- */
@@ -137,7 +189,7 @@ void su_trace_leaves_root(const uint8_t *leaves, uint32_t steps, uint8_t root[32
 void su_trace_root(const struct su_trace *t, enum su_port port, uint32_t number, uint32_t steps,
                    uint8_t root[32])
 {
-    const struct port *p = port_of(t, port, number);
+    const struct port *p = settled(t, port, number);
     if (port == SU_PORT_WITNESS && p->steps == 0) {
         memset(root, 0, SU_SHA256_BYTES);
         return;
@@ -171,7 +223,7 @@ void su_trace_roots(const struct su_trace *t, uint32_t steps, struct su_trace_ro
 uint32_t su_trace_differs(const struct su_trace *a, const struct su_trace *b, enum su_port port,
                           uint32_t number)
 {
-    const struct port *p = port_of(a, port, number), *q = port_of(b, port, number);
+    const struct port *p = settled(a, port, number), *q = settled(b, port, number);
     for (uint32_t i = 0; i < SU_MIN(p->steps, q->steps); i++)
         if (memcmp(p->leaf + (size_t)i * SU_SHA256_BYTES, q->leaf + (size_t)i * SU_SHA256_BYTES,
                    SU_SHA256_BYTES) != 0)
@@ -183,6 +235,7 @@ uint32_t su_trace_differs(const struct su_trace *a, const struct su_trace *b, en
 
 enum su_code su_trace_encode(const struct su_trace *t, struct su_buf *out, struct su_err *e)
 {
+    SU_ASSERT(!t->later.port);
     su_buf_put(out, magic, sizeof magic);
     su_buf_u32(out, t->inputs);
     su_buf_u32(out, t->outputs);

@@ -23,7 +23,8 @@ struct cpu_flight {
     bool done;
 };
 
-/* One worker takes steps in order of submission and fans each out over the job threads. */
+/* Steps run one at a time in order of submission, each fanned out over the job threads: on the worker, or on a thread that
+   waits for the first of them. */
 struct cpu_exec {
     const struct cpu_kernels *kernels;
     struct su_jobs *jobs;
@@ -31,6 +32,7 @@ struct cpu_exec {
     pthread_mutex_t lock;
     pthread_cond_t wake, ready;
     struct cpu_flight *head, *tail;
+    bool busy; /* a step runs */
     bool stop;
 };
 
@@ -150,22 +152,33 @@ static void flight_run(struct cpu_exec *cx, struct cpu_flight *f)
     f->ns = su_clock_mono_ns() - t0;
 }
 
+/* Runs the first step; under the lock, which is let go meanwhile. */
+static void run_head(struct cpu_exec *cx)
+{
+    struct cpu_flight *f = cx->head;
+
+    cx->head = f->next;
+    cx->busy = true;
+    pthread_mutex_unlock(&cx->lock);
+    flight_run(cx, f);
+    pthread_mutex_lock(&cx->lock);
+    cx->busy = false;
+    f->done = true;
+    pthread_cond_broadcast(&cx->ready);
+    if (cx->head)
+        pthread_cond_signal(&cx->wake);
+}
+
 static void *cpu_worker(void *arg)
 {
     struct cpu_exec *cx = arg;
     pthread_mutex_lock(&cx->lock);
     for (;;) {
-        while (!cx->head && !cx->stop)
+        while ((!cx->head && !cx->stop) || cx->busy)
             pthread_cond_wait(&cx->wake, &cx->lock);
         if (!cx->head)
             break;
-        struct cpu_flight *f = cx->head;
-        cx->head = f->next;
-        pthread_mutex_unlock(&cx->lock);
-        flight_run(cx, f);
-        pthread_mutex_lock(&cx->lock);
-        f->done = true;
-        pthread_cond_broadcast(&cx->ready);
+        run_head(cx);
     }
     pthread_mutex_unlock(&cx->lock);
     return NULL;
@@ -537,7 +550,8 @@ static enum su_code cpu_submit(struct su_stage *s, const struct su_step *step, u
     else
         cx->head = f;
     cx->tail = f;
-    pthread_cond_signal(&cx->wake);
+    if (!s->here)
+        pthread_cond_signal(&cx->wake);
     pthread_mutex_unlock(&cx->lock);
     return SU_OK;
 }
@@ -551,7 +565,10 @@ static enum su_code cpu_wait(struct su_stage *s, uint32_t slot, bool op_times,
     struct cpu_flight *f = &cs->flight[slot];
     pthread_mutex_lock(&cx->lock);
     while (!f->done)
-        pthread_cond_wait(&cx->ready, &cx->lock);
+        if (cx->head == f && !cx->busy)
+            run_head(cx);
+        else
+            pthread_cond_wait(&cx->ready, &cx->lock);
     pthread_mutex_unlock(&cx->lock);
     if (!r)
         return SU_OK;

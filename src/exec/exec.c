@@ -281,6 +281,15 @@ enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step, uin
     return SU_OK;
 }
 
+enum su_code su_stage_submit_here(struct su_stage *s, const struct su_step *step, uint64_t *ticket,
+                                  struct su_err *e)
+{
+    s->here = true;
+    enum su_code rc = su_stage_submit(s, step, ticket, e);
+    s->here = false;
+    return rc;
+}
+
 static enum su_code result_alloc(const struct su_stage *s, struct su_rowcount rows,
                                  struct su_step_result *r, struct su_err *e)
 {

@@ -129,6 +129,10 @@ struct su_step_result {
    values of emitted rows. */
 SU_CHECK enum su_code su_stage_submit(struct su_stage *s, const struct su_step *step,
                                       uint64_t *ticket, struct su_err *e);
+/* The same for a caller that waits for this step next: the backend may leave the computing to su_stage_wait, on the
+   calling thread, which saves waking others. */
+SU_CHECK enum su_code su_stage_submit_here(struct su_stage *s, const struct su_step *step,
+                                           uint64_t *ticket, struct su_err *e);
 /* Waits for that step (tickets in order of submission) and fills *r, owned by the caller (su_step_result_fini). op_times asks for r->op.
    SU_ENODEV when the device was lost. */
 SU_CHECK enum su_code su_stage_wait(struct su_stage *s, uint64_t ticket, bool op_times,

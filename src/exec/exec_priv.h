@@ -16,6 +16,7 @@ struct su_stage {
     const struct su_graph *graph;
     uint32_t t_max, e_max; /* e_max is t_max where nothing is of emitted rows */
     uint64_t submitted, waited;
+    bool here; /* during submit: whoever submits waits next, and may compute itself */
     struct
         su_rowcount { /* rows and emitted rows of the steps in flight, by ticket modulo SU_STAGE_IN_FLIGHT */
         uint32_t n_row, n_emit;

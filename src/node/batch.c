@@ -136,7 +136,8 @@ static bool together_init(struct together *a)
     a->row = su_try_alloc(a->n_row, sizeof *a->row);
     for (uint32_t i = 0; a->row && i < a->n; i++) {
         memcpy(a->row + at, a->item[i]->row, a->item[i]->n_row * sizeof *a->row);
-        a->group[i] = (struct su_task_group){a->item[i]->n_row, a->item[i]->trace};
+        a->group[i] = (struct su_task_group){
+            .n_row = a->item[i]->n_row, .trace = a->item[i]->trace, .later = a->item[i]->later};
         at += a->item[i]->n_row;
     }
     for (uint32_t k = 0; ok && k < a->g->n_input; k++)
@@ -195,8 +196,11 @@ static bool run_together(struct node_task *t, struct node_batch_item **item, uin
 
 static void run_alone(struct node_task *t, struct node_batch_item *item)
 {
-    item->rc = su_task_run(t->task, item->row, item->n_row, item->input, item->trace, &item->result,
-                           &item->e);
+    const struct su_task_group group = {
+        .n_row = item->n_row, .trace = item->trace, .later = item->later};
+
+    item->rc =
+        su_task_run_groups(t->task, item->row, &group, 1, item->input, &item->result, &item->e);
 }
 
 enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, struct su_err *e)
@@ -204,6 +208,7 @@ enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, s
     struct node_batch *b = &t->batch;
     struct node_batch_item *all[TOGETHER_MAX];
     uint32_t n = 0, rows = 0;
+    uint64_t since = su_clock_mono_ns(), took;
 
     pthread_mutex_lock(&b->lock);
     append(b, item);
@@ -225,6 +230,8 @@ enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, s
     b->rows += rows;
     pthread_mutex_unlock(&b->lock);
     node_turn_give(&t->turn);
+    took = (su_clock_mono_ns() - since) / 1000;
+    item->queue_us = n == 1 ? 0 : took - SU_MIN(took, (uint64_t)(item->result.ms * 1000));
     if (item->rc && e)
         *e = item->e;
     return item->rc;

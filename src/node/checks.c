@@ -212,7 +212,7 @@ static void note(const struct node_duty *d, uint32_t steps)
     memcpy(c->execution, d->execution->key, 32);
     c->task = d->index;
     c->steps = steps;
-    c->compute_us = d->compute_us;
+    c->compute_us = d->times.compute_us;
 }
 
 static enum su_code replay(struct check *k, struct su_err *e)
@@ -240,7 +240,7 @@ static enum su_code replay(struct check *k, struct su_err *e)
     uint64_t took_us = (su_clock_mono_ns() - since - k->others_ns) / 1000;
     node_turn_give(&d->task->turn);
     pthread_mutex_lock(&d->node->lock);
-    d->compute_us += took_us;
+    d->times.compute_us += took_us;
     if (!rc)
         note(d, k->v.steps);
     pthread_mutex_unlock(&d->node->lock);

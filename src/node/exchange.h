@@ -145,6 +145,9 @@ SU_CHECK enum su_code su_flow_send(struct su_flow *f, const uint8_t identity[32]
                                    const char *endpoint, bool again, struct su_err *e);
 /* Sends no more to this one (it was replaced). */
 void su_flow_unsend(struct su_flow *f, const uint8_t identity[32]);
+/* When the last frame of our own flow was acknowledged, by all it goes to (monotonic): 0 when it goes to
+   nobody or has no frame, UINT64_MAX while one is on its way. */
+uint64_t su_flow_taken_ns(struct su_flow *f);
 /* Asks `from` (the producer) at endpoint with WANT for what is missing below `end`, once; takes what
    comes. SU_OK when there is more than before. SU_ENOENT: nothing there; errors of su_peer_want and of
    frames that would have been refused. Blocks. */
@@ -170,7 +173,8 @@ struct su_exchange_stat { /* of an execution, or of all */
     uint32_t flows, lines;
     uint32_t unacknowledged; /* frames on their way */
     uint64_t received, sent; /* frames */
-    uint64_t received_bytes, sent_bytes, network_ms;
+    uint64_t received_bytes, sent_bytes;
+    uint64_t network_us; /* of the calls that were acknowledged */
     uint64_t waiting_ms; /* of the line that waits longest */
 };
 /* execution NULL: all together. SU_ENOENT. */

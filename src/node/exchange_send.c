@@ -120,6 +120,21 @@ void su_flow_unsend(struct su_flow *f, const uint8_t identity[32])
     (void)pthread_mutex_unlock(&f->line_lock);
 }
 
+uint64_t su_flow_taken_ns(struct su_flow *f)
+{
+    uint64_t last = 0;
+
+    (void)pthread_mutex_lock(&f->lock);
+    uint32_t frames = su_journal_stream_count(f->stream);
+    for (struct su_destination *d = f->destinations; d != NULL && frames > 0; d = d->next) {
+        struct su_sender_stat stat;
+        su_sender_line_stat(d->line, &stat);
+        last = SU_MAX(last, stat.acknowledged < frames ? UINT64_MAX : stat.taken_ns);
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    return last;
+}
+
 void su_flow_stat_lines(struct su_flow *f, struct su_exchange_stat *out)
 {
     (void)pthread_mutex_lock(&f->lock);
@@ -131,7 +146,7 @@ void su_flow_stat_lines(struct su_flow *f, struct su_exchange_stat *out)
         out->unacknowledged += frames - SU_MIN(frames, stat.acknowledged);
         out->sent += stat.acknowledged;
         out->sent_bytes += stat.bytes;
-        out->network_ms += stat.network_ms;
+        out->network_us += stat.network_us;
         out->waiting_ms = SU_MAX(out->waiting_ms, stat.waiting_ms);
     }
     (void)pthread_mutex_unlock(&f->lock);

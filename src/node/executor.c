@@ -206,6 +206,7 @@ void *node_part_main(void *duty)
     struct su_err e;
 
     p->d = d;
+    d->times.begun_ns = su_clock_mono_ns();
     su_buf_init(&p->container, SU_INPUT_BYTES_MAX);
     if (prepare(p)) {
         enum su_code rc = node_commitment_read(d, &p->promise, &e);

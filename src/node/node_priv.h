@@ -55,14 +55,16 @@ void node_cond_wait_ms(pthread_cond_t *c, pthread_mutex_t *lock, uint32_t ms);
 
 /* ---- sharing dispatches (batch.c) ------------------------------------------------------------ */
 
-/* Rows of one execution for one dispatch. The caller fills the first four, for as long as
+/* Rows of one execution for one dispatch. The caller fills the first five, for as long as
    node_batch_run takes. */
 struct node_batch_item {
     const struct su_row *row; /* of one session */
     uint32_t n_row;
     const void *const *input;
     struct su_trace *trace;
+    bool later; /* as in struct su_task_group */
     struct su_task_result result; /* of these rows alone */
+    uint64_t queue_us; /* the device had rows of others */
     uint8_t *copy; /* private, as all below */
     enum su_code rc;
     struct su_err e;
@@ -149,6 +151,19 @@ struct node_view {
     struct node_beats_to oracle[SU_ORACLES_MAX]; /* of the execution's epoch */
 };
 
+/* Where the time of a duty went. Of a PART the four from compute_us on add up to the time that its runs
+   took, but for what hashing, signing and keeping took. */
+struct node_times {
+    uint64_t begun_ns; /* the assignment was seen, monotonic */
+    uint64_t run_ns, wall_us; /* the run that goes on began, 0: none; those before it took */
+    uint64_t compute_us; /* on the device, and drawing tokens */
+    uint64_t queue_us; /* rows were there and the device had others */
+    uint64_t wait_us; /* for inputs, while nothing was on its way */
+    uint64_t network_us; /* for inputs, until the last output was acknowledged */
+    uint64_t decode_us; /* of compute_us, of steps behind the prompt */
+    uint64_t first_token_us, last_token_us; /* since begun_ns: tokens were drawn; 0: none */
+};
+
 struct su_node_agent;
 struct node_execution;
 enum node_duty_kind { NODE_PART, NODE_CHECK };
@@ -173,7 +188,7 @@ struct node_duty {
     bool ended; /* the thread is done; it is to be joined */
     char state[16], error[160];
     uint32_t steps_done;
-    uint64_t compute_us, wait_us, network_ms;
+    struct node_times times;
     uint64_t compare_us; /* PART: to compute a step again before the promise */
     struct node_duty *next;
 };

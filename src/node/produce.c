@@ -516,6 +516,21 @@ static bool can_run(const struct part *p)
     return ready(p) > p->done && proven(p);
 }
 
+/* What of a wait was for the outputs to be taken, and what for inputs alone. */
+static void count_wait(struct part *p, uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t taken_ns = from_ns;
+
+    for (uint32_t i = 0; i < p->n_out; i++) {
+        uint64_t ns = p->out[i] ? su_flow_taken_ns(p->out[i]) : 0;
+        taken_ns = SU_MAX(taken_ns, SU_MIN(ns, to_ns));
+    }
+    pthread_mutex_lock(&p->d->node->lock);
+    p->d->times.network_us += (taken_ns - from_ns) / 1000;
+    p->d->times.wait_us += (to_ns - taken_ns) / 1000;
+    pthread_mutex_unlock(&p->d->node->lock);
+}
+
 /* Until a step more can be run, or all are. SU_EBUSY, SU_ECANCELLED as part_produce. */
 static enum su_code wait_inputs(struct part *p, struct su_err *e)
 {
@@ -532,9 +547,7 @@ static enum su_code wait_inputs(struct part *p, struct su_err *e)
         if (!rc && !finished(p) && !can_run(p))
             rc = wait_once(p, &pause, e);
     }
-    pthread_mutex_lock(&p->d->node->lock);
-    p->d->wait_us += (su_clock_mono_ns() - since) / 1000;
-    pthread_mutex_unlock(&p->d->node->lock);
+    count_wait(p, since, su_clock_mono_ns());
     return rc;
 }
 
@@ -664,10 +677,36 @@ static enum su_code run(struct part *p, uint32_t n, const void *const *input,
             (struct su_row){.session = p->session,
                             .position = p->done + i,
                             .emit = !p->v.generates || su_prompt_emits(&p->prompt, p->done + i)};
-    *b = (struct node_batch_item){.row = row, .n_row = n, .input = input, .trace = p->trace};
+    *b = (struct node_batch_item){.row = row,
+                                  .n_row = n,
+                                  .input = input,
+                                  .trace = p->trace,
+                                  .later = !su_node_fault("wrong-output") &&
+                                           !su_node_fault("wrong-weights") &&
+                                           !su_node_fault("double-sign")};
     enum su_code rc = node_batch_run(p->d->task, b, e);
     free(row);
     return rc;
+}
+
+/* After a dispatch of whose steps so many count. */
+static void count_dispatch(struct part *p, const struct node_batch_item *b, uint32_t counts)
+{
+    const uint64_t compute_us = (uint64_t)(b->result.ms * 1000);
+    const bool decodes = p->v.generates && p->done >= p->prompt.steps;
+    struct node_times *t = &p->d->times;
+
+    pthread_mutex_lock(&p->d->node->lock);
+    t->compute_us += compute_us;
+    t->decode_us += decodes ? compute_us : 0;
+    t->queue_us += b->queue_us;
+    p->d->steps_done = p->done + counts;
+    if (p->v.draws && p->done + counts >= p->prompt.steps) {
+        t->last_token_us = (su_clock_mono_ns() - t->begun_ns) / 1000;
+        if (t->first_token_us == 0)
+            t->first_token_us = t->last_token_us;
+    }
+    pthread_mutex_unlock(&p->d->node->lock);
 }
 
 static enum su_code dispatch(struct part *p, struct su_err *e)
@@ -690,17 +729,28 @@ static enum su_code dispatch(struct part *p, struct su_err *e)
         rc = emit(p, counts, r, e);
         part_spoil_leaves(p, n);
     }
-    pthread_mutex_lock(&p->d->node->lock);
-    p->d->compute_us += (uint64_t)(r->ms * 1000);
-    p->d->steps_done = rc ? p->done : p->done + counts;
-    pthread_mutex_unlock(&p->d->node->lock);
+    su_trace_settle(p->trace); /* the results are on their way */
+    count_dispatch(p, &b, rc ? 0 : counts);
     node_batch_item_fini(&b);
     if (!rc)
         p->done += counts;
     return rc;
 }
 
-enum su_code part_produce(struct part *p, struct su_err *e)
+/* The clock of the run: on and off. */
+static void count_run(struct part *p, bool on)
+{
+    struct node_times *t = &p->d->times;
+    uint64_t now = su_clock_mono_ns();
+
+    pthread_mutex_lock(&p->d->node->lock);
+    if (!on)
+        t->wall_us += (now - t->run_ns) / 1000;
+    t->run_ns = on ? now : 0;
+    pthread_mutex_unlock(&p->d->node->lock);
+}
+
+static enum su_code produce(struct part *p, struct su_err *e)
 {
     node_duty_state(p->d, "fetching");
     drop_run(p);
@@ -726,5 +776,13 @@ enum su_code part_produce(struct part *p, struct su_err *e)
     }
     if (!rc)
         su_trace_truncate(p->trace, p->steps);
+    return rc;
+}
+
+enum su_code part_produce(struct part *p, struct su_err *e)
+{
+    count_run(p, true);
+    enum su_code rc = produce(p, e);
+    count_run(p, false);
     return rc;
 }

@@ -210,10 +210,10 @@ static void account(struct su_sender *s, struct su_sender_line *l, enum su_code 
     if (c == SU_OK) {
         l->next_frame++;
         l->stat.bytes += bytes;
-        l->stat.network_ms += answer->network_ms;
+        l->stat.network_us += answer->network_us;
         l->stat.failures = 0;
         l->not_before_ns = 0;
-        l->waiting_since_ns = su_clock_mono_ns();
+        l->stat.taken_ns = l->waiting_since_ns = su_clock_mono_ns();
         return;
     }
     l->stat.failures++;

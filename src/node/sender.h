@@ -50,7 +50,8 @@ struct su_sender_stat {
     uint32_t acknowledged; /* frames, with those before `next` */
     uint32_t failures; /* calls since the last acknowledgement that came to nothing */
     uint64_t bytes; /* acknowledged by this line */
-    uint64_t network_ms; /* of the calls that were acknowledged */
+    uint64_t network_us; /* of the calls that were acknowledged */
+    uint64_t taken_ns; /* the last acknowledgement, monotonic; 0 = none */
     uint64_t waiting_ms; /* since the last success, while there is something to send; else 0 */
     uint16_t refusal; /* of the last failure, enum su_wire_refusal_code; 0 = no answer */
     bool idle; /* nothing left to send when it last asked */

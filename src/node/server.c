@@ -204,6 +204,27 @@ static void put_tasks(struct su_json_writer *w, const struct su_node_agent *n)
     su_json_end_array(w);
 }
 
+static void put_times(struct su_json_writer *w, const struct node_duty *d)
+{
+    const struct node_times *t = &d->times;
+    uint64_t counted = t->compute_us + t->queue_us + t->wait_us + t->network_us;
+    uint64_t wall = t->wall_us + (t->run_ns ? (su_clock_mono_ns() - t->run_ns) / 1000 : 0);
+
+    su_json_put_u64(w, "compute_ms", t->compute_us / 1000);
+    su_json_put_u64(w, "wait_ms", t->wait_us / 1000);
+    su_json_put_u64(w, "network_ms", t->network_us / 1000);
+    if (d->kind != NODE_PART)
+        return;
+    su_json_put_u64(w, "queue_ms", t->queue_us / 1000);
+    su_json_put_u64(w, "other_ms", (wall - SU_MIN(wall, counted)) / 1000);
+    su_json_put_u64(w, "wall_ms", wall / 1000);
+    su_json_put_u64(w, "decode_compute_ms", t->decode_us / 1000);
+    if (t->last_token_us > 0) {
+        su_json_put_double(w, "first_token_ms", (double)t->first_token_us * 1e-3);
+        su_json_put_double(w, "last_token_ms", (double)t->last_token_us * 1e-3);
+    }
+}
+
 static void put_duty(struct su_json_writer *w, const struct node_execution *x,
                      const struct node_duty *d)
 {
@@ -214,10 +235,8 @@ static void put_duty(struct su_json_writer *w, const struct node_execution *x,
     su_json_put_str(w, "state", d->state);
     su_json_put_u64(w, "steps", d->steps_done);
     su_json_put_u64(w, "max_steps", d->view.max_steps);
-    su_json_put_u64(w, "compute_ms", d->compute_us / 1000);
     su_json_put_u64(w, "compare_ms", d->compare_us / 1000);
-    su_json_put_u64(w, "wait_ms", d->wait_us / 1000);
-    su_json_put_u64(w, "network_ms", d->network_ms);
+    put_times(w, d);
     if (d->error[0])
         su_json_put_str(w, "error", d->error);
     su_json_end_object(w);
@@ -273,36 +292,11 @@ static void put_checked(struct su_json_writer *w, const struct su_node_agent *n)
     su_json_end_array(w);
 }
 
-/* What the exchange has to say, asked before the lock is taken: it must not be called under it. */
-static void refresh_network(struct su_node_agent *n)
-{
-    uint8_t(*keys)[32] = su_alloc(NODE_EXECUTIONS_MAX * sizeof *keys);
-    size_t count = 0;
-
-    pthread_mutex_lock(&n->lock);
-    for (struct node_execution *x = n->execution; x && count < NODE_EXECUTIONS_MAX; x = x->next)
-        memcpy(keys[count++], x->key, 32);
-    pthread_mutex_unlock(&n->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct su_exchange_stat s;
-        if (su_exchange_stat(n->exchange, keys[i], &s, NULL) != SU_OK)
-            continue;
-        pthread_mutex_lock(&n->lock);
-        for (struct node_execution *x = n->execution; x; x = x->next)
-            if (memcmp(x->key, keys[i], 32) == 0)
-                for (struct node_duty *d = x->duty; d; d = d->next)
-                    d->network_ms = s.network_ms;
-        pthread_mutex_unlock(&n->lock);
-    }
-    free(keys);
-}
-
 enum su_code su_node_status(struct su_node_agent *n, struct su_buf *out, struct su_err *e)
 {
     struct node_beats_counts beats;
     struct su_json_writer w;
 
-    refresh_network(n);
     node_beats_counts(n->beats, &beats);
     su_json_writer_init(&w, out, 0);
     pthread_mutex_lock(&n->lock);

@@ -250,7 +250,7 @@ void *ora_courier(void *oracle)
         enum su_code rc = su_peer_post(su_peer_self_scope(o->self), post->endpoint, post->to,
                                        post->bytes->data, post->bytes->n, &call, &answer, &e);
         if (rc == SU_OK || rc == SU_EEXIST)
-            acknowledged(o, post, answer.network_ms);
+            acknowledged(o, post, (uint32_t)(answer.network_us / 1000));
         else if (rc != SU_ECANCELLED)
             su_log(SU_LOG_DEBUG, "oracle", "node %s: %s", post->endpoint, e.msg);
         post_free(post);

@@ -304,7 +304,7 @@ enum su_code su_peer_post(const struct su_wire_scope *scope, const char *endpoin
     c = frames_of_reply(endpoint, &reply, e);
     if (c == SU_OK)
         c = take_answer(scope, endpoint, to, digest, &reply.body, answer, e);
-    answer->network_ms = (uint32_t)((su_clock_mono_ns() - start) / 1000000);
+    answer->network_us = (su_clock_mono_ns() - start) / 1000;
     su_http_reply_fini(&reply);
     return c;
 }
@@ -477,7 +477,7 @@ enum su_code su_peer_want(struct su_peer_self *self, const char *endpoint,
         if (c != SU_OK)
             frames->len = before;
     }
-    answer->network_ms = (uint32_t)((su_clock_mono_ns() - start) / 1000000);
+    answer->network_us = (su_clock_mono_ns() - start) / 1000;
     su_http_reply_fini(&reply);
     su_buf_fini(&want);
     return c;

@@ -69,7 +69,7 @@ struct su_peer_answer { /* of su_peer_post and su_peer_want */
     bool refused;
     uint16_t refusal; /* enum su_wire_refusal_code, 0 when none was given */
     char text[SU_WIRE_TEXT_MAX + 1]; /* the reason, printable */
-    uint32_t network_ms; /* the call took so long */
+    uint64_t network_us; /* the call took so long */
 };
 
 /* Posts one frame (of self's or of anybody's: n bytes as they were made) to the path of its kind and

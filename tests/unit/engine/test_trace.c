@@ -121,6 +121,37 @@ static void test_differs_and_truncate(void **state)
     su_trace_free(b);
 }
 
+/* A row that is hashed later has the leaf that it would have had at once; one that is cut off, none. */
+static void test_later(void **state)
+{
+    (void)state;
+    uint8_t row[3][40000], leaf[32];
+    struct su_trace *t;
+    struct su_err e;
+
+    must(su_trace_new(0, 0, &t, &e), &e);
+    su_trace_settle(t); /* nothing */
+    for (uint32_t s = 0; s < 3; s++) {
+        memset(row[s], (int)(s + 1), sizeof row[s]);
+        must(su_trace_add_later(t, SU_PORT_WITNESS, 0, row[s], sizeof row[s] - 100 * s, &e), &e);
+        assert_int_equal(su_trace_steps(t, SU_PORT_WITNESS, 0), s + 1);
+    }
+    memset(row[2], 0, sizeof row[2]);
+    su_trace_settle(t);
+    memset(row[2], 3, sizeof row[2]);
+    for (uint32_t s = 0; s < 3; s++) {
+        const struct su_bytes part = {row[s], sizeof row[s] - 100 * s};
+        su_leaf_digest(s, &part, 1, leaf);
+        assert_memory_equal(su_trace_leaf(t, SU_PORT_WITNESS, 0, s), leaf, 32);
+    }
+    must(su_trace_add_later(t, SU_PORT_WITNESS, 0, row[0], 8, &e), &e);
+    su_trace_truncate(t, 3);
+    must(su_trace_add(t, SU_PORT_WITNESS, 0, leaf, &e), &e);
+    su_trace_settle(t);
+    assert_memory_equal(su_trace_leaf(t, SU_PORT_WITNESS, 0, 3), leaf, 32);
+    su_trace_free(t);
+}
+
 static void test_bytes(void **state)
 {
     (void)state;
@@ -220,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_no_witness),
         cmocka_unit_test(test_differs_and_truncate),
+        cmocka_unit_test(test_later),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_limits),

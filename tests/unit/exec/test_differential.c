@@ -96,7 +96,7 @@ static void run_lane(const struct lane *l, const struct su_random_case *c, uint3
     if (su_stage_load(l->exec, c->graph, t_max, e_max, &src, &s, &e) != SU_OK)
         fail_msg("seed %llu, %s: load: %s: %s", (unsigned long long)seed, l->name, e.at, e.msg);
     for (uint32_t i = 0; i < 2; i++)
-        if (su_stage_submit(s, &step, &ticket[i], &e) != SU_OK)
+        if ((i == 0 ? su_stage_submit_here : su_stage_submit)(s, &step, &ticket[i], &e) != SU_OK)
             fail_msg("seed %llu, %s: submit: %s: %s", (unsigned long long)seed, l->name, e.at,
                      e.msg);
     for (uint32_t i = 0; i < 2; i++) {

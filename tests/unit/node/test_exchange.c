@@ -57,6 +57,8 @@ static void rows_flow_from_node_to_node(void **state)
     struct su_exchange_stat stat;
 
     assert_int_equal(su_flow_row_bytes(out), FRAMES_ROW * 4);
+    uint64_t begun_ns = su_clock_mono_ns();
+    assert_int_equal(su_flow_taken_ns(out), 0);
     assert_int_equal(su_flow_send(out, x->b.signer.public_key, x->b.endpoint, false, NULL), SU_OK);
     assert_int_equal(frames_emit(out, 0, 16, 0), SU_OK);
     for (uint32_t s = 16; s < 40; s++) {
@@ -72,6 +74,8 @@ static void rows_flow_from_node_to_node(void **state)
         frames_sleep_ms(10);
     }
     assert_int_equal(stat.unacknowledged, 0);
+    assert_true(stat.network_us > 0 && stat.network_us * 1000 < su_clock_mono_ns() - begun_ns);
+    assert_in_range(su_flow_taken_ns(out), begun_ns, su_clock_mono_ns());
     assert_int_equal(stat.lines, 1);
     assert_int_equal(stat.sent, 25);
     assert_int_equal(stat.waiting_ms, 0);
