@@ -95,6 +95,8 @@ static bool on_submit(void *ctx, const struct su_ui_intent *i)
     if (i->step == SU_UI_ANSWER) {
         su_str_copy(l->answer, sizeof l->answer, i->field[0]);
         l->answered = true;
+    } else if (i->step == SU_UI_STOP) {
+        l->stop = true;
     } else if (l->n_intent == UI_LIVE_INTENTS || (l->busy && i->step != SU_UI_DISCARD)) {
         taken = false;
     } else {
@@ -187,6 +189,9 @@ enum su_code ui_live_passphrase(void *ctx, const char *path, bool again, char *o
     return given ? SU_OK : su_fail(e, SU_ECANCELLED, path, "no passphrase was given");
 }
 
+/* Results are large: their functions keep frames of their own. */
+#define OWN_FRAME __attribute__((noinline))
+
 /* ---- the worker -------------------------------------------------------------------------------- */
 
 void ui_live_keep(struct su_ui_live *l, struct su_wallet *w)
@@ -206,7 +211,7 @@ void ui_live_discard(struct su_ui_live *l)
     l->token = 0;
 }
 
-static void open_wallet(struct su_ui_live *l)
+static OWN_FRAME void open_wallet(struct su_ui_live *l)
 {
     struct su_ui_result r = {.outcome = SU_UI_DONE, .kind = l->now.kind, .token = 1};
     struct su_wallet *w;
@@ -223,7 +228,7 @@ static void open_wallet(struct su_ui_live *l)
     ui_live_push(l, &r);
 }
 
-static void prepare(struct su_ui_live *l)
+static OWN_FRAME void prepare(struct su_ui_live *l)
 {
     struct su_ui_result r = {.outcome = SU_UI_PROPOSED, .kind = l->now.kind};
     struct su_err e = {.code = SU_OK};
@@ -242,7 +247,7 @@ static void prepare(struct su_ui_live *l)
     ui_live_push(l, &r);
 }
 
-static void commit(struct su_ui_live *l, const struct su_ui_intent *i)
+static OWN_FRAME void commit(struct su_ui_live *l, const struct su_ui_intent *i)
 {
     struct su_ui_result r = {.outcome = SU_UI_DONE, .kind = i->kind, .token = i->token};
     struct su_err e = {.code = SU_OK};
@@ -258,7 +263,7 @@ static void commit(struct su_ui_live *l, const struct su_ui_intent *i)
     ui_live_push(l, &r);
 }
 
-static void complete(struct su_ui_live *l, const struct su_ui_intent *i)
+static OWN_FRAME void complete(struct su_ui_live *l, const struct su_ui_intent *i)
 {
     struct su_ui_result r = {.outcome = SU_UI_COMPLETED, .kind = i->kind, .token = 1};
 

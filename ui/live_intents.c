@@ -24,23 +24,6 @@ static void line(struct su_ui_result *r, const char *label, const char *text)
 
 /* ---- preparing ---------------------------------------------------------------------------------- */
 
-static enum su_code prepare_run(struct su_ui_live *l, struct su_err *e)
-{
-    const struct su_ui_runner *runner = l->options.runner;
-    struct su_ops_request f = {.model = l->now.field[0], .max_steps = 1, .repeats = REPEATS};
-    enum su_code rc;
-
-    if (!runner)
-        return su_fail(e, SU_EUNSUPPORTED, "run", "nothing can be run from here");
-    su_buf_clear(&l->input);
-    rc = runner->input(runner->ctx, l->ops, &l->now, &l->input, &f.max_steps, e);
-    f.input = l->input.data;
-    f.input_bytes = l->input.len;
-    return rc ? rc : su_ops_request_prepare(l->ops, &f, &l->proposal, &l->terms, e);
-}
-
-/* ---- this machine ------------------------------------------------------------------------------- */
-
 static void say(void *ctx, const char *text)
 {
     struct su_ui_live *l = ctx;
@@ -49,6 +32,24 @@ static void say(void *ctx, const char *text)
     su_str_copy(r.text, sizeof r.text, text);
     ui_live_push(l, &r);
 }
+
+static enum su_code prepare_run(struct su_ui_live *l, struct su_err *e)
+{
+    const struct su_ui_runner *runner = l->options.runner;
+    const struct su_ui_hooks hooks = {l, say, ui_live_cancelled};
+    struct su_ops_request f = {.model = l->now.field[0], .max_steps = 1, .repeats = REPEATS};
+    enum su_code rc;
+
+    if (!runner)
+        return su_fail(e, SU_EUNSUPPORTED, "run", "nothing can be run from here");
+    su_buf_clear(&l->input);
+    rc = runner->input(runner->ctx, l->ops, &l->now, &hooks, &l->input, &f.max_steps, e);
+    f.input = l->input.data;
+    f.input_bytes = l->input.len;
+    return rc ? rc : su_ops_request_prepare(l->ops, &f, &l->proposal, &l->terms, e);
+}
+
+/* ---- this machine ------------------------------------------------------------------------------- */
 
 static enum su_code prepare_node(struct su_ui_live *l, struct su_err *e)
 {
@@ -358,7 +359,10 @@ static enum su_code begin_follow(struct su_ui_live *l, struct su_ui_result *r, s
     su_ops_follow_close(l->follow);
     l->follow = NULL;
     l->told = UINT32_MAX;
-    l->output[0] = 0;
+    l->options.runner->begin(l->options.runner->ctx);
+    pthread_mutex_lock(&l->mutex);
+    l->stop = false;
+    pthread_mutex_unlock(&l->mutex);
     memcpy(r->execution, l->terms.execution, 32);
     return su_ops_follow_open(l->ops, l->terms.execution, &o, &l->follow, e);
 }
@@ -415,21 +419,30 @@ enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct
 
 /* ---- following ---------------------------------------------------------------------------------- */
 
-static void tell(struct su_ui_live *l, const struct su_ops_follow_state *s)
+static void tell(struct su_ui_live *l, const struct su_ops_follow_state *s, struct su_ui_result *r)
 {
     const struct su_ui_runner *runner = l->options.runner;
-    struct su_ui_result r = {.outcome = SU_UI_PROGRESS, .kind = SU_UI_RUN, .token = 1};
+    struct su_ui_news *n = &r->news;
 
-    memcpy(r.execution, s->execution, 32);
-    r.final = s->final;
-    runner->output(runner->ctx, s, r.text, sizeof r.text);
-    if (s->ended && !s->final)
-        snprintf(r.text, sizeof r.text, "No result: %s. What was held comes back",
+    memcpy(r->execution, s->execution, 32);
+    runner->output(runner->ctx, s, n);
+    n->provisional = s->provisional;
+    n->final = s->final;
+    n->failed = s->ended && !s->final;
+    if (n->failed)
+        snprintf(n->text, sizeof n->text, "No result: %s. What was held comes back",
                  s->void_cause ? su_ops_void_word(s->void_cause) : "its output never came");
-    if (strcmp(r.text, l->output) == 0 && !s->ended)
-        return;
-    su_str_copy(l->output, sizeof l->output, r.text);
-    ui_live_push(l, &r);
+    ui_live_push(l, r);
+}
+
+static void stop_if_asked(struct su_ui_live *l)
+{
+    pthread_mutex_lock(&l->mutex);
+    bool stop = l->stop;
+    l->stop = false;
+    pthread_mutex_unlock(&l->mutex);
+    if (stop)
+        su_ops_follow_stop(l->follow);
 }
 
 void ui_live_follow(struct su_ui_live *l, uint32_t wait_ms)
@@ -441,14 +454,17 @@ void ui_live_follow(struct su_ui_live *l, uint32_t wait_ms)
 
     if (!l->follow)
         return;
+    stop_if_asked(l);
     rc = su_ops_follow_poll(l->follow, wait_ms, &e);
     s = su_ops_follow_state(l->follow);
     if (!rc && s->changes != l->told) {
         l->told = s->changes;
-        tell(l, s);
+        tell(l, s, &r);
     }
     if (rc && rc != SU_ECANCELLED) {
-        snprintf(r.text, sizeof r.text, "Not followed any more: %.360s", e.msg);
+        memcpy(r.execution, s->execution, 32);
+        r.news.failed = true;
+        snprintf(r.news.text, sizeof r.news.text, "Not followed any more: %s", e.msg);
         ui_live_push(l, &r);
     }
     if ((rc && rc != SU_ECANCELLED) || s->ended) {

@@ -25,6 +25,7 @@ struct su_ui_live {
     struct su_ui_result result[UI_LIVE_RESULTS];
     size_t n_result;
     bool busy, cancelled, closing, answered;
+    bool stop; /* what is followed is to end where it is */
     char answer[SU_UI_TEXT];
     struct su_wallet *wallet; /* once it was opened */
     int event; /* readable while there are results */
@@ -40,7 +41,6 @@ struct su_ui_live {
     uint32_t told; /* state->changes that were passed on */
     uint8_t wallet_key[32], identity_key[32];
     struct su_progress sending;
-    char output[400]; /* what was told last of a run */
 };
 
 /* Asks the person for the passphrase of a key file; out[cap] is not terminated. SU_ECANCELLED. */

@@ -43,7 +43,8 @@ enum su_ui_step {
     SU_UI_COMMIT, /* carry out the proposal `token`; PROGRESS..., then DONE or FAILED */
     SU_UI_DISCARD, /* forget the proposal `token`; not answered */
     SU_UI_ANSWER, /* field 0 is the passphrase that was asked for */
-    SU_UI_COMPLETE /* field 0 is the beginning of a path; answered with COMPLETED */
+    SU_UI_COMPLETE, /* field 0 is the beginning of a path; answered with COMPLETED */
+    SU_UI_STOP /* RUN: the generation under way ends where it is; not answered */
 };
 struct su_ui_intent {
     enum su_ui_kind kind;
@@ -61,6 +62,16 @@ enum su_ui_outcome {
     SU_UI_FAILED,
     SU_UI_PASSPHRASE, /* ANSWER it; an empty one refuses */
     SU_UI_COMPLETED /* text: the path as far as it is known; title: what there is to choose from */
+};
+#define SU_UI_OUTPUT 4096u
+struct su_ui_news { /* what has come of a run */
+    char text[SU_UI_OUTPUT]; /* of a long answer the end; "" = nothing yet */
+    bool provisional; /* it is whole */
+    bool final; /* nothing can change it any more */
+    bool failed; /* nothing will come; text says why */
+    uint32_t tokens, max_tokens; /* of a generation; else 0 */
+    double rate; /* tokens/s */
+    uint64_t cost, held; /* USDC: so far, and the most it can come to */
 };
 /* Results come in order. PROPOSED carries what is to be shown before COMMIT; a proposal without
    transactions and lines (making a key file, test money) has n_line 0 or n_tx 0 and is shown alike. */
@@ -80,7 +91,7 @@ struct su_ui_result {
     char signer[64]; /* whose wallet */
     uint32_t valid_ms; /* how long a proposal holds; 0 = no end */
     uint8_t execution[32]; /* DONE, PROGRESS of RUN: whose */
-    bool final; /* PROGRESS of RUN: nothing can change it any more */
+    struct su_ui_news news; /* PROGRESS of RUN */
 };
 
 /* All functions are called on the thread of su_ui_run and must not wait. */
@@ -144,21 +155,23 @@ void su_ui_keys_page(struct su_buf *out);
 
 /* ---- the real backend -------------------------------------------------------------------------- */
 
-/* Turns what was drawn or typed into an input, and what came back into words. On the worker thread. */
-struct su_ui_runner {
-    void *ctx;
-    /* Appends the input container for the intent's model, and says how many steps at most. */
-    enum su_code (*input)(void *ctx, struct su_ops *o, const struct su_ui_intent *i,
-                          struct su_buf *out, uint32_t *max_steps, struct su_err *e);
-    /* One line of what has come so far; "" = nothing yet. */
-    void (*output)(void *ctx, const struct su_ops_follow_state *s, char *out, size_t cap);
-};
 /* What takes this machine, not the chain alone: its device, its files. On the worker thread; long work
    calls say with a line of progress now and then, and ends with SU_ECANCELLED once stop says so. */
 struct su_ui_hooks {
     void *ctx;
     void (*say)(void *ctx, const char *text);
     bool (*stop)(void *ctx);
+};
+/* Turns what was drawn or typed into an input, and what came back into words. On the worker thread. */
+struct su_ui_runner {
+    void *ctx;
+    /* Appends the input container for the intent's model, and says how many steps at most. */
+    enum su_code (*input)(void *ctx, struct su_ops *o, const struct su_ui_intent *i,
+                          const struct su_ui_hooks *h, struct su_buf *out, uint32_t *max_steps,
+                          struct su_err *e);
+    void (*begin)(void *ctx); /* what `input` gave last was asked for */
+    /* Fills text, and of a generation the numbers; the rest is the caller's. */
+    void (*output)(void *ctx, const struct su_ops_follow_state *s, struct su_ui_news *out);
 };
 struct su_ui_helper {
     void *ctx;

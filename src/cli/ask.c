@@ -141,8 +141,9 @@ static void put_status(const struct asked *q, struct su_buf *out, unsigned width
                        g->max_tokens, cli_generation_rate(g), q->stopping ? ", ending here" : "");
     int n = snprintf(
         line, sizeof line, "%s; cost so far %s of %s", what,
-        su_ops_amount_number(q->s->known ? cli_execution_cost_so_far(params_of(q->a->o), q->s) : 0,
-                             SU_OPS_USDC, cost),
+        su_ops_amount_number(
+            q->s->known ? cli_execution_cost_so_far(params_of(q->a->o), q->a->model, q->s) : 0,
+            SU_OPS_USDC, cost),
         su_ops_amount_text(q->s->known ? most : 0, SU_OPS_USDC, held));
     su_buf_put(out, line, SU_MIN((size_t)SU_MAX(n, 0), SU_MIN((size_t)width, sizeof line - 1)));
     su_buf_str(out, "\n");

@@ -118,7 +118,7 @@ static enum su_code text_of_files(const struct files *all, struct su_store *stor
             if (!rc)
                 rc = text_of(path, at, out, e);
         }
-    for (size_t i = 0; i < all->n && rc && !cli_interrupted(); i++)
+    for (size_t i = 0; i < all->n && rc && !how->hooks.cancelled(how->hooks.ctx); i++)
         if (!su_store_has(store, all->file[i].id, NULL))
             rc = text_of_header(store, &all->file[i], at, how, out, e);
     return rc ? su_wrap(e, "no tokenizer was found; give the model's file with --model-file") : rc;

@@ -197,33 +197,38 @@ void cli_put_generation(struct su_json_writer *w, const struct cli_generation *g
     su_json_put_u64(w, "changed", g->changed);
 }
 
-/* Of fees for `of` steps each, those for `steps`. */
-static uint64_t cost_of(const struct su_params *p, const struct su_ops_follow_state *s,
-                        uint32_t steps, uint32_t of)
+static bool add_task(const struct su_params *p, const struct su_exec_task *t, uint64_t fee,
+                     uint64_t *sum)
 {
-    uint64_t sum = p->oracle_fee;
+    uint64_t surcharge = 0;
 
-    for (uint16_t i = 0; i < s->n_part; i++) {
-        const struct su_exec_task *t = &s->chain.tasks[i];
-        uint64_t fee = t->fee / of * steps + t->fee % of * steps / of, surcharge = 0;
-        if (!su_econ_surcharge(p, t->sampling_ppm, fee, &surcharge) ||
-            !su_add_u64(sum, fee, &sum) || !su_add_u64(sum, surcharge, &sum))
-            return UINT64_MAX;
-    }
-    return sum;
+    return su_econ_surcharge(p, t->sampling_ppm, fee, &surcharge) && su_add_u64(*sum, fee, sum) &&
+           su_add_u64(*sum, surcharge, sum);
 }
 
 uint64_t cli_execution_cost(const struct su_params *p, const struct su_ops_follow_state *s)
 {
-    return cost_of(p, s, 1, 1);
+    uint64_t sum = p->oracle_fee;
+
+    for (uint16_t i = 0; i < s->n_part; i++)
+        if (!add_task(p, &s->chain.tasks[i], s->chain.tasks[i].fee, &sum))
+            return UINT64_MAX;
+    return sum;
 }
 
-uint64_t cli_execution_cost_so_far(const struct su_params *p, const struct su_ops_follow_state *s)
+uint64_t cli_execution_cost_so_far(const struct su_params *p, const struct su_chain_model *m,
+                                   const struct su_ops_follow_state *s)
 {
-    uint32_t here = 0, of = s->chain.max_steps;
+    uint64_t sum = p->oracle_fee, fee;
+    uint32_t here = 1;
 
+    if (s->chain.steps > 0)
+        return cli_execution_cost(p, s);
     for (uint16_t i = 0; i < s->n_output; i++)
         here = SU_MAX(here, s->output[i].steps);
-    return s->chain.steps > 0 || of == 0 ? cost_of(p, s, 1, 1)
-                                         : cost_of(p, s, SU_MIN(here, of), of);
+    for (uint16_t i = 0; i < s->n_part && i < m->model->task_count; i++)
+        if (!su_econ_fee(p, m->tasks[i]->fee_unit, m->tasks[i]->macs_per_step, here, &fee) ||
+            !add_task(p, &s->chain.tasks[i], fee, &sum))
+            return UINT64_MAX;
+    return sum;
 }

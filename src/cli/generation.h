@@ -45,8 +45,9 @@ double cli_generation_first_ms(const struct cli_generation *g); /* 0 before ther
 void cli_put_generation(struct su_json_writer *w, const struct cli_generation *g);
 /* What an execution costs: fees of the steps run, or of all asked for before that is known. */
 uint64_t cli_execution_cost(const struct su_params *p, const struct su_ops_follow_state *s);
-/* The same with the fees of the steps whose results have come, before it is known how many are run. */
-uint64_t cli_execution_cost_so_far(const struct su_params *p, const struct su_ops_follow_state *s);
+/* The same with the fees of the steps whose results have come, before it is known how many are run; m: its model. */
+uint64_t cli_execution_cost_so_far(const struct su_params *p, const struct su_chain_model *m,
+                                   const struct su_ops_follow_state *s);
 
 /* ---- models (asker.c, ask.c) --------------------------------------------------------------------- */
 

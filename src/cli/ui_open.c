@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ui_open.h"
 
-#include "network.h"
 #include "ops_common.h"
+#include "ui_run.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,16 +12,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- inputs and outputs of what is run ---------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------ */
 
-static enum su_code run_input(void *ctx, struct su_ops *o, const struct su_ui_intent *i,
-                              struct su_buf *out, uint32_t *max_steps, struct su_err *e)
-{
-    struct su_chain_model *m = su_alloc(sizeof *m);
-    const struct su_chain_env *env;
-    const struct su_params *params;
-    float pixel[SU_UI_PIXELS];
-    uint8_t key[32];
+struct places {
+    char wallet[1024], cache[4096], config[4096], url[1024];
+    uint8_t wallet_key[32], identity[32];
+    bool has_wallet, has_identity, sealed;
+};
+
+/* ---- other commands ----------------------------------------------------------------------------- */
+
 #define VERBS_MAX 160
 static struct {
     char word[VERBS_MAX][40];
@@ -52,48 +52,6 @@ static void add_subcommands(const struct cli_verb *v)
             add_verb(v->name, at, n);
     }
 }
-
-    enum su_code rc = su_ops_env(o, &env, &params, e);
-
-    (void)ctx;
-    *max_steps = 1;
-    if (!rc && !i->drawn)
-        rc = su_fail(e, SU_EUNSUPPORTED, "prompt", "prompts are run by `splitup chat`, so far");
-    if (!rc)
-        rc = su_ops_model_find(o, i->field[0], key, e);
-    if (!rc)
-        rc = su_chain_model_load(su_ops_chain(o), env, key, m, e);
-    for (size_t k = 0; k < SU_UI_PIXELS; k++)
-        pixel[k] = (float)i->pixel[k] / 255.0f;
-    if (!rc)
-        rc = cli_digit_input(m, pixel, out, e);
-    su_chain_model_fini(m);
-    free(m);
-    return rc;
-}
-
-static void run_output(void *ctx, const struct su_ops_follow_state *s, char *out, size_t cap)
-{
-    unsigned best = 0;
-    const float *p = cli_digit_output(s, &best, NULL);
-
-    (void)ctx;
-    out[0] = 0;
-    if (p)
-        (void)snprintf(out, cap, "a %u (%.2f %%)", best, (double)p[best] * 100);
-}
-
-static const struct su_ui_runner runner = {NULL, run_input, run_output};
-
-/* ---- opening ------------------------------------------------------------------------------------ */
-
-struct places {
-    char wallet[1024], cache[4096], config[4096], url[1024];
-    uint8_t wallet_key[32], identity[32];
-    bool has_wallet, has_identity, sealed;
-};
-
-/* ---- other commands ----------------------------------------------------------------------------- */
 
 static const char *cli_ui_verb(size_t i)
 {
@@ -235,6 +193,7 @@ static struct su_feed_options feed_options(const struct cli_ui *u, const struct 
 enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struct su_err *e)
 {
     struct places *p = su_alloc(sizeof *p);
+    struct cli_ui_runner *runner = cli_ui_runner_open();
     struct su_ui_live *live = NULL;
     enum su_code rc = find_keys(u, p, e);
 
@@ -244,7 +203,7 @@ enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struc
         const struct su_ui_live_options o = {.feed = feed_options(u, p),
                                              .url = p->url,
                                              .keypair = p->wallet,
-                                             .runner = &runner,
+                                             .runner = cli_ui_runner_get(runner),
                                              .helper = cli_ui_helper()};
         rc = su_ui_live_open(&o, &live, e);
     }
@@ -266,6 +225,7 @@ enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struc
         rc = su_ui_run(su_ui_live_backend(live), &o, choice, e);
     }
     su_ui_live_close(live);
+    cli_ui_runner_close(runner);
     free(p);
     return rc;
 }

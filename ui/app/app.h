@@ -267,17 +267,22 @@ struct ui_preview {
     bool dead; /* expired or replaced: cannot be signed any more */
 };
 enum ui_pending { UI_PENDING_NONE, UI_PENDING_PREPARE, UI_PENDING_COMMIT };
+#define UI_PROMPTS 8u
+#define UI_TOKENS 64u
 struct ui_run {
     uint8_t pixel[SU_UI_PIXELS];
     int pen_x, pen_y;
     bool pen_down;
     struct ui_input prompt;
+    char history[UI_PROMPTS][SU_UI_TEXT]; /* of prompts, the newest last */
+    size_t n_history, at_history;
+    uint32_t tokens; /* wished of a generation; 0 = UI_TOKENS */
     bool has_model;
     uint8_t model[32];
     bool has_execution; /* the last one asked for here */
     uint8_t execution[32];
-    char output[4096]; /* text that came so far, or the outcome */
-    bool final; /* nothing can change it any more */
+    struct su_ui_news news;
+    bool stopping; /* it was told to end where it is */
 };
 
 enum ui_action_kind {
@@ -404,6 +409,14 @@ const struct su_feed_node *ui_own_node(const struct su_feed_snapshot *s);
 /* Pixel of the Run pane's canvas under a cell of the screen; false: none is there. */
 bool ui_run_canvas(const struct ui_app *app, int x, int y, int *px, int *py);
 void ui_run_pen(struct ui_app *app, int x, int y);
+/* Whether the Run pane's own box is where the prompt is typed. */
+bool ui_run_typing(const struct ui_app *app);
+/* The prompt is typed: asks for it. */
+void ui_run_typed(struct ui_app *app, const char *text);
+/* An earlier or later prompt into the box. */
+void ui_run_history(struct ui_app *app, int by);
+/* Ends the generation that comes, if one does. */
+bool ui_run_stop(struct ui_app *app);
 unsigned ui_alerts(const struct su_feed_snapshot *s);
 const struct su_feed_model *ui_model_find(const struct su_feed_snapshot *s, const uint8_t key[32]);
 const struct su_feed_execution *ui_execution_find(const struct su_feed_snapshot *s,

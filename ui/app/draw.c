@@ -161,7 +161,7 @@ void ui_draw(struct ui_app *app, struct ui_grid *g)
         draw_pane(app, all, &l);
     if (ui_modal_is_dialog(app->mode))
         ui_draw_modal(app, all);
-    if (app->mode == UI_PROMPT) {
+    if (app->mode == UI_PROMPT && !ui_run_typing(app)) {
         static const char *const mark[] = {"/", "\\", ":", "prompt ", "cluster or URL "};
         struct ui_area m = rect(all, l.message);
         ui_fill(m, 0, 0, m.r.w, 1, ' ', UI_ROLE_TEXT);

@@ -76,10 +76,14 @@ static void first_value(struct ui_app *app, enum ui_field_source source, struct 
             ui_key_full(app->snap->execution[r.item].key, text);
         break;
     case UI_FIELD_PROMPT:
+        in->lines = true;
         su_str_copy(text, sizeof text, app->run.prompt.text);
         break;
     case UI_FIELD_TOKENS:
-        su_str_copy(text, sizeof text, app->run.prompt.len ? "64" : "1");
+        snprintf(text, sizeof text, "%u",
+                 app->run.prompt.len == 0 ? 1
+                 : app->run.tokens        ? app->run.tokens
+                                          : UI_TOKENS);
         break;
     case UI_FIELD_PATH:
         su_str_copy(text, sizeof text, app->wallet_path);

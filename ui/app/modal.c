@@ -498,12 +498,13 @@ static void run_progress(struct ui_app *app, const struct su_ui_result *r)
     if (memcmp(r->execution, none, 32) == 0)
         return;
     if (!app->run.has_execution || memcmp(r->execution, app->run.execution, 32) != 0)
-        app->run.output[0] = 0;
-    app->run.final = r->final;
+        app->run.news = (struct su_ui_news){.text = ""};
     app->run.has_execution = true;
     memcpy(app->run.execution, r->execution, 32);
-    if (r->text[0] && r->outcome == SU_UI_PROGRESS)
-        su_str_copy(app->run.output, sizeof app->run.output, r->text);
+    if (r->outcome == SU_UI_PROGRESS)
+        app->run.news = r->news;
+    else
+        app->run.stopping = false;
 }
 
 static void done(struct ui_app *app, const struct su_ui_result *r)

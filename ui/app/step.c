@@ -123,6 +123,7 @@ static void open_prompt(struct ui_app *app, enum ui_prompt_kind kind)
         return;
     app->prompt.kind = kind;
     app->prompt.at_history = app->prompt.n_history;
+    app->prompt.in.lines = kind == UI_PROMPT_TEXT;
     ui_input_set(&app->prompt.in, "");
     if (kind == UI_PROMPT_FILTER) {
         su_str_copy(app->prompt.before, sizeof app->prompt.before, t->filter);
@@ -130,8 +131,10 @@ static void open_prompt(struct ui_app *app, enum ui_prompt_kind kind)
     }
     if (kind == UI_PROMPT_SEARCH)
         app->prompt.from = t->cursor;
-    if (kind == UI_PROMPT_TEXT)
+    if (kind == UI_PROMPT_TEXT) {
+        app->run.at_history = app->run.n_history;
         ui_input_set(&app->prompt.in, app->run.prompt.text);
+    }
     app->mode = UI_PROMPT;
 }
 
@@ -185,6 +188,8 @@ static void cancel(struct ui_app *app)
     app->cancel_ms = app->now_ms;
     if (app->pending != UI_PENDING_NONE)
         ui_act(app, UI_ACT_CANCEL);
+    else if (app->pane == UI_PANE_RUN && ui_run_stop(app))
+        return;
     ui_say(app, UI_ROLE_TEXT, "Cancelled. ^C again leaves");
 }
 
@@ -488,7 +493,7 @@ static void prompt_enter(struct ui_app *app)
         ui_command(app, line);
         break;
     case UI_PROMPT_TEXT:
-        ui_input_set(&app->run.prompt, p->in.text);
+        ui_run_typed(app, p->in.text);
         break;
     case UI_PROMPT_CLUSTER:
         if (p->in.len == 0 || p->in.len >= sizeof app->cluster)
@@ -508,6 +513,8 @@ static void prompt_leave(struct ui_app *app)
 
     if (app->prompt.kind == UI_PROMPT_FILTER && t)
         ui_table_filter(t, app->prompt.before);
+    if (app->prompt.kind == UI_PROMPT_TEXT)
+        app->run.prompt = app->prompt.in;
     app->mode = ui_rest_mode(app);
 }
 
@@ -532,6 +539,8 @@ static void prompt_key(struct ui_app *app, int key)
     else if (key == UI_K_ESC || key == UI_K_CTRL('C') ||
              ((key == UI_K_BACKSPACE || key == '\b') && p->in.len == 0))
         prompt_leave(app);
+    else if (p->kind == UI_PROMPT_TEXT && (key == UI_K_UP || key == UI_K_DOWN))
+        ui_run_history(app, key == UI_K_UP ? -1 : 1);
     else if (key == UI_K_UP || key == UI_K_DOWN)
         prompt_history(p, key == UI_K_UP ? -1 : 1);
     else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND &&

@@ -17,6 +17,7 @@
 #include <curses.h>
 #include <term.h>
 
+#define ALT_ENTER 1999
 #define PASTE_BEGIN 2000
 #define PASTE_END 2001
 #define PASTE_MAX 4096
@@ -205,7 +206,7 @@ static int key_of(int code)
                {KEY_RIGHT, UI_K_RIGHT}, {KEY_HOME, UI_K_HOME},  {KEY_END, UI_K_END},
                {KEY_PPAGE, UI_K_PGUP},  {KEY_NPAGE, UI_K_PGDN}, {KEY_DC, UI_K_DEL},
                {KEY_IC, UI_K_INS},      {KEY_BTAB, UI_K_BTAB},  {KEY_BACKSPACE, UI_K_BACKSPACE},
-               {KEY_ENTER, UI_K_ENTER}, {KEY_FIND, UI_K_HOME},  {KEY_SELECT, UI_K_END}};
+               {KEY_ENTER, UI_K_ENTER}, {ALT_ENTER, UI_K_ALT_ENTER}, {KEY_FIND, UI_K_HOME},  {KEY_SELECT, UI_K_END}};
 
     for (size_t i = 0; i < SU_ARRAY_LEN(row); i++)
         if (row[i].curses == code)
@@ -436,6 +437,8 @@ enum su_code ui_term_curses_open(const struct ui_term_options *o, struct ui_term
     nonl();
     keypad(stdscr, TRUE);
     nodelay(stdscr, TRUE);
+    define_key("\033\n", ALT_ENTER);
+    define_key("\033\r", ALT_ENTER);
     define_key("\033[200~", PASTE_BEGIN);
     define_key("\033[201~", PASTE_END);
     prepare_restore();

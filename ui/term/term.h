@@ -40,7 +40,8 @@ enum ui_key { /* beside codepoints and control characters */
               UI_K_INS,
               UI_K_BTAB,
               UI_K_F0, /* + 1 to 12 */
-              UI_K_F12 = UI_K_F0 + 12
+              UI_K_F12 = UI_K_F0 + 12,
+              UI_K_ALT_ENTER
 };
 #define UI_K_ENTER '\n'
 #define UI_K_TAB '\t'

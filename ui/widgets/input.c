@@ -69,6 +69,10 @@ bool ui_input_key(struct ui_input *in, int key)
     char text[4];
 
     switch (key) {
+    case UI_K_ALT_ENTER:
+        if (in->lines)
+            insert(in, "\n", 1);
+        return true;
     case UI_K_LEFT:
         in->cursor = before(in);
         return true;
@@ -112,6 +116,7 @@ void ui_input_paste(struct ui_input *in, const char *text)
     while (left > 0) {
         size_t n = su_utf8_step(text, left);
         bool control = n == 1 && ((uint8_t)*text < ' ' || *text == 0x7f);
+        control = control && !(in->lines && *text == '\n');
         if (n == 2 && (uint8_t)text[0] == 0xc2 && (uint8_t)text[1] < 0xa0)
             control = true;
         if (n > 0 && !control)
@@ -131,7 +136,9 @@ void ui_input_draw(const struct ui_input *in, struct ui_area a, int x, int y, in
     enum ui_role role = bad ? UI_ROLE_FIELD_BAD : UI_ROLE_FIELD;
 
     su_str_copy(shown, sizeof shown, in->text);
-    memcpy(head, in->text, in->cursor);
+    for (char *p = shown; *p; p++)
+        *p = *p == '\n' ? ' ' : *p;
+    memcpy(head, shown, in->cursor);
     head[in->cursor] = 0;
     width = ui_text_width(shown);
     at = ui_text_width(head);

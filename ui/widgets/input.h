@@ -7,8 +7,9 @@
 #include "ui/ui.h"
 
 struct ui_input {
-    char text[SU_UI_TEXT]; /* UTF-8 without control characters */
+    char text[SU_UI_TEXT]; /* UTF-8 without control characters but newlines, where lines is set */
     size_t len, cursor; /* bytes; cursor at the start of a character */
+    bool lines; /* Alt-Enter begins a new line */
     bool secret; /* drawn as stars, never copied anywhere but into an intent */
 };
 

@@ -396,7 +396,7 @@ static void running_a_digit(void **state)
     kit_result(&k, &r);
     kit_keys(&k, "{Enter}");
     r.outcome = SU_UI_PROGRESS;
-    strcpy(r.text, "a 7 (99.10 %)");
+    strcpy(r.news.text, "a 7 (99.10 %)");
     kit_result(&k, &r);
     assert_true(kit_has(&k, "a 7 (99.10 %)"));
     assert_true(kit_has(&k, "final: everything sampled matched"));
@@ -405,9 +405,9 @@ static void running_a_digit(void **state)
     assert_int_equal(k.app.pane, UI_PANE_RUN);
     kit_keys(&k, "e");
     assert_true(kit_has(&k, "Type a prompt first"));
-    kit_keys(&k, "iOnce upon{Enter}e");
-    assert_int_equal(k.app.mode, UI_FORM);
-    assert_string_equal(k.app.form.in[1].text, "Once upon");
+    kit_keys(&k, "iOnce upon{Enter}");
+    assert_int_equal(k.app.mode, UI_WAIT);
+    assert_string_equal(k.intent.field[1], "Once upon");
     kit_close(&k);
 }
 

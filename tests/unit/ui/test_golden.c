@@ -31,7 +31,8 @@ static const struct {
     {"oracles", UI_FIXTURE_LIVE, "4o"},
     {"samples", UI_FIXTURE_LIVE, "5jjj"},
     {"run-digit", UI_FIXTURE_LIVE, "6mmm  {Right}{Right}{Right}{Down}{Down}{Down}{Down}"},
-    {"run-prompt", UI_FIXTURE_LIVE, "6iOnce upon a time{Enter}"},
+    {"run-prompt", UI_FIXTURE_LIVE, "6iOnce upon a time{Esc}"},
+    {"run-typing", UI_FIXTURE_LIVE, "6iOnce upon a time{A-Enter}there was {Left}"},
     {"log", UI_FIXTURE_LIVE, "7"},
     {"model-detail", UI_FIXTURE_LIVE, "{Enter}"},
     {"task-detail", UI_FIXTURE_LIVE, "2{Enter}"},
@@ -281,6 +282,53 @@ static void dialogs_are_as_agreed(void **state)
     expect_no_difference();
 }
 
+/* What a person sees of a generation, from the request on. */
+static void generations_are_as_agreed(void **state)
+{
+    static const char some[] =
+        "\u4ece\u524d\u6709\u4e00\u53ea\u732b, the city of Nova Haven was "
+        "a thriving metropolis, with towering skyscrapers and bustling streets.";
+    struct su_ui_news begun = {.max_tokens = 64, .cost = 10000, .held = 28144};
+    struct su_ui_news runs = begun, whole, final, failed = {.failed = true};
+
+    (void)state;
+    strcpy(runs.text, some);
+    runs.tokens = 23;
+    runs.rate = 12.34;
+    runs.cost = 14609;
+    whole = runs;
+    for (int i = 0; i < 9; i++)
+        strcat(whole.text, " But as the years went by, the city began to lose its identity.");
+    strcat(whole.text, "\nThe end.");
+    whole.provisional = true;
+    whole.tokens = 64;
+    whole.cost = whole.held;
+    final = whole;
+    final.final = true;
+    strcpy(failed.text, "No result: a node was wrong. What was held comes back");
+    const struct {
+        const char *name;
+        const struct su_ui_news *news;
+        unsigned execution;
+    } shown[] = {{"run-asked", &begun, 3},
+                 {"run-running", &runs, 0},
+                 {"run-provisional", &whole, 1},
+                 {"run-final", &final, 2},
+                 {"run-failed", &failed, 5}};
+    for (size_t i = 0; i < SU_ARRAY_LEN(shown); i++)
+        for (size_t s = 0; s < SU_ARRAY_LEN(sizes); s++) {
+            struct kit k;
+            kit_open(&k, UI_FIXTURE_LIVE, sizes[s][0], sizes[s][1]);
+            kit_ask(&k, "6iOnce upon a time{Enter}",
+                    k.snap->execution[SU_MIN(shown[i].execution, k.snap->n_execution - 1)].key);
+            kit_news(&k, shown[i].news);
+            kit_pass(&k, 2100);
+            compare_screen(shown[i].name, &k);
+            kit_close(&k);
+        }
+    expect_no_difference();
+}
+
 static void small_screen_is_as_agreed(void **state)
 {
     struct kit k;
@@ -486,8 +534,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(screens_are_as_agreed),     cmocka_unit_test(dialogs_are_as_agreed),
-        cmocka_unit_test(small_screen_is_as_agreed), cmocka_unit_test(looks_are_as_agreed),
-        cmocka_unit_test(states_are_as_agreed),      cmocka_unit_test(no_file_is_left_over),
+        cmocka_unit_test(generations_are_as_agreed), cmocka_unit_test(small_screen_is_as_agreed),
+        cmocka_unit_test(looks_are_as_agreed),       cmocka_unit_test(states_are_as_agreed),
+        cmocka_unit_test(no_file_is_left_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,11 +57,11 @@ static int named(const char *name, size_t n)
     static const struct {
         const char *name;
         int key;
-    } row[] = {{"Enter", UI_K_ENTER}, {"Esc", UI_K_ESC},     {"Tab", UI_K_TAB},
-               {"S-Tab", UI_K_BTAB},  {"Up", UI_K_UP},       {"Down", UI_K_DOWN},
-               {"Left", UI_K_LEFT},   {"Right", UI_K_RIGHT}, {"Home", UI_K_HOME},
-               {"End", UI_K_END},     {"PgUp", UI_K_PGUP},   {"PgDn", UI_K_PGDN},
-               {"Del", UI_K_DEL},     {"BS", UI_K_BACKSPACE}};
+    } row[] = {{"Enter", UI_K_ENTER}, {"Esc", UI_K_ESC},      {"Tab", UI_K_TAB},
+               {"S-Tab", UI_K_BTAB},  {"Up", UI_K_UP},        {"Down", UI_K_DOWN},
+               {"Left", UI_K_LEFT},   {"Right", UI_K_RIGHT},  {"Home", UI_K_HOME},
+               {"End", UI_K_END},     {"PgUp", UI_K_PGUP},    {"PgDn", UI_K_PGDN},
+               {"Del", UI_K_DEL},     {"BS", UI_K_BACKSPACE}, {"A-Enter", UI_K_ALT_ENTER}};
 
     for (size_t i = 0; i < SU_ARRAY_LEN(row); i++)
         if (strlen(row[i].name) == n && strncmp(row[i].name, name, n) == 0)
@@ -145,6 +145,33 @@ struct su_ui_result kit_proposal(const struct kit *k, uint64_t token, unsigned t
         su_str_copy(r.line[i].text, sizeof r.line[i].text, line[i][1]);
     }
     return r;
+}
+
+void kit_ask(struct kit *k, const char *keys, const uint8_t *key)
+{
+    struct su_ui_result r;
+
+    kit_keys(k, keys);
+    if (k->app.mode != UI_WAIT)
+        abort();
+    r = kit_proposal(k, 9, 2, "");
+    kit_result(k, &r);
+    kit_draw(k);
+    kit_pass(k, 400);
+    kit_keys(k, "{Tab}{Enter}");
+    r = (struct su_ui_result){.outcome = SU_UI_DONE, .kind = SU_UI_RUN, .token = 9};
+    memcpy(r.execution, key, 32);
+    su_str_copy(r.text, sizeof r.text, "Done: run a model");
+    kit_result(k, &r);
+    kit_keys(k, "{Enter}");
+}
+
+void kit_news(struct kit *k, const struct su_ui_news *n)
+{
+    struct su_ui_result r = {.outcome = SU_UI_PROGRESS, .kind = SU_UI_RUN, .token = 1, .news = *n};
+
+    memcpy(r.execution, k->app.run.execution, 32);
+    kit_result(k, &r);
 }
 
 void kit_draw(struct kit *k)

@@ -13,7 +13,7 @@ struct kit {
     int64_t now_ms;
     unsigned actions[UI_ACT_FLUSH + 1]; /* how often each was asked for */
     struct su_ui_intent intent; /* the last one submitted */
-    unsigned submits[SU_UI_COMPLETE + 1]; /* by step */
+    unsigned submits[SU_UI_STOP + 1]; /* by step */
 };
 
 void kit_open(struct kit *k, enum ui_fixture_kind kind, int w, int h);
@@ -31,6 +31,9 @@ void kit_result(struct kit *k, const struct su_ui_result *r);
 /* A proposal for the intent that was submitted last. */
 struct su_ui_result kit_proposal(const struct kit *k, uint64_t token, unsigned tier,
                                  const char *confirm);
+/* Types a prompt in the Run pane, agrees to its preview, and it has landed as the execution `key`. */
+void kit_ask(struct kit *k, const char *keys, const uint8_t *key);
+void kit_news(struct kit *k, const struct su_ui_news *n); /* of it */
 void kit_draw(struct kit *k);
 /* The screen as text, borrowed until the next call. */
 const char *kit_screen(struct kit *k);
