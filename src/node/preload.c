@@ -10,6 +10,7 @@
 #define RETRY_FIRST_MS 1000u
 #define RETRY_MAX_MS 60000u
 #define PEERS_MAX 40u
+#define LISTEN_MS 1000u /* that a source may take to accept a connection */
 
 struct node_task *node_task_find(struct su_node_agent *n, const uint8_t key[32])
 {
@@ -67,6 +68,7 @@ void node_tasks_free(struct su_node_agent *n)
 
 struct sources {
     char url[PEERS_MAX][160]; /* "http://HOST:PORT" */
+    bool tried[PEERS_MAX], refuses[PEERS_MAX]; /* nobody listens there: it is left out */
     size_t n;
 };
 
@@ -153,28 +155,55 @@ static const struct node_model *model_known(struct su_node_agent *n, const uint8
     return NULL;
 }
 
+/* Those that are worth asking: a fetch tries a source again and again before it takes the next. */
+static size_t listening(struct loading *l, const char **peers)
+{
+    struct sources *s = &l->sources;
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const char *plain = su_str_starts(s->url[i], "http://") ? s->url[i] + 7 : NULL;
+        if (!s->tried[i] && plain && !node_cancelled(l->node))
+            s->refuses[i] = su_peer_listens(plain, LISTEN_MS) == SU_PEER_REFUSES;
+        s->tried[i] = true;
+        if (!s->refuses[i])
+            peers[n++] = s->url[i];
+    }
+    return n;
+}
+
 static enum su_code fetch_package(struct loading *l, const char *uri, struct su_package **out,
                                   struct su_err *e)
 {
     const struct su_store_hooks hooks = {.cancelled = on_cancelled, .ctx = l};
     const char *peers[PEERS_MAX];
+    size_t n = listening(l, peers);
+    enum su_code rc = su_package_open(uri, l->node->store, peers, n, &hooks, out, e);
 
-    for (size_t i = 0; i < l->sources.n; i++)
-        peers[i] = l->sources.url[i];
-    return su_package_open(uri, l->node->store, peers, l->sources.n, &hooks, out, e);
+    if (rc == SU_ENOENT && n == 0)
+        rc = su_fail(e, SU_ENOENT, "package", "nobody listens at any of its %zu sources",
+                     l->sources.n);
+    return rc;
 }
 
 static enum su_code get_package(struct loading *l, struct su_err *e)
 {
     struct su_node_agent *n = l->node;
     struct su_package *p = NULL;
-    char uri[SU_URI_MAX + 1];
+    char uri[SU_URI_MAX + 1], peer[SU_PACKAGE_PEER_MAX], id_text[65], by_id[80];
+    uint8_t id[32];
 
     su_str_sanitize(uri, sizeof uri, (const char *)l->model.model->uri, l->model.model->uri_len);
-    enum su_code rc = fetch_package(l, uri, &p, e);
+    enum su_code rc = su_package_uri_parse(uri, id, peer, e);
+    if (rc)
+        return rc;
+    /* Its publisher is one of the sources, and need not be there any more. */
+    (void)su_hex_encode(id, sizeof id, id_text, sizeof id_text);
+    (void)snprintf(by_id, sizeof by_id, "sha256:%s", id_text);
+    rc = fetch_package(l, by_id, &p, e);
     if (rc && rc != SU_ECANCELLED && rc != SU_EUNSUPPORTED) {
         add_nodes(n, &l->model, &l->sources);
-        rc = fetch_package(l, uri, &p, e);
+        rc = fetch_package(l, by_id, &p, e);
     }
     if (!rc)
         rc = check_package(p, &l->model, e);
@@ -231,9 +260,8 @@ static enum su_code get_weights(struct loading *l, const struct su_package *p, s
     enum su_code rc = SU_OK;
 
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < l->sources.n; i++)
-            peers[i] = l->sources.url[i];
-        rc = su_package_fetch(p, l->task->index, l->node->store, peers, l->sources.n, &hooks, e);
+        size_t n = listening(l, peers);
+        rc = su_package_fetch(p, l->task->index, l->node->store, peers, n, &hooks, e);
         if (!rc || rc == SU_ECANCELLED || round == 1)
             return rc;
         add_nodes(l->node, &l->model, &l->sources);

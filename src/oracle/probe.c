@@ -4,15 +4,9 @@
    inputs and gives nothing. What a node says is not believed: frames are signed, and refusals too. */
 #include "oracle_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     NAP_MS = 50,
@@ -28,66 +22,6 @@ enum {
 
 /* ---- endpoints ------------------------------------------------------------------------------------------ */
 
-/* Waits for the connection. */
-static enum liveness_try finish(int fd, uint32_t ms)
-{
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    socklen_t n = sizeof(int);
-    int error = 0;
-
-    if (poll(&p, 1, (int)ms) != 1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
-        return LIVENESS_SAYS_NOTHING;
-    return error == 0              ? LIVENESS_ANSWERS
-           : error == ECONNREFUSED ? LIVENESS_REFUSES
-                                   : LIVENESS_SAYS_NOTHING;
-}
-
-static enum liveness_try connect_to(const struct addrinfo *a, uint32_t ms)
-{
-    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-    enum liveness_try what = LIVENESS_SAYS_NOTHING;
-
-    if (fd < 0)
-        return what;
-    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
-        what = LIVENESS_ANSWERS;
-    else if (errno == EINPROGRESS)
-        what = finish(fd, ms);
-    else if (errno == ECONNREFUSED)
-        what = LIVENESS_REFUSES;
-    (void)close(fd);
-    return what;
-}
-
-/* Whether somebody listens at HOST:PORT; of several addresses, the best answer. */
-static enum liveness_try listens(const char *endpoint, uint32_t ms)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    enum liveness_try what = LIVENESS_SAYS_NOTHING;
-    struct addrinfo *list = NULL;
-    char host[SU_ENDPOINT_MAX + 1];
-    const char *from = host;
-
-    (void)su_str_copy(host, sizeof host, endpoint);
-    char *colon = strrchr(host, ':');
-    if (!colon)
-        return what;
-    *colon = 0;
-    if (host[0] == '[' && colon[-1] == ']') {
-        colon[-1] = 0;
-        from++;
-    }
-    if (getaddrinfo(from, colon + 1, &hints, &list) != 0)
-        return what;
-    for (const struct addrinfo *a = list; a && what != LIVENESS_ANSWERS; a = a->ai_next) {
-        enum liveness_try one = connect_to(a, ms);
-        if (a == list || one != LIVENESS_REFUSES)
-            what = one;
-    }
-    freeaddrinfo(list);
-    return what;
-}
-
 static bool cancelled(void *oracle)
 {
     return ora_stopping(oracle);
@@ -97,16 +31,15 @@ static bool cancelled(void *oracle)
 static enum liveness_try try_endpoint(struct su_oracle *o, const char *endpoint, uint32_t ms)
 {
     const struct su_peer_call call = {.deadline_ms = ms, .cancelled = cancelled, .ctx = o};
-    enum liveness_try what = endpoint[0] ? listens(endpoint, ms) : LIVENESS_SAYS_NOTHING;
+    enum su_peer_listens listens = su_peer_listens(endpoint, ms);
     struct su_buf said;
 
-    if (what != LIVENESS_ANSWERS)
-        return what;
+    if (listens != SU_PEER_LISTENS)
+        return listens == SU_PEER_REFUSES ? LIVENESS_REFUSES : LIVENESS_SAYS_NOTHING;
     su_buf_init(&said, SU_PEER_STATUS_BYTES_MAX);
-    if (su_peer_status_get(endpoint, &call, &said, NULL) != SU_OK)
-        what = LIVENESS_SAYS_NOTHING;
+    enum su_code rc = su_peer_status_get(endpoint, &call, &said, NULL);
     su_buf_fini(&said);
-    return what;
+    return rc == SU_OK ? LIVENESS_ANSWERS : LIVENESS_SAYS_NOTHING;
 }
 
 /* Tries one node. False: nobody is in doubt. */

@@ -26,6 +26,12 @@
 SU_CHECK enum su_code su_peer_url(const char *endpoint, const char *path, char *out, size_t cap,
                                   struct su_err *e);
 
+/* Whether somebody listens at an endpoint: tried once, for at most ms beside what its name takes to be
+   looked up. Of several addresses one that listens is enough, and all must refuse. What is no endpoint
+   is silent. */
+enum su_peer_listens { SU_PEER_LISTENS, SU_PEER_REFUSES, SU_PEER_SILENT };
+enum su_peer_listens su_peer_listens(const char *endpoint, uint32_t ms);
+
 /* ---- speaking ---------------------------------------------------------------------------------- */
 
 /* One's own voice: who signs, for which program and cluster, and the number of the last statement.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +13,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SLOT 77u
 
@@ -175,6 +179,28 @@ static void endpoints(void **state)
     for (size_t i = 0; i < SU_ARRAY_LEN(bad); i++)
         assert_int_equal(su_peer_url(bad[i], "/p", url, sizeof url, NULL), SU_EINVAL);
     assert_int_equal(su_peer_url("127.0.0.1:8000", "/p", small, sizeof small, NULL), SU_ELIMIT);
+}
+
+static void who_listens(void **state)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t n = sizeof a;
+    char endpoint[32];
+
+    (void)state;
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", ntohs(a.sin_port));
+    assert_int_equal(su_peer_listens(endpoint, 5000), SU_PEER_REFUSES);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(su_peer_listens(endpoint, 5000), SU_PEER_LISTENS);
+    (void)close(fd);
+    assert_int_equal(su_peer_listens(endpoint, 5000), SU_PEER_REFUSES);
+    (void)snprintf(endpoint, sizeof endpoint, "[::1]:%u", ntohs(a.sin_port));
+    assert_int_not_equal(su_peer_listens(endpoint, 5000), SU_PEER_LISTENS);
+    assert_int_equal(su_peer_listens("nowhere", 10), SU_PEER_SILENT);
+    assert_int_equal(su_peer_listens("", 10), SU_PEER_SILENT);
 }
 
 static void numbers_grow(void **state)
@@ -614,6 +640,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(endpoints),
+        cmocka_unit_test(who_listens),
         cmocka_unit_test_setup_teardown(numbers_grow, setup, teardown),
         cmocka_unit_test_setup_teardown(every_kind_is_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_have_codes, setup, teardown),
