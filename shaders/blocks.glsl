@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Block-quantised weights as vk_buffer.c lays them out: a plane of 16-byte units per block, then,
 // for Q5_0 and Q5_1, a plane of one word of high bits per block, then a plane of scales (one half
-// per block, or two). Nothing else changes: src/graph/blocks.c says what the bytes mean. in_vec
+// per block, or two). Eight rows take turns, block by block. Nothing else changes: src/graph/blocks.c says what the bytes mean. in_vec
 // shows a weight by four words, in1 by one.
 #include "vk_blocks.h"
 
@@ -107,15 +107,23 @@ void run_q6_k(uint block, uint i, uint scale_at, inout Run r)
     r.d = half_scale((get1(scale_at + (block >> 1)) >> ((block & 1u) << 4)) & 0xffffu);
 }
 
-// Run number `run` of the tensor, in order of its elements. high_at, scale_at: words.
-Run run_load(uint type, uint run, uint high_at, uint scale_at)
+// Number of the first block of a row and the step to the next; whole: how many rows take turns.
+uvec2 block_row(uint type, uint row, uint runs, uint whole)
+{
+    bool k = type == SU_BLOCK_Q4_K || type == SU_BLOCK_Q5_K || type == SU_BLOCK_Q6_K;
+    uint blocks = k ? runs >> 3 : runs;
+    return row < whole ? uvec2((row & ~7u) * blocks + (row & 7u), 8u) : uvec2(row * blocks, 1u);
+}
+
+// Run number `run` of a row. high_at, scale_at: words.
+Run run_load(uint type, uvec2 row, uint run, uint high_at, uint scale_at)
 {
     Run r = Run(uvec4(0u), uvec4(0u), 1, 1, 0, 0.0, 0.0);
     if (type == SU_BLOCK_Q4_K || type == SU_BLOCK_Q5_K)
-        run_k(type, run >> 3, run & 7u, r);
+        run_k(type, row.x + (run >> 3) * row.y, run & 7u, r);
     else if (type == SU_BLOCK_Q6_K)
-        run_q6_k(run >> 3, run & 7u, scale_at, r);
+        run_q6_k(row.x + (run >> 3) * row.y, run & 7u, scale_at, r);
     else
-        run_small(type, run, high_at, scale_at, r);
+        run_small(type, row.x + run * row.y, high_at, scale_at, r);
     return r;
 }

@@ -14,6 +14,7 @@ layout(push_constant) uniform Push {
     uint m_n, m_runs, shifts;
     uint high_at, scale_at;
     uint type;
+    uint whole; // rows of the table that take turns
 } p;
 
 void put(uint at, uvec4 word, uint byte, int centre, float scale, float low)
@@ -36,7 +37,8 @@ void main()
     uint pick = quotient(e, p.m_runs, (p.shifts >> 8) & 31u), run = e - pick * p.runs;
     uint index = get0(pick);
     bool known = index < p.table_rows;
-    Run r = run_load(p.type, (known ? index : 0u) * p.runs + run, p.high_at, p.scale_at);
+    uvec2 row = block_row(p.type, known ? index : 0u, p.runs, p.whole);
+    Run r = run_load(p.type, row, run, p.high_at, p.scale_at);
     float low = r.e * float(r.low);
     float lo = r.d * float(r.scale_lo), hi = r.d * float(r.scale_hi);
     lo = known ? lo : 0.0;

@@ -16,16 +16,78 @@ layout(push_constant) uniform Push {
     uint m_first, n_first; // first workgroups of this dispatch
     uint experts; // 0 = no ids
     uint x_row, x_step, id_row; // steps of x and of ids per row, and of x per result
+    uint whole; // rows of the weight that take turns
 } p;
 
-// Bytes of w, unsigned, times bytes of x, signed.
-int dot16(uvec4 w, uvec4 x)
+// Signed bytes 0 and 2, of a word as quantise.comp packs it, as a2 + a0 * 2^16; or, shifted by 8,
+// bytes 1 and 3.
+uvec4 x_pairs(uvec4 x, uint shift)
 {
-    ivec4 s = ivec4(w & 255u) * (ivec4(x << 24) >> 24);
-    s += ivec4((w >> 8) & 255u) * (ivec4(x << 16) >> 24);
-    s += ivec4((w >> 16) & 255u) * (ivec4(x << 8) >> 24);
-    s += ivec4(w >> 24) * (ivec4(x) >> 24);
-    return s.x + s.y + s.z + s.w;
+    return ((x >> shift) & 0x00ff00ffu) - 0x00800080u;
+}
+
+// A run of x, its words as x_pairs makes them.
+struct XRun {
+    uvec4 lo_even, lo_odd, hi_even, hi_odd;
+    float d;
+    int sum_lo, sum_hi;
+};
+
+XRun x_load(uint r)
+{
+    XRun x;
+    uvec4 lo = texelFetch(in_vec_x, int(2u * r)), hi = texelFetch(in_vec_x, int(2u * r + 1u));
+    x.lo_even = x_pairs(lo, 0u);
+    x.lo_odd = x_pairs(lo, 8u);
+    x.hi_even = x_pairs(hi, 0u);
+    x.hi_odd = x_pairs(hi, 8u);
+    x.d = num_f(get0(p.note_at + 2u * r));
+    uint sums = get0(p.note_at + 2u * r + 1u);
+    x.sum_lo = int(sums << 16) >> 16;
+    x.sum_hi = int(sums) >> 16;
+    return x;
+}
+
+// Upper half of u * 2^16 + l for -2^15 <= u, l < 2^15.
+ivec4 upper(uvec4 s)
+{
+    return ivec4(s + 0x8000u) >> 16;
+}
+
+int sum4(ivec4 v)
+{
+    return v.x + v.y + v.z + v.w;
+}
+
+// Bytes of w, unsigned (Q8_0: raised by 128) times bytes of x. A product of pairs, (w0 + w2 * 2^16)
+// * (x2 + x0 * 2^16), has w0 * x0 + w2 * x2 in its upper half and w0 * x2 in its lower one; as many
+// are added up as fit 16 bits: 16 * 15 * 127, 8 * 31 * 127, 4 * 63 * 127, 2 * 128 * 127 < 2^15.
+int dot16(uvec4 w, uvec4 x_even, uvec4 x_odd)
+{
+    uvec4 even = w & 0x00ff00ffu, odd = (w >> 8) & 0x00ff00ffu;
+    if (OP == SU_BLOCK_Q8_0)
+        return sum4(upper((even - 0x00800080u) * x_even) + upper((odd - 0x00800080u) * x_odd));
+    uvec4 s = even * x_even + odd * x_odd;
+    if (OP == SU_BLOCK_Q6_K)
+        return sum4(upper(s));
+    s.xy += s.zw;
+    if (OP == SU_BLOCK_Q5_0 || OP == SU_BLOCK_Q5_1 || OP == SU_BLOCK_Q5_K)
+        return sum4(upper(uvec4(s.xy, 0u, 0u)));
+    return int(s.x + s.y + 0x8000u) >> 16;
+}
+
+float add_run(float acc, Run w, XRun x)
+{
+    int centre = OP == SU_BLOCK_Q8_0 ? 0 : block_centre(OP); // dot16 lowers Q8_0 itself
+    int lo = dot16(w.lo, x.lo_even, x.lo_odd) - centre * x.sum_lo;
+    int hi = dot16(w.hi, x.hi_even, x.hi_odd) - centre * x.sum_hi;
+    float scale = w.d * x.d;
+    acc = acc + float(w.scale_lo * lo + w.scale_hi * hi) * scale;
+    if (block_has_offset(OP)) {
+        float low = w.e * x.d;
+        acc = acc + float(w.low * (x.sum_lo + x.sum_hi)) * low;
+    }
+    return acc;
 }
 
 void main()
@@ -42,42 +104,26 @@ void main()
         known = id < p.experts;
         first_row = known ? id * p.n : 0u;
     }
-    uint x_run[TM], w_run[TN];
+    uint x_run[TM];
+    uvec2 w_row[TN];
     for (int i = 0; i < TM; i++) {
         uint m = min(m0 + uint(i), m_count - 1u), row = m / p.m;
         x_run[i] = (row * p.x_row + (m - row * p.m) * p.x_step) * p.runs;
     }
     for (int j = 0; j < TN; j++)
-        w_run[j] = (first_row + min(n0 + uint(j) * gl_WorkGroupSize.x, p.n - 1u)) * p.runs;
+        w_row[j] = block_row(OP, first_row + min(n0 + uint(j) * gl_WorkGroupSize.x, p.n - 1u),
+                             p.runs, p.whole);
     float total[TM * TN], acc[TM * TN];
     for (int i = 0; i < TM * TN; i++)
         total[i] = acc[i] = 0.0;
-    int centre = block_centre(OP);
     for (uint k = 0u; k < p.runs; k++) {
-        uvec4 x_lo[TM], x_hi[TM];
-        float x_d[TM];
-        int sum_lo[TM], sum_hi[TM];
-        for (int i = 0; i < TM; i++) {
-            uint r = x_run[i] + k, sums = get0(p.note_at + 2u * r + 1u);
-            x_lo[i] = texelFetch(in_vec_x, int(2u * r));
-            x_hi[i] = texelFetch(in_vec_x, int(2u * r + 1u));
-            x_d[i] = num_f(get0(p.note_at + 2u * r));
-            sum_lo[i] = int(sums << 16) >> 16;
-            sum_hi[i] = int(sums) >> 16;
-        }
+        XRun x[TM];
+        for (int i = 0; i < TM; i++)
+            x[i] = x_load(x_run[i] + k);
         for (int j = 0; j < TN; j++) {
-            Run w = run_load(OP, w_run[j] + k, p.high_at, p.scale_at);
-            for (int i = 0; i < TM; i++) {
-                int at = i * TN + j;
-                int lo = dot16(w.lo, x_lo[i]) - centre * sum_lo[i];
-                int hi = dot16(w.hi, x_hi[i]) - centre * sum_hi[i];
-                float scale = w.d * x_d[i];
-                acc[at] = acc[at] + float(w.scale_lo * lo + w.scale_hi * hi) * scale;
-                if (block_has_offset(OP)) {
-                    float low = w.e * x_d[i];
-                    acc[at] = acc[at] + float(w.low * (sum_lo[i] + sum_hi[i])) * low;
-                }
-            }
+            Run w = run_load(OP, w_row[j], k, p.high_at, p.scale_at);
+            for (int i = 0; i < TM; i++)
+                acc[i * TN + j] = add_run(acc[i * TN + j], w, x[i]);
         }
         if ((k & 7u) == 7u || k + 1u == p.runs) {
             for (int i = 0; i < TM * TN; i++) {

@@ -12,20 +12,23 @@ layout(push_constant) uniform Push {
     uint note_at; // word of the first scale in out0
 } p;
 
+const uint NONE = 0x80808080u; // four quants of 0
+
 uint largest(uvec4 a)
 {
     return max(max(a.x, a.y), max(a.z, a.w));
 }
 
-// Four quants as the bytes of a word; *sum gains them.
+// Four quants as the bytes of a word, in the order 2, 3, 0, 1 and raised by 128, as qmatmul.glsl
+// takes them; *sum gains them.
 uint pack(uvec4 x, float id, inout int sum)
 {
     vec4 t = uintBitsToFloat(x) * vec4(id);
     t = t + num_f(MAGIC);
     ivec4 q = clamp(ivec4(floatBitsToUint(t) - MAGIC), ivec4(-127), ivec4(127));
     sum += q.x + q.y + q.z + q.w;
-    uvec4 b = uvec4(q) & 255u;
-    return b.x | b.y << 8 | b.z << 16 | b.w << 24;
+    uvec4 b = uvec4(q + 128);
+    return b.z | b.w << 8 | b.x << 16 | b.y << 24;
 }
 
 void main()
@@ -45,8 +48,8 @@ void main()
     int first = 0, last = 0;
     for (int i = 0; i < 4; i++) {
         uint a = pack(x[i], id, first), b = pack(x[i + 4], id, last);
-        out0[run * 8u + uint(i)] = none ? 0u : a;
-        out0[run * 8u + uint(i) + 4u] = none ? 0u : b;
+        out0[run * 8u + uint(i)] = none ? NONE : a;
+        out0[run * 8u + uint(i) + 4u] = none ? NONE : b;
     }
     uint sums = (uint(first) & 0xffffu) | uint(last) << 16;
     out0[p.note_at + run * 2u] = none ? 0u : num_u(d);

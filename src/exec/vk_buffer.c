@@ -238,46 +238,68 @@ void vk_words_from(uint32_t *dst, const void *src, size_t n, enum su_dtype d)
     }
 }
 
-/* One plane of n blocks at raw, gathered in `plane` first. */
-static enum su_code put_plane(struct uploader *u, const uint8_t *raw, size_t n, uint32_t step,
-                              const struct vk_plane *p, uint8_t *plane, struct su_err *e)
+/* One plane of `rows` rows of `per_row` blocks at raw, in the order of vk_block_planes, gathered in
+   `plane` first. */
+static enum su_code put_plane(struct uploader *u, const uint8_t *raw, size_t rows, size_t per_row,
+                              uint32_t step, const struct vk_plane *p, uint8_t *plane,
+                              struct su_err *e)
 {
-    size_t bytes = n * p->bytes;
-    for (size_t i = 0; i < n; i++)
-        memcpy(plane + i * p->bytes, raw + i * step + p->from, p->bytes);
-    memset(plane + bytes, 0, 3);
-    return put_elements(u, plane, (bytes + 3) / 4, SU_U32, 4, e);
+    size_t together = rows % VK_BLOCK_ROWS ? 1 : VK_BLOCK_ROWS, n = rows * per_row;
+    uint8_t *to = plane;
+    for (size_t row = 0; row < rows; row += together)
+        for (size_t b = 0; b < per_row; b++)
+            for (size_t r = 0; r < together; r++, to += p->bytes)
+                memcpy(to, raw + ((row + r) * per_row + b) * step + p->from, p->bytes);
+    memset(to, 0, 3);
+    return put_elements(u, plane, (n * p->bytes + 3) / 4, SU_U32, 4, e);
 }
 
-/* raw: READ_BYTES, and as many and a word behind them for a plane. */
-static enum su_code upload_blocks(struct uploader *u, uint32_t number,
-                                  const struct su_weight_source *src, uint8_t *raw,
-                                  struct su_err *e)
+/* raw: room for as many rows as are read at a time, and as much and a word behind them. */
+static enum su_code put_blocks(struct uploader *u, uint32_t number,
+                               const struct su_weight_source *src, uint8_t *raw, size_t raw_rows,
+                               struct su_err *e)
 {
     const struct vk_stage *s = u->s;
     uint32_t id = s->graph->weight[number], step = su_dtype_block_bytes(s->graph->value[id].dtype);
     const struct su_value *v = &s->graph->value[id];
-    uint64_t blocks = su_shape_elements(&v->shape) / su_dtype_block_elements(v->dtype);
+    uint64_t per_row = v->shape.dim[v->shape.rank - 1] / su_dtype_block_elements(v->dtype);
+    uint64_t rows = su_shape_elements(&v->shape) / v->shape.dim[v->shape.rank - 1], whole;
     struct vk_planes p;
     enum su_code rc = SU_OK;
     vk_block_planes(v->dtype, &p);
-    for (uint64_t at = 0; at < blocks && rc == SU_OK;) {
-        /* An even number, so that every piece of a plane begins at a word. */
-        size_t n = (size_t)SU_MIN(blocks - at, (uint64_t)(READ_BYTES / step / 2 * 2));
+    whole = rows / VK_BLOCK_ROWS * VK_BLOCK_ROWS;
+    for (uint64_t at = 0; at < rows && rc == SU_OK;) {
+        size_t n = (size_t)SU_MIN((at < whole ? whole : rows) - at, (uint64_t)raw_rows);
         uint64_t start = s->layout->offset[id];
-        rc = src->read(src->ctx, number, at * step, raw, n * step, e);
+        rc = src->read(src->ctx, number, at * per_row * step, raw, n * per_row * step, e);
         if (rc != SU_OK)
             (void)su_wrap(e, "weight %s", v->name);
         for (uint32_t i = 0; i < 3 && rc == SU_OK; i++) {
             if (p.plane[i].bytes == 0)
                 continue;
-            rc = seek(u, start + at * p.plane[i].bytes, e);
+            rc = seek(u, start + at * per_row * p.plane[i].bytes, e);
             if (rc == SU_OK)
-                rc = put_plane(u, raw, n, step, &p.plane[i], raw + READ_BYTES, e);
-            start += blocks * p.plane[i].bytes;
+                rc = put_plane(u, raw, n, per_row, step, &p.plane[i],
+                               raw + raw_rows * per_row * step, e);
+            start += rows * per_row * p.plane[i].bytes;
         }
         at += n;
     }
+    return rc;
+}
+
+static enum su_code upload_blocks(struct uploader *u, uint32_t number,
+                                  const struct su_weight_source *src, struct su_err *e)
+{
+    const struct su_value *v = &u->s->graph->value[u->s->graph->weight[number]];
+    uint64_t bytes = v->shape.dim[v->shape.rank - 1] / su_dtype_block_elements(v->dtype) *
+                     (uint64_t)su_dtype_block_bytes(v->dtype);
+    size_t rows = (size_t)SU_MAX(READ_BYTES / bytes / VK_BLOCK_ROWS, 1u) * VK_BLOCK_ROWS;
+    uint8_t *raw = su_try_alloc(2 * rows + 1, (size_t)bytes);
+    if (!raw)
+        return su_fail(e, SU_ENOMEM, v->name, "%zu rows to repack", rows);
+    enum su_code rc = put_blocks(u, number, src, raw, rows, e);
+    free(raw);
     return rc;
 }
 
@@ -286,7 +308,7 @@ static enum su_code upload_weight(struct uploader *u, uint32_t number,
                                   struct su_err *e)
 {
     if (su_dtype_is_block(u->s->graph->value[u->s->graph->weight[number]].dtype))
-        return upload_blocks(u, number, src, raw, e);
+        return upload_blocks(u, number, src, e);
     const struct vk_stage *s = u->s;
     uint32_t id = s->graph->weight[number];
     const struct su_value *v = &s->graph->value[id];
@@ -320,7 +342,7 @@ static enum su_code upload_all(struct uploader *u, const struct su_weight_source
                                struct su_err *e)
 {
     const struct su_graph *g = u->s->graph;
-    uint8_t *raw = su_try_alloc(2 * READ_BYTES + 4, 1);
+    uint8_t *raw = su_try_alloc(READ_BYTES, 1);
     enum su_code rc = raw ? SU_OK : su_fail(e, SU_ENOMEM, "weights", "%u bytes", READ_BYTES);
     for (uint32_t i = 0; i < g->n_weight && rc == SU_OK; i++)
         rc = upload_weight(u, i, src, raw, e);

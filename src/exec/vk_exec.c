@@ -30,6 +30,7 @@ static const char *const kernel_name[VK_KERNELS] = {
     [VK_QUANTISE] = "quantise",
     [VK_QMATMUL_ROWS] = "qmatmul_rows",
     [VK_QMATMUL_COLUMNS] = "qmatmul_columns",
+    [VK_QMATMUL_SOFTWARE] = "qmatmul_software",
     [VK_EMBEDDING_BLOCKS] = "embedding_blocks",
     [VK_ROPE] = "rope",
     [VK_STATE_APPEND] = "state_append",

@@ -10,8 +10,10 @@
 #define ROWS_TM 4u
 #define ROWS_TN 2u
 #define COLUMNS_TN 2u
+#define SOFTWARE_TN 8u
 #define FEW_ROWS 4u /* below, one row of x per lane */
 #define ATTENTION_LANES_SOFTWARE 8u
+#define PRODUCT_LANES_SOFTWARE 8u
 #define SEGMENT 256u
 #define GROUP 16u /* elements that attention takes at a time */
 
@@ -45,6 +47,17 @@ static enum su_code check_loop(const struct vk_stage *s, uint32_t node, uint64_t
     return vk_plan_limit(s, node, "the length of a loop", rounds, vk_loop_limit(s->vx), e);
 }
 
+/* llvmpipe. Its threads take whole workgroups, and a vector of it is 8 lanes wide at most. */
+static bool on_software(const struct vk_stage *s)
+{
+    return vk_loop_limit(s->vx) != UINT32_MAX;
+}
+
+static uint32_t lanes_of(const struct vk_stage *s, uint32_t software)
+{
+    return on_software(s) ? SU_MIN(s->vx->workgroup_tile, software) : s->vx->workgroup_tile;
+}
+
 /* ---- working memory ------------------------------------------------------------------------- */
 
 static struct vk_ref work_ref(const struct vk_stage *s, uint64_t bytes)
@@ -66,14 +79,18 @@ void vk_block_planes(enum su_dtype d, struct vk_planes *p)
     p->plane[2] = (struct vk_plane){last ? quants : 0, scales};
 }
 
-/* Words from a weight's start to its plane of high bits and its plane of scales. */
-static void plane_words(const struct su_value *w, uint32_t *high_at, uint32_t *scale_at)
+/* Words from a weight's start to its plane of high bits and its plane of scales; how many of its
+   rows take turns. */
+static void plane_words(const struct su_value *w, uint32_t *high_at, uint32_t *scale_at,
+                        uint32_t *whole)
 {
     struct vk_planes p;
     uint64_t blocks = su_shape_elements(&w->shape) / su_dtype_block_elements(w->dtype);
     vk_block_planes(w->dtype, &p);
     *high_at = (uint32_t)(blocks * p.plane[0].bytes / 4);
     *scale_at = *high_at + (uint32_t)(blocks * p.plane[1].bytes / 4);
+    *whole = (uint32_t)(su_shape_elements(&w->shape) / w->shape.dim[w->shape.rank - 1]) /
+             VK_BLOCK_ROWS * VK_BLOCK_ROWS;
 }
 
 /* Value x as quants in the working memory, unless they are there already; *note_at is the word
@@ -108,12 +125,13 @@ static enum su_code plan_quantise(struct vk_stage *s, uint32_t node, uint32_t va
 static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id,
                           struct vk_dispatch *d)
 {
-    uint32_t wg = s->vx->workgroup_tile, m = d->push[1], n = d->push[2];
+    uint32_t wg = lanes_of(s, PRODUCT_LANES_SOFTWARE), m = d->push[1], n = d->push[2];
     struct vk_pipeline_key rows = {VK_QMATMUL_ROWS, type, 0, wg};
-    struct vk_pipeline_key columns = {VK_QMATMUL_COLUMNS, type, 0, wg};
-    struct vk_grid few = {.dim = {{m, 1, true}, {1, 1, false}, {n, wg * COLUMNS_TN, false}},
-                          .x_word = 7,
-                          .z_word = 8};
+    uint32_t tn = on_software(s) ? SOFTWARE_TN : COLUMNS_TN;
+    struct vk_pipeline_key columns = {on_software(s) ? VK_QMATMUL_SOFTWARE : VK_QMATMUL_COLUMNS,
+                                      type, 0, wg};
+    struct vk_grid few = {
+        .dim = {{m, 1, true}, {1, 1, false}, {n, wg * tn, false}}, .x_word = 7, .z_word = 8};
     struct vk_grid many = {.dim = {{m, ROWS_TM, true}, {1, 1, false}, {n, wg * ROWS_TN, false}},
                            .x_word = 7,
                            .z_word = 8};
@@ -146,7 +164,7 @@ enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e
     p[2] = w->shape.dim[w->shape.rank - 2];
     p[3] = depth / RUN;
     p[4] = note_at;
-    plane_words(w, &p[5], &p[6]);
+    plane_words(w, &p[5], &p[6], &p[13]);
     p[9] = by_id ? w->shape.dim[0] : 0;
     p[10] = a->domain == SU_FIXED ? 0 : lines;
     p[11] = !by_id || a->shape.rank == 2;
@@ -180,7 +198,7 @@ enum su_code vk_plan_embedding_blocks(struct vk_stage *s, uint32_t node, struct 
     vk_plan_divisor(per_row, &p[4], &shift[0]);
     vk_plan_divisor(runs, &p[5], &shift[1]);
     p[6] = shift[0] | shift[1] << 8;
-    plane_words(w, &p[7], &p[8]);
+    plane_words(w, &p[7], &p[8], &p[10]);
     p[9] = (uint32_t)w->dtype;
     d->key = (struct vk_pipeline_key){VK_EMBEDDING_BLOCKS, 0, 0, s->vx->workgroup_tile};
     d->out[0] = vk_plan_ref(s, n->first_out);
@@ -289,9 +307,8 @@ enum su_code vk_plan_attention(struct vk_stage *s, uint32_t node, struct su_err 
     p[14] = series ? (uint32_t)(vk_loop_limit(s->vx) / rounds) : VK_CTX_MAX / SEGMENT;
     d->series_word = 13;
     d->series_step = p[14];
-    uint32_t wg = s->vx->workgroup_tile;
     d->key = (struct vk_pipeline_key){VK_ATTENTION, 0, dim % 2 == 0,
-                                      series ? SU_MIN(wg, ATTENTION_LANES_SOFTWARE) : wg};
+                                      lanes_of(s, ATTENTION_LANES_SOFTWARE)};
     d->out[0] = vk_plan_ref(s, n->first_out);
     if (series) {
         d->out[1] = work_ref(s, 8ull * heads * s->t_max);

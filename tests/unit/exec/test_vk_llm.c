@@ -251,6 +251,65 @@ static void odd_scales(void **state)
     }
 }
 
+/* The kernels for few rows that other devices get. */
+static void products_elsewhere(void **state)
+{
+    (void)state;
+    if (!device)
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
+    struct vk_exec *vx = device->impl;
+    bool limited = vx->device.loop_limited;
+    vx->device.loop_limited = !limited;
+    for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++)
+        product_case(block_type[i], 150, SU_MAX(su_dtype_block_elements(block_type[i]), 96u), 2, 1,
+                     true);
+    vx->device.loop_limited = limited;
+}
+
+/* Sums of quants at the ends of their ranges: every byte of a run the same, x of one magnitude. */
+static void largest_quants(void **state)
+{
+    (void)state;
+    static const uint8_t ends[] = {0xff, 0x00, 0x80, 0x7f, 0xf0, 0x0f};
+    if (!device)
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
+    for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++) {
+        struct su_graph *g = su_graph_new();
+        struct pair p;
+        struct su_row row[5] = {{0}};
+        uint32_t step = su_dtype_block_bytes(block_type[i]);
+        uint32_t x = input(g, "x", SU_ROWS, SU_F32, SHAPE(256));
+        uint32_t w = weight(g, "w", block_type[i], SHAPE(30, 256));
+        output(g, node(g, SU_OP_QMATMUL, ARGS(x, w), NO_ATTRS));
+        struct su_err e = {0};
+        ok(su_graph_check(g, &e), &e);
+        memset(&p, 0, sizeof p);
+        p.c = vk_case_of(g, 5, 6, true);
+        for (size_t b = 0; b * step < p.c->weight_bytes[0]; b++) {
+            uint8_t *block = (uint8_t *)p.c->weight[0] + b * step;
+            const uint16_t one = 0x3c00;
+            memset(block, ends[b % SU_ARRAY_LEN(ends)], step);
+            memcpy(block + (block_type[i] == SU_Q6_K ? 208 : 0), &one, sizeof one);
+            if (b % 2 && block_type[i] != SU_Q6_K && block_type[i] != SU_Q4_0 &&
+                block_type[i] != SU_Q5_0 && block_type[i] != SU_Q8_0)
+                memcpy(block + 2, &one, sizeof one);
+        }
+        float *in = p.c->input[0];
+        for (uint32_t k = 0; k < 5 * 256; k++)
+            in[k] = k / 256 == 0   ? 3.0f
+                    : k / 256 == 1 ? -3.0f
+                    : k / 256 == 2 ? (k % 2 ? 3.0f : -3.0f)
+                    : k / 256 == 3 ? (k / 2 % 2 ? 3.0f : -3.0f)
+                                   : (k % 4 ? 3.0f : -3.0f);
+        struct su_weight_source src = {p.c, read_weight};
+        ok(su_stage_load(device, g, 5, 5, &src, &p.stage, &e), &e);
+        pair_run(&p, row, 5, 0); /* the kernel for many rows */
+        for (uint32_t r = 0; r < 5; r++)
+            pair_run(&p, row, 1, r);
+        pair_fini(&p);
+    }
+}
+
 static void embeddings(void **state)
 {
     (void)state;
@@ -574,12 +633,20 @@ static void pipelines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products),         cmocka_unit_test(odd_scales),
-        cmocka_unit_test(embeddings),       cmocka_unit_test(ropes),
-        cmocka_unit_test(computed_factors), cmocka_unit_test(chunks),
-        cmocka_unit_test(sessions),         cmocka_unit_test(series),
-        cmocka_unit_test(experts),          cmocka_unit_test(ties),
-        cmocka_unit_test(limits),           cmocka_unit_test(validation),
+        cmocka_unit_test(products),
+        cmocka_unit_test(odd_scales),
+        cmocka_unit_test(products_elsewhere),
+        cmocka_unit_test(largest_quants),
+        cmocka_unit_test(embeddings),
+        cmocka_unit_test(ropes),
+        cmocka_unit_test(computed_factors),
+        cmocka_unit_test(chunks),
+        cmocka_unit_test(sessions),
+        cmocka_unit_test(series),
+        cmocka_unit_test(experts),
+        cmocka_unit_test(ties),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(validation),
         cmocka_unit_test(pipelines),
     };
     device = vk_case_open(NULL);

@@ -1,0 +1,8 @@
+#version 450
+// SPDX-License-Identifier: MIT
+// Product with a block-quantised weight for few rows on a software device: long
+// streams of weights, each word of x fetched once for eight of them.
+#extension GL_GOOGLE_include_directive : require
+#define TM 1
+#define TN 8
+#include "qmatmul.glsl"
