@@ -96,7 +96,8 @@ static bool assignment_valid(const struct su_acc_assignment *a)
         a->checks > SU_VALIDATORS_MAX || (a->check_open != 0 && a->checks == 0))
         return false;
     for (unsigned i = 0; i < a->input_count; i++)
-        if (a->sources[i].task >= SU_TASKS_MAX || a->sources[i].output >= SU_PORTS_MAX)
+        if (a->sources[i].task >= SU_TASKS_MAX || a->sources[i].output >= SU_PORTS_MAX ||
+            a->sources[i].external > SU_SOURCE_FED)
             return false;
     return true;
 }

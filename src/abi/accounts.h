@@ -306,9 +306,15 @@ enum su_question {
     SU_QUESTION_VERDICT
 };
 #define SU_VALIDATORS_MAX 3u
+enum su_source_kind { /* where an input's rows come from */
+                      SU_SOURCE_TASK,
+                      SU_SOURCE_REQUEST, /* outside; nothing on chain to compare with */
+                      SU_SOURCE_FED /* outside the prompt, then what `task` draws: its root is that
+                                       of `output` */
+};
 struct su_source { /* of an input */
     uint16_t task;
-    uint8_t output, external;
+    uint8_t output, external; /* external: enum su_source_kind */
 };
 /* ["assign", execution, le16 task] */
 struct su_acc_assignment {

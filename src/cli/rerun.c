@@ -214,7 +214,7 @@ static enum su_code dispatch(struct generation *g, uint32_t step, uint32_t n,
     for (uint32_t i = 0; i < g->r->package->n_task && !rc; i++)
         rc = dispatch_task(g, i, step, n, &task[i], e);
     const struct su_task_result *drawn = &g->l[fed->from_task].result;
-    if (!rc && drawn->rows[fed->from_output] > 0 && step + n < g->r->steps)
+    if (!rc && drawn->rows[fed->from_output] > 0)
         memcpy(&g->token[step + n], drawn->output[fed->from_output], 4);
     for (uint32_t i = 0; i < g->r->package->n_task; i++)
         su_task_result_fini(&g->l[i].result);
@@ -234,8 +234,8 @@ static enum su_code generate(struct generation *g, struct cli_rerun_task *task, 
         rc = dispatch(g, step, n, task, e);
     }
     for (uint32_t i = 0; i < g->r->package->n_task && !rc; i++) {
-        su_trace_roots(g->l[i].trace, steps, &task[i].roots);
-        task[i].done = true;
+        rc = su_prompt_roots(&g->prompt, i, g->l[i].trace, g->token, steps, &task[i].roots, e);
+        task[i].done = !rc;
     }
     return rc;
 }

@@ -2,7 +2,10 @@
 /* What a model that generates asks of its tasks beyond running their steps. */
 #include "engine_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "abi/abi.h"
 
 /* The token that a task of the package draws; NULL: none does. */
 static const struct su_value *drawn(const struct su_package *p, struct su_feedback *f)
@@ -72,4 +75,39 @@ bool su_prompt_emits(const struct su_prompt *p, uint32_t step)
 uint32_t su_prompt_first(const struct su_prompt *p, enum su_domain domain)
 {
     return domain == SU_EMIT ? p->steps - 1 : 0;
+}
+
+static void hash(const struct su_part *parts, uint64_t n, uint8_t out[32])
+{
+    struct su_sha256 s;
+
+    su_sha256_init(&s);
+    for (uint64_t i = 0; i < n; i++)
+        su_sha256_update(&s, parts[i].p, (size_t)parts[i].n);
+    su_sha256_final(&s, out);
+}
+
+enum su_code su_prompt_roots(const struct su_prompt *p, uint32_t task, const struct su_trace *t,
+                             const uint32_t *token, uint32_t steps, struct su_trace_roots *out,
+                             struct su_err *e)
+{
+    uint32_t inputs, outputs;
+
+    su_trace_roots(t, steps, out);
+    if (!p || p->steps == 0 || task != p->feedback.to_task)
+        return SU_OK;
+    uint8_t *leaf = su_try_alloc(SU_MAX(steps, 1u), SU_SHA256_BYTES);
+    if (!leaf)
+        return su_fail(e, SU_ENOMEM, "roots", "the leaves of %u steps", steps);
+    for (uint32_t s = 0; s < steps; s++) {
+        const bool drawn_here = su_prompt_emits(p, s);
+        const struct su_bytes part = {drawn_here ? &token[s + 1] : NULL, sizeof *token};
+        su_leaf_digest(s, drawn_here ? &part : NULL, drawn_here,
+                       leaf + (size_t)s * SU_SHA256_BYTES);
+    }
+    su_trace_leaves_root(leaf, steps, out->input[p->feedback.to_input]);
+    free(leaf);
+    su_trace_ports(t, &inputs, &outputs);
+    su_msg_input_root(hash, (const uint8_t(*)[32])out->input, inputs, out->inputs);
+    return SU_OK;
 }

@@ -234,6 +234,14 @@ struct su_prompt {
    su_draw_decode. */
 SU_CHECK enum su_code su_prompt_of(const struct su_package *p, const struct su_input *in,
                                    uint64_t seed, struct su_prompt *out, struct su_err *e);
+/* Every root over `steps` steps of task `task`, as it commits to them. The root of the fed input is that of
+   the output that feeds it: its leaf of a step is what was drawn there, so that the two can be compared.
+   token: what that input had at each step, and behind them what was drawn last (steps + 1 of them), of
+   the task that has it; else NULL. p: of a generation, else NULL: then as su_trace_roots. SU_ENOMEM. */
+SU_CHECK enum su_code su_prompt_roots(const struct su_prompt *p, uint32_t task,
+                                      const struct su_trace *t, const uint32_t *token,
+                                      uint32_t steps, struct su_trace_roots *out,
+                                      struct su_err *e);
 /* Whether a step emits, and the first step at which a value of that domain has a row. */
 bool su_prompt_emits(const struct su_prompt *p, uint32_t step);
 uint32_t su_prompt_first(const struct su_prompt *p, enum su_domain domain);

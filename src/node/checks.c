@@ -49,7 +49,7 @@ static void wanted(const struct check *k, uint32_t i, bool from_asserter, uint32
     m->ref.attempt = from_asserter ? k->d->attempt : s->attempt;
     m->ref.port = from_asserter ? (uint8_t)i : s->output;
     m->step_first = s->fed && !from_asserter ? step - 1 : step;
-    m->step_count = k->v.steps - step;
+    m->step_count = k->v.steps + s->fed - step;
     m->purpose = from_asserter ? SU_WIRE_CHECK : SU_WIRE_RECOVERY;
     w->wait_ms = WAIT_MS;
     w->sender = from_asserter ? k->v.asserter : s->identity;
@@ -79,7 +79,7 @@ static enum su_code take(struct check *k, uint32_t i, const struct su_wire_frame
         return su_fail(e, SU_ETYPE, "input", "%u: a frame of another shape", i);
     for (uint32_t s = 0; s < a->step_count; s++) {
         uint64_t step = (uint64_t)a->step_first + shift + s;
-        if (step == *have && step < k->v.steps) {
+        if (step == *have && step < k->v.steps + shift) {
             memcpy(k->rows[i] + (step - first) * row, inner.m.data + s * row, (size_t)row);
             ++*have;
         }
@@ -94,11 +94,12 @@ static enum su_code ask(struct check *k, uint32_t i, bool from_asserter, struct 
     const struct su_peer_call call = {
         .deadline_ms = CALL_MS, .cancelled = node_duty_over, .ctx = k->d};
     uint32_t have = k->v.source[i].fed ? k->prompt.steps : first_of(k, i);
+    const uint32_t end = k->v.steps + k->v.source[i].fed; /* with what was drawn last */
     enum su_code rc = SU_OK;
 
-    if (have < k->v.steps && endpoint[0] == 0)
+    if (have < end && endpoint[0] == 0)
         return su_fail(e, SU_ENOENT, "input", "%u: whoever has it has no endpoint", i);
-    while (!rc && have < k->v.steps) {
+    while (!rc && have < end) {
         struct su_peer_want w;
         struct su_buf frames;
         struct su_wire_frame f;
@@ -155,7 +156,7 @@ static enum su_code get_inputs(struct check *k, const void **input, struct su_er
             continue;
         }
         if (!k->rows[i])
-            k->rows[i] = su_try_alloc(k->v.steps, (size_t)row);
+            k->rows[i] = su_try_alloc(k->v.steps + 1, (size_t)row);
         if (!k->rows[i])
             return su_fail(e, SU_ENOMEM, "input", "%u rows of %llu bytes", k->v.steps,
                            (unsigned long long)row);
@@ -204,6 +205,14 @@ static enum su_code list_emits(const struct check *k, bool **out, struct su_err 
     return SU_OK;
 }
 
+static const uint32_t *fed_tokens(const struct check *k)
+{
+    for (uint32_t i = 0; i < k->graph->n_input; i++)
+        if (k->v.source[i].fed)
+            return (const uint32_t *)(const void *)k->rows[i];
+    return NULL;
+}
+
 /* lock held */
 static void note(const struct node_duty *d, uint32_t steps)
 {
@@ -245,7 +254,8 @@ static enum su_code replay(struct check *k, struct su_err *e)
         note(d, k->v.steps);
     pthread_mutex_unlock(&d->node->lock);
     if (!rc)
-        su_trace_roots(trace, k->v.steps, &k->roots);
+        rc = su_prompt_roots(k->v.generates ? &k->prompt : NULL, d->index, trace, fed_tokens(k),
+                             k->v.steps, &k->roots, e);
     k->replayed = rc == SU_OK;
     su_trace_free(trace);
     free(emits);

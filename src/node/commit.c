@@ -32,25 +32,23 @@ void node_salt(const struct su_node_agent *n, const uint8_t execution[32], uint1
 }
 
 void node_commitment_of(const struct node_duty *d, const struct node_view *v,
-                        const struct su_trace *trace, uint32_t steps, uint32_t inputs,
+                        const struct su_trace_roots *roots, uint32_t steps, uint32_t inputs,
                         uint32_t outputs, struct node_commitment *out)
 {
     const struct su_node_agent *n = d->node;
     const struct su_msg_scope scope = {su_chain_program(n->chain), n->env.genesis,
                                        d->execution->key, v->request_slot};
-    struct su_trace_roots r;
 
     memset(out, 0, sizeof *out);
-    su_trace_roots(trace, steps, &r);
     out->steps = steps;
     node_salt(n, d->execution->key, d->index, d->attempt, out->reveal.salt);
-    memcpy(out->reveal.witness_root, r.witness, 32);
+    memcpy(out->reveal.witness_root, roots->witness, 32);
     for (uint32_t i = 0; i < inputs; i++)
-        memcpy(out->reveal.roots[i], r.input[i], 32);
+        memcpy(out->reveal.roots[i], roots->input[i], 32);
     for (uint32_t i = 0; i < outputs; i++)
-        memcpy(out->reveal.roots[inputs + i], r.output[i], 32);
-    su_msg_commit(hash, &scope, d->index, d->attempt, n->identity, out->reveal.salt, r.inputs,
-                  r.outputs, out->commit);
+        memcpy(out->reveal.roots[inputs + i], roots->output[i], 32);
+    su_msg_commit(hash, &scope, d->index, d->attempt, n->identity, out->reveal.salt, roots->inputs,
+                  roots->outputs, out->commit);
 }
 
 /* ---- the journal ----------------------------------------------------------------------------- */

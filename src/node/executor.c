@@ -35,9 +35,17 @@ static enum su_code check_self(struct part *p, struct su_err *e)
 
 static enum su_code promise(struct part *p, struct su_err *e)
 {
-    enum su_code rc;
+    const uint32_t *token = NULL;
+    struct su_trace_roots roots;
 
-    node_commitment_of(p->d, &p->v, p->trace, p->steps, p->n_in, p->n_out, &p->promise);
+    for (uint32_t i = 0; i < p->n_in; i++)
+        if (p->v.source[i].fed)
+            token = (const uint32_t *)(const void *)p->rows[i];
+    enum su_code rc = su_prompt_roots(p->v.generates ? &p->prompt : NULL, p->d->index, p->trace,
+                                      token, p->steps, &roots, e);
+    if (rc)
+        return rc;
+    node_commitment_of(p->d, &p->v, &roots, p->steps, p->n_in, p->n_out, &p->promise);
     if ((p->v.flags & SU_TASKF_COMMITTED) && memcmp(p->v.commit, p->promise.commit, 32) != 0)
         return su_fail(e, SU_EDIGEST, "commitment",
                        "on chain is another than this run gives: it cannot be opened");

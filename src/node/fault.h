@@ -16,6 +16,7 @@
    crash-after-commit    dies when the commitment is on chain
    double-sign           commits to other rows than those it signed for its consumers
    equivocate            signs other rows of a step for its last consumer
+   two-tokens            draws a token, and signs another for the task that it is fed to
    lying-heartbeat       claims its tasks and never loads them
    heartbeat-one-oracle  tells the first oracle alone
    slow-link             heartbeats are 3 s on their way, while there is a file "slow" at its home

@@ -23,6 +23,7 @@
 #define NODE_EXECUTIONS_MAX 256u
 #define NODE_PARTS_MAX 128u /* threads that run a task of an execution */
 #define NODE_CHECKS_MAX 8u /* threads that do a check */
+#define NODE_SETTLE_MS 60000 /* after its start; then it offers what is loaded */
 #define NODE_TAKEOVERS 16u /* that are told in the status */
 #define NODE_CHECKED_MAX 64u /* checks that were done, and are still told of */
 #define NODE_STALE_MS 30000 /* an execution that still has no part for us is forgotten */
@@ -271,6 +272,7 @@ struct su_node_agent {
     uint64_t slot;
     bool unfit, draining, ending;
     uint64_t end_ns, drain_ns; /* ending, draining: since when */
+    bool settled; /* every declared task was loaded or has failed, once */
     bool surveyed; /* draining: all executions that oracles know were looked at */
     unsigned surveys; /* tries of that; watch's own */
     bool relook; /* a notice came: read executions now */
@@ -289,7 +291,7 @@ struct su_node_agent {
     bool watching, preloading;
 };
 
-/* LOADING until a task is ready; lock held. */
+/* LOADING until a task is ready and the node has settled; lock held. */
 enum node_state node_state_now(const struct su_node_agent *n);
 uint32_t node_round_ms(const struct su_node_agent *n); /* of the config in force; lock held */
 /* Whether what is under way should be broken off: asked by chain, http and store. ctx: the node. */
@@ -352,7 +354,7 @@ struct node_commitment {
 void node_salt(const struct su_node_agent *n, const uint8_t execution[32], uint16_t task,
                uint8_t attempt, uint8_t salt[32]);
 void node_commitment_of(const struct node_duty *d, const struct node_view *v,
-                        const struct su_trace *trace, uint32_t steps, uint32_t inputs,
+                        const struct su_trace_roots *roots, uint32_t steps, uint32_t inputs,
                         uint32_t outputs, struct node_commitment *out);
 /* What was promised in this attempt; SU_ENOENT: nothing yet. */
 SU_CHECK enum su_code node_commitment_read(const struct node_duty *d, struct node_commitment *out,

@@ -286,7 +286,8 @@ static enum su_code open_rows(struct part *p, uint32_t i, struct su_err *e)
     p->row_bytes[i] = su_value_row_bytes(port_value(p, false, i));
     if (p->external[i])
         return SU_OK;
-    p->rows[i] = su_try_alloc(p->steps - part_first(p, false, i), (size_t)p->row_bytes[i]);
+    p->rows[i] = su_try_alloc(p->steps - part_first(p, false, i) + p->v.source[i].fed,
+                              (size_t)p->row_bytes[i]);
     if (!p->rows[i])
         return su_fail(e, SU_ENOMEM, "input", "%u rows of %llu bytes", p->steps,
                        (unsigned long long)p->row_bytes[i]);
@@ -360,6 +361,17 @@ static bool stop_wanted(const struct part *p)
     return stop;
 }
 
+/* What was drawn last is fed to nobody, and committed to like what was. */
+static bool last_here(const struct part *p)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < p->n_in; i++)
+        if (p->v.source[i].fed)
+            all = all && p->in[i] && su_flow_have(p->in[i]) >= p->steps;
+    return all;
+}
+
 /* All steps of it were run. A task of a generation that draws nothing learns from the chain how many
    they are; it may have run more of them by then. */
 static bool finished(struct part *p)
@@ -373,7 +385,7 @@ static bool finished(struct part *p)
             p->steps = p->done;
         }
     }
-    return (!p->v.generates || p->ended) && p->done >= p->steps && proven(p);
+    return (!p->v.generates || (p->ended && last_here(p))) && p->done >= p->steps && proven(p);
 }
 
 struct waiting {
@@ -461,13 +473,13 @@ static enum su_code prove_all(struct part *p, struct su_err *e)
 /* The flows, and how much of them is waited for. */
 static uint32_t needs(const struct part *p, struct su_flow_need need[SU_PORTS_MAX])
 {
-    uint32_t n = 0;
+    uint32_t n = 0, next = p->done >= p->steps ? p->steps : p->done + 1;
+    bool last = p->ended && p->done >= p->steps;
 
     for (uint32_t i = 0; i < p->n_in; i++)
         if (p->in[i])
-            need[n++] = (struct su_flow_need){
-                .flow = p->in[i],
-                .have = flow_need(p, i, p->done >= p->steps ? p->steps : p->done + 1)};
+            need[n++] = (struct su_flow_need){.flow = p->in[i],
+                                              .have = last ? p->steps : flow_need(p, i, next)};
     return n;
 }
 
@@ -497,7 +509,7 @@ static enum su_code wait_once(struct part *p, uint32_t *pause, struct su_err *e)
     uint32_t n = needs(p, need);
 
     /* Only the chain can tell who will have a task, or how many steps there are. */
-    if (n == 0 || lacking(p) || (p->done >= p->steps && proven(p))) {
+    if (n == 0 || lacking(p) || (p->done >= p->steps && proven(p) && !p->ended)) {
         node_duty_wait(p->d, p->news, *pause);
         return node_duty_over(p->d) ? SU_ECANCELLED : SU_OK;
     }
@@ -750,6 +762,18 @@ static void count_run(struct part *p, bool on)
     pthread_mutex_unlock(&p->d->node->lock);
 }
 
+/* The token behind those that were run. */
+static enum su_code take_last(struct part *p, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+
+    for (uint32_t i = 0; i < p->n_in && !rc; i++)
+        if (p->v.source[i].fed && p->steps >= p->prompt.steps)
+            rc = su_flow_rows(p->in[i], p->steps - 1, 1, p->rows[i] + p->steps * p->row_bytes[i],
+                              NULL, e);
+    return rc;
+}
+
 static enum su_code produce(struct part *p, struct su_err *e)
 {
     node_duty_state(p->d, "fetching");
@@ -774,6 +798,8 @@ static enum su_code produce(struct part *p, struct su_err *e)
         if (!rc && on_news(&(struct waiting){.p = p}))
             rc = catch_up(p, e);
     }
+    if (!rc)
+        rc = take_last(p, e);
     if (!rc)
         su_trace_truncate(p->trace, p->steps);
     return rc;

@@ -10,7 +10,7 @@
 void part_spoil_results(struct part *p, uint32_t n, struct su_task_result *r);
 /* double-sign: changes the leaves alone, after the rows were signed for the consumers. */
 void part_spoil_leaves(struct part *p, uint32_t n);
-/* equivocate: signs other rows of the first of them for the last consumer, and sees that it has them
+/* equivocate, two-tokens: signs other rows of the first of them for the last consumer, and sees that it has them
    before the true ones. */
 void part_spoil_frames(struct part *p, uint32_t n, const struct su_task_result *r);
 /* smaller-quant: the package with coarser weights of that task in the store, kept until the process ends;

@@ -43,7 +43,7 @@ static unsigned backed(const struct judge *j, uint32_t i, uint8_t out[4][32])
         memcpy(out[0], j->truth[i], 32);
         return 1;
     }
-    if (has_revealed(j, p) && !dispute_is_fed(j, i)) /* those are of other steps */
+    if (has_revealed(j, p))
         memcpy(out[n++], p->output_roots[j->a->sources[i].output], 32);
     for (unsigned w = 0; w < DISPUTE_PARTIES; w++)
         if (dispute_flow_root(&j->shown[i][w], out[n]))
@@ -115,7 +115,6 @@ enum su_code dispute_ask(struct judge *j, uint32_t input, enum dispute_party who
                                .output = j->a->sources[input].output,
                                .value = &j->g->value[j->g->input[input]]};
     if (dispute_is_fed(j, input)) {
-        s.output = (uint8_t)j->prompt.feedback.from_output;
         s.prompt = j->prompt.draw.prompt;
         s.n_prompt = j->prompt.steps;
     }
@@ -206,7 +205,7 @@ static bool is_two_faced(struct judge *j)
     for (uint32_t i = 0; i < j->a->input_count; i++)
         for (unsigned w = 0; w < DISPUTE_PARTIES; w++) {
             const struct dispute_flow *f = &j->shown[i][w];
-            if (!f->two_faced || dispute_is_fed(j, i))
+            if (!f->two_faced)
                 continue;
             find_producer(j, i);
             set_step(j, i, f->two_faced_step, f->leaf + 32 * (size_t)f->two_faced_step,
@@ -276,9 +275,6 @@ static enum su_code judge_unequal_inputs(struct judge *j, struct su_err *e)
         return nobody(j, e);
     if (asserter && validator) {
         SU_ASSERT(differs != UINT32_MAX); /* equal choices would have equal digests */
-        if (dispute_is_fed(j, differs))
-            return su_fail(e, SU_EUNSUPPORTED, j->at,
-                           "two tokens were drawn for one step, which no verdict says");
         find_producer(j, differs);
         compare_shown(j, differs);
     } else if (asserter) {
@@ -302,7 +298,7 @@ static enum su_code judge_connection(struct judge *j, struct su_err *e)
         const struct su_acc_assignment *p = producer_of(j, i);
         uint8_t root[32];
 
-        if (!p || dispute_is_fed(j, i) || !has_revealed(j, p) ||
+        if (!p || !has_revealed(j, p) ||
             memcmp(p->output_roots[j->a->sources[i].output], j->a->input_roots[i], 32) == 0)
             continue;
         if (j->x->tasks[p->task].state == SU_TASK_VERIFICATION_FAILED) {

@@ -92,8 +92,8 @@ struct dispute_source {
     uint16_t task;
     uint8_t attempt, output;
     const struct su_value *value;
-    /* Of an input that drawn tokens are fed into: it begins with these rows of the requestor's, and what
-       the producer gave at one step is its row of the next. */
+    /* Of an input that drawn tokens are fed into: its rows begin with these of the requestor's, and what
+       the producer gave at one step is its row of the next. Steps and leaves are the producer's. */
     const void *prompt;
     uint32_t n_prompt;
 };
@@ -122,7 +122,8 @@ SU_CHECK enum su_code dispute_flow_fetch(struct dispute_flow *f, const struct di
                                          bool check, uint8_t port, struct su_err *e);
 /* Root over all leaves; false: not all are there. */
 bool dispute_flow_root(const struct dispute_flow *f, uint8_t root[32]);
-/* Rows of all steps that have one, without gaps: malloc'ed. SU_ENOMEM. Assumes all are there. */
+/* Rows of all steps that have one, without gaps, behind those of the prompt: malloc'ed. SU_ENOMEM. Assumes
+   all are there. */
 SU_CHECK enum su_code dispute_flow_rows(const struct dispute_flow *f, uint8_t **rows,
                                         struct su_err *e);
 

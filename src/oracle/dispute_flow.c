@@ -12,27 +12,9 @@ enum {
 /* True where the value has no row, by the request. */
 static bool is_empty(const struct dispute_source *s, const bool *emits, uint32_t step)
 {
+    if (s->prompt)
+        return step + 1 < s->n_prompt;
     return s->value->domain == SU_EMIT && emits && !emits[step];
-}
-
-/* The requestor's rows, which lie before all frames; nothing lies at 0, which says that there is none. */
-static bool take_prompt(struct dispute_flow *f)
-{
-    const struct dispute_source *s = &f->source;
-    size_t one = (size_t)su_value_row_bytes(s->value), start = 4;
-
-    if (!s->prompt)
-        return true;
-    su_buf_u32(&f->frames, 0);
-    su_buf_put(&f->frames, s->prompt, s->n_prompt * one);
-    for (uint32_t i = 0; i < s->n_prompt && i < f->steps && !f->frames.failed; i++) {
-        const struct su_bytes part = {f->frames.data + start + i * one, one};
-        su_leaf_digest(i, &part, 1, f->leaf + (size_t)i * SU_SHA256_BYTES);
-        f->row[i] = start + i * one;
-        f->have[i] = true;
-        f->n_have++;
-    }
-    return !f->frames.failed;
 }
 
 enum su_code dispute_flow_init(struct dispute_flow *f, const struct dispute_source *s,
@@ -51,7 +33,7 @@ enum su_code dispute_flow_init(struct dispute_flow *f, const struct dispute_sour
     f->leaf = su_try_alloc(steps, SU_SHA256_BYTES);
     f->row = su_try_alloc(steps, sizeof *f->row);
     f->have = su_try_alloc(steps, sizeof *f->have);
-    if (f->leaf && f->row && f->have && take_prompt(f))
+    if (f->leaf && f->row && f->have)
         return SU_OK;
     dispute_flow_fini(f);
     return su_fail(e, SU_ENOMEM, "dispute", "the leaves of %u steps", steps);
@@ -134,20 +116,9 @@ static void take_frame(struct dispute_flow *f, const struct dispute_case *c,
     if (!is_his(f, c, &inner) || !is_sound(&inner, one))
         return;
     const struct su_wire_activation *a = &inner.m.u.activation;
-    const struct dispute_source *s = &f->source;
-    uint32_t first = a->step_first + (s->prompt != NULL);
-    for (uint32_t i = 0; i < a->step_count && first + i < f->steps; i++) {
-        const struct su_bytes part = {inner.m.data + i * one, one};
-        uint8_t fed[SU_SHA256_BYTES];
-        const uint8_t *leaf = a->leaves + (size_t)i * SU_SHA256_BYTES;
-        if (s->prompt && first + i < s->n_prompt)
-            continue;
-        if (s->prompt) {
-            su_leaf_digest((uint64_t)first + i, &part, 1, fed);
-            leaf = fed;
-        }
-        take_step(f, first + i, leaf, (size_t)((const uint8_t *)part.data - f->frames.data));
-    }
+    for (uint32_t i = 0; i < a->step_count && a->step_first + i < f->steps; i++)
+        take_step(f, a->step_first + i, a->leaves + (size_t)i * SU_SHA256_BYTES,
+                  (size_t)(inner.m.data + i * one - f->frames.data));
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */
@@ -196,8 +167,7 @@ enum su_code dispute_flow_fetch(struct dispute_flow *f, const struct dispute_cas
         before = f->n_have;
         w.want.step_first = first_missing(f);
         w.want.step_count = f->steps - w.want.step_first;
-        if (!check && f->source.prompt)
-            w.want.step_first--; /* the producer counts his own steps */
+        w.want.step_first += check && f->source.prompt; /* there it is the next step's */
         enum su_code rc = c->fetch(c->ctx, &w, &f->frames, e);
         if (rc == SU_ECANCELLED || rc == SU_ENOMEM)
             return rc;
@@ -220,14 +190,17 @@ bool dispute_flow_root(const struct dispute_flow *f, uint8_t root[32])
 
 enum su_code dispute_flow_rows(const struct dispute_flow *f, uint8_t **rows, struct su_err *e)
 {
-    size_t one = (size_t)su_value_row_bytes(f->source.value), n = 0;
+    const size_t one = (size_t)su_value_row_bytes(f->source.value);
+    size_t n = f->source.prompt ? f->source.n_prompt : 0, behind = n;
 
     for (uint32_t s = 0; s < f->steps; s++)
         n += f->row[s] != 0;
     *rows = su_try_alloc(SU_MAX(n, (size_t)1), one);
     if (!*rows)
         return su_fail(e, SU_ENOMEM, "dispute", "%zu rows of %zu bytes", n, one);
-    n = 0;
+    if (behind > 0)
+        memcpy(*rows, f->source.prompt, behind * one);
+    n = behind;
     for (uint32_t s = 0; s < f->steps; s++)
         if (f->row[s] != 0)
             memcpy(*rows + n++ * one, f->frames.data + f->row[s], one);

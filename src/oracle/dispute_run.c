@@ -143,6 +143,14 @@ static struct su_replay replay_of(const struct judge *j)
     return r;
 }
 
+static const uint32_t *fed_tokens(const struct judge *j)
+{
+    for (uint32_t i = 0; i < j->a->input_count; i++)
+        if (dispute_is_fed(j, i))
+            return (const uint32_t *)(const void *)j->rows[i];
+    return NULL;
+}
+
 enum su_code dispute_execute(struct judge *j, struct su_err *e)
 {
     const struct su_store_hooks hooks = {.cancelled = j->c->cancelled, .ctx = j->c->ctx};
@@ -158,9 +166,11 @@ enum su_code dispute_execute(struct judge *j, struct su_err *e)
         rc = su_task_open(j->exec, j->c->package, j->c->task, j->c->store, &j->run, e);
     if (rc == SU_OK)
         rc = su_task_replay(j->run, &r, &j->trace, j->output, e);
+    if (rc == SU_OK)
+        rc = su_prompt_roots(j->generates ? &j->prompt : NULL, j->c->task, j->trace, fed_tokens(j),
+                             j->steps, &roots, e);
     if (rc != SU_OK)
         return rc;
-    su_trace_roots(j->trace, j->steps, &roots);
     if (memcmp(roots.inputs, j->a->input_root, 32) != 0)
         return su_fail(e, SU_ECONFORM, j->at, "this machine computes other roots of equal inputs");
     j->out->executed = true;

@@ -174,7 +174,7 @@ void su_prog_task_fault(struct su_acc_execution *exec, uint16_t task)
 static bool is_source(const struct su_acc_assignment *a, uint16_t task)
 {
     for (uint8_t i = 0; i < a->input_count; i++) {
-        if (!a->sources[i].external && a->sources[i].task == task)
+        if (a->sources[i].external != SU_SOURCE_REQUEST && a->sources[i].task == task)
             return true;
     }
     return false;
@@ -213,7 +213,7 @@ uint64_t su_prog_verdict_fits(const struct su_acc_assignment *a, uint8_t verdict
 static void inputs_excused(struct su_acc_assignment *a, uint16_t producer)
 {
     for (uint8_t i = 0; i < a->input_count; i++) {
-        if (!a->sources[i].external && a->sources[i].task == producer)
+        if (a->sources[i].external != SU_SOURCE_REQUEST && a->sources[i].task == producer)
             a->matched = (uint8_t)(a->matched | 1u << i);
     }
 }

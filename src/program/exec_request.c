@@ -60,9 +60,30 @@ uint64_t su_prog_request_open(struct su_sys *s)
     return 0;
 }
 
+static void source_fill(struct su_acc_assignment *a, const struct su_acc_task *task,
+                        const struct su_acc_model *model, uint8_t i)
+{
+    struct su_source *source = &a->sources[i];
+    bool external = (task->inputs[i].flags & SU_SPEC_EXTERNAL) != 0;
+    source->task = task->inputs[i].from_task;
+    source->output = task->inputs[i].from_output;
+    source->external = external ? SU_SOURCE_REQUEST : SU_SOURCE_TASK;
+    if (external && model->feedback_set && model->feedback_task == task->index &&
+        model->feedback_input == i) {
+        source->task = model->sample_task;
+        source->output = model->feedback_output;
+        source->external = SU_SOURCE_FED;
+    }
+    /* Nothing on chain to compare, or within one reveal. */
+    if (source->external == SU_SOURCE_REQUEST ||
+        (source->external == SU_SOURCE_FED && source->task == task->index))
+        a->matched = (uint8_t)(a->matched | 1u << i);
+}
+
 /* Copies what the run needs to know of a task, so that later instructions need not pass it. */
 static void assignment_fill(struct su_acc_assignment *a, const struct su_acc_task *task,
-                            const uint8_t *exec_key, const uint8_t *task_key)
+                            const struct su_acc_model *model, const uint8_t *exec_key,
+                            const uint8_t *task_key)
 {
     su_free_copy(a->execution, exec_key, 32);
     su_free_copy(a->task_account, task_key, 32);
@@ -73,14 +94,8 @@ static void assignment_fill(struct su_acc_assignment *a, const struct su_acc_tas
     a->fee_unit = task->fee_unit;
     a->weight_bytes = task->weight_bytes;
     su_free_copy(a->consumers, task->consumers, sizeof a->consumers);
-    for (uint8_t i = 0; i < task->input_count; i++) {
-        bool external = (task->inputs[i].flags & SU_SPEC_EXTERNAL) != 0;
-        a->sources[i].task = task->inputs[i].from_task;
-        a->sources[i].output = task->inputs[i].from_output;
-        a->sources[i].external = external;
-        if (external)
-            a->matched = (uint8_t)(a->matched | 1u << i); /* nothing on chain to match */
-    }
+    for (uint8_t i = 0; i < task->input_count; i++)
+        source_fill(a, task, model, i);
 }
 
 static bool gives_result(const struct su_acc_task *task)
@@ -116,7 +131,8 @@ static uint64_t task_price(struct su_acc_execution *exec, const struct su_params
 
 SU_FREE_INLINE uint64_t task_open(struct su_sys *s, uint64_t payer, uint64_t exec_at,
                                   uint64_t task_at, struct su_acc_execution *exec,
-                                  const struct su_params *params, uint32_t index)
+                                  const struct su_acc_model *model, const struct su_params *params,
+                                  uint32_t index)
 {
     struct su_acc_task *task;
     SU_TRY(su_prog_load(s, task_at, SU_TAG_TASK, &task));
@@ -130,7 +146,7 @@ SU_FREE_INLINE uint64_t task_open(struct su_sys *s, uint64_t payer, uint64_t exe
     struct su_acc_assignment *a;
     su_seeds_key_u16(&seeds, "assign", su_prog_key(s, exec_at), task->index);
     SU_TRY(su_prog_create(s, payer, task_at + 1, SU_TAG_ASSIGNMENT, &seeds, &a));
-    assignment_fill(a, task, su_prog_key(s, exec_at), su_prog_key(s, task_at));
+    assignment_fill(a, task, model, su_prog_key(s, exec_at), su_prog_key(s, task_at));
     t->state = SU_TASK_UNASSIGNED;
     t->flags = SU_TASKF_OPEN;
     if (gives_result(task) && task->index > exec->final_task)
@@ -146,18 +162,20 @@ uint64_t su_prog_request_tasks(struct su_sys *s)
     const struct su_ix_request_tasks *ix = SU_PROG_ARGS(s, request_tasks);
     struct su_acc_execution *exec;
     struct su_acc_config *config;
+    struct su_acc_model *model;
     SU_TRY(su_prog_load(s, EXECUTION, SU_TAG_EXECUTION, &exec));
     SU_TRY(su_prog_config_of(s, exec, CONFIG, &config));
     SU_DEMAND(su_free_key_equal(exec->requestor, su_prog_key(s, KEY)), NotAuthorised);
     SU_DEMAND(su_free_key_equal(exec->model, su_prog_key(s, MODEL)), WrongRelation);
+    SU_TRY(su_prog_load(s, MODEL, SU_TAG_MODEL, &model));
     SU_TRY(su_prog_exec_in(exec, 1u << SU_EXEC_OPENING));
     SU_DEMAND(ix->count >= 1 && ix->count <= 4, BadArgument);
     SU_DEMAND(ix->first < exec->task_count && ix->count <= exec->task_count - ix->first,
               BadArgument);
     SU_DEMAND(s->count >= PAIRS + 2u * ix->count, NotEnoughAccounts);
     for (uint32_t i = 0; i < ix->count; i++) {
-        SU_TRY(
-            task_open(s, PAYER, EXECUTION, PAIRS + 2u * i, exec, &config->params, ix->first + i));
+        SU_TRY(task_open(s, PAYER, EXECUTION, PAIRS + 2u * i, exec, model, &config->params,
+                         ix->first + i));
     }
     return 0;
 }

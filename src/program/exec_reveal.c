@@ -12,6 +12,18 @@ static bool unused_zero(const struct su_ix_reveal *ix, uint32_t used)
     return true;
 }
 
+/* What a task draws and takes again by itself is one thing. */
+static bool fed_by_itself(const struct su_acc_assignment *a)
+{
+    for (uint8_t i = 0; i < a->input_count; i++) {
+        const struct su_source *source = &a->sources[i];
+        if (source->external == SU_SOURCE_FED && source->task == a->task &&
+            !su_free_key_equal(a->input_roots[i], a->output_roots[source->output]))
+            return false;
+    }
+    return true;
+}
+
 /* Recomputes both roots into the assignment and holds them to the commitment. */
 static uint64_t commitment_open(struct su_acc_assignment *a, const struct su_msg_scope *scope,
                                 const struct su_ix_reveal *ix)
@@ -32,6 +44,7 @@ static uint64_t commitment_open(struct su_acc_assignment *a, const struct su_msg
                                   a->output_root, a->task,  a->attempt};
     su_msg_commit_to(su_prog_hash, scope, &c, digest);
     SU_DEMAND(su_free_key_equal(digest, a->commit), RevealMismatch);
+    SU_DEMAND(fed_by_itself(a), RevealMismatch);
     return 0;
 }
 

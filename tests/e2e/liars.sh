@@ -10,6 +10,7 @@ prompt="The capital of France is"
 tokens=6
 sampling=${SAMPLING:-100}
 runs=12 # unless everything is drawn
+tries=12 # until the liar draws tokens
 
 expected=$("$SPLITUP" run "$file" --backend cpu --ctx 256 --prompt "$prompt" --max-tokens $tokens --json | json 'd["token_ids"]') ||
     fail "it does not run here"
@@ -90,4 +91,24 @@ for ((i = 0; i < runs; i++)); do
 done
 [ "$sampling" != 100 ] || check "$what: drawn, so slashed" [ $caught = 1 ]
 printf '%s: slashed in %d of %d requests\n' "$what" $caught $((caught + clean))
+
+what=two-tokens
+FAULT_node2=
+net_stop TERM node2
+net_node_start 2
+liar node1 two-tokens
+for ((i = 0; i < tries; i++)); do
+    note_stakes
+    generate
+    same_stakes node1
+    less_stake node1 "${before[1]}" && break
+    check "$what: not slashed, so it did not draw" [ "$(json "d['tasks'][2]['node'] == '${net_key[node1]}'" <"$tmp/last")" = false ]
+done
+check "$what: node1 pays" less_stake node1 "${before[1]}"
+check "$what: what was found" grep -qrE '"verdict":"producer".*"producer":2' "$tmp"/oracle[123]
+printf '%s: slashed in request %d\n' "$what" $((i + 1))
+
+if full && [ -z "${SAMPLING:-}" ]; then
+    SAMPLING=30 bash "$0" || fail "when few are drawn"
+fi
 done_ok

@@ -47,15 +47,22 @@ static void root_of(const struct play *p, const char *what, unsigned task, uint8
     su_sha256(text, strlen(text), out);
 }
 
+bool play_is_fed(const struct play *p)
+{
+    const struct su_acc_model *m = world_read(p->w, SU_TAG_MODEL, p->w->model);
+    return m && m->feedback_set;
+}
+
 static void roots_honest(struct play *p)
 {
+    const bool fed = play_is_fed(p);
     for (unsigned t = 0; t < p->tasks; t++) {
         struct play_task *k = &p->task[t];
         root_of(p, "out", t, k->output_roots[0]);
-        if (t == 0)
+        if (t == 0 && !fed)
             root_of(p, "request", 0, k->input_roots[0]);
         else
-            root_of(p, "out", t - 1, k->input_roots[0]);
+            root_of(p, "out", t == 0 ? p->tasks - 1 : t - 1, k->input_roots[0]);
         root_of(p, "witness", t, k->witness);
         root_of(p, "salt", t, k->salt);
     }
@@ -496,7 +503,7 @@ void call_match(struct play *p, struct call *c, unsigned task)
     uint8_t key[32];
     begin_task(p, c, SU_IX_MATCH, task);
     CALL_ARGS(c, match)->mask = 1;
-    at_assignment(p->w, (uint16_t)(task - 1), key);
+    at_assignment(p->w, (uint16_t)(task == 0 ? p->tasks - 1 : task - 1), key);
     call_more(c, key);
 }
 
@@ -683,7 +690,7 @@ void play_reveal(struct play *p)
         call_reveal(p, &c, t);
         call_must(p->w, &c);
     }
-    for (unsigned t = 1; t < p->tasks; t++) {
+    for (unsigned t = play_is_fed(p) ? 0 : 1; t < p->tasks; t++) {
         call_match(p, &c, t);
         call_must(p->w, &c);
     }

@@ -35,6 +35,9 @@ void play_init(struct play *p, struct world *w, unsigned oracles, unsigned nodes
 /* Computes table and assignment trees again, after task[].node or weights were changed. */
 void play_plan(struct play *p);
 
+/* The last task draws tokens, which task 0 takes: its input is compared with that output. */
+bool play_is_fed(const struct play *p);
+
 /* SHA-256, as abi's messages want it. */
 void play_hash(const struct su_part *parts, uint64_t n, uint8_t out[32]);
 /* Execution and assignment as they are, NULL when closed. */
@@ -67,6 +70,7 @@ void call_check_accept(struct play *p, struct call *c, unsigned task, unsigned n
 void call_check_post(struct play *p, struct call *c, unsigned task, unsigned node, bool wrong);
 void call_check_expire(struct play *p, struct call *c, unsigned task);
 void call_reveal(struct play *p, struct call *c, unsigned task);
+/* With the task before it; task 0 with the last. */
 void call_match(struct play *p, struct call *c, unsigned task);
 void call_reveal_expire(struct play *p, struct call *c, unsigned task);
 void call_dispute_expire(struct play *p, struct call *c, unsigned task);

@@ -209,8 +209,8 @@ static void open_slot(struct generator *g, struct slot *s, struct call *c)
     if (chance(g, 30)) { /* a lie that the next task believes, or not */
         const unsigned t = below(g, m->tasks);
         s->p.task[t].output_roots[0][1] ^= 1;
-        if (t + 1u < m->tasks && chance(g, 60))
-            s->p.task[t + 1].input_roots[0][1] ^= 1;
+        if ((t + 1u < m->tasks || m->sampling) && chance(g, 60))
+            s->p.task[(t + 1) % m->tasks].input_roots[0][1] ^= 1;
     }
     if (chance(g, 10))
         s->p.task[below(g, m->tasks)].input_roots[0][2] ^= 1;
@@ -349,10 +349,11 @@ static void step_dispute(struct generator *g, struct slot *s, struct call *c, un
         call_dispute_expire(&s->p, c, t);
         return;
     }
-    if (verdict == SU_VERDICT_PRODUCER && t == 0)
+    if (verdict == SU_VERDICT_PRODUCER && t == 0 && !s->sampling)
         verdict = SU_VERDICT_ASSERTER;
+    const unsigned producer = t == 0 ? s->p.tasks - 1 : t - 1;
     call_vote_task(&s->p, c, below(g, ORACLES), t, SU_QUESTION_VERDICT, verdict,
-                   verdict == SU_VERDICT_PRODUCER ? (uint16_t)(t - 1) : 0);
+                   verdict == SU_VERDICT_PRODUCER ? (uint16_t)producer : 0);
 }
 
 static void step_revealing(struct generator *g, struct slot *s, struct call *c)

@@ -130,8 +130,8 @@ void setting_reveal(struct play *p, int silent)
         call_reveal(p, &c, t);
         call_must(p->w, &c);
     }
-    for (unsigned t = 1; t < p->tasks; t++) {
-        if ((int)t == silent || (int)t - 1 == silent)
+    for (unsigned t = play_is_fed(p) ? 0 : 1; t < p->tasks; t++) {
+        if ((int)t == silent || (int)(t == 0 ? p->tasks - 1 : t - 1) == silent)
             continue;
         call_match(p, &c, t);
         call_must(p->w, &c);

@@ -91,6 +91,63 @@ static void others_do_not_generate(void **state)
     toy_close(&toy);
 }
 
+/* ---- roots ------------------------------------------------------------------------------------ */
+
+/* One input and one output, a step's row of each. */
+static void add_step(struct su_trace *t, uint32_t step, const uint32_t *in, const uint32_t *out)
+{
+    const enum su_port port[2] = {SU_PORT_INPUT, SU_PORT_OUTPUT};
+    const uint32_t *row[2] = {in, out};
+    uint8_t leaf[32];
+    struct su_err e;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const struct su_bytes part = {row[i], sizeof *row[i]};
+        su_leaf_digest(step, row[i] ? &part : NULL, row[i] != NULL, leaf);
+        must(su_trace_add(t, port[i], 0, leaf, &e), &e);
+    }
+}
+
+static void what_is_fed_has_the_root_of_what_is_drawn(void **state)
+{
+    enum { STEPS = 40, PROMPT = 3, DRAWS = 1, TAKES = 0 };
+    const struct su_prompt p = {.feedback = {.from_task = DRAWS, .to_task = TAKES},
+                                .steps = PROMPT};
+    struct su_trace *draws, *takes;
+    struct su_trace_roots drawn, taken, plain;
+    uint32_t token[STEPS + 1];
+    struct su_err e;
+    (void)state;
+
+    must(su_trace_new(1, 1, &draws, &e), &e);
+    must(su_trace_new(1, 1, &takes, &e), &e);
+    for (uint32_t s = 0; s <= STEPS; s++)
+        token[s] = 100 + s * s;
+    for (uint32_t s = 0; s < STEPS; s++) {
+        add_step(takes, s, &token[s], &s);
+        add_step(draws, s, &s, su_prompt_emits(&p, s) ? &token[s + 1] : NULL);
+    }
+    must(su_prompt_roots(&p, DRAWS, draws, NULL, STEPS, &drawn, &e), &e);
+    must(su_prompt_roots(&p, TAKES, takes, token, STEPS, &taken, &e), &e);
+    assert_memory_equal(taken.input[0], drawn.output[0], 32);
+    su_trace_roots(draws, STEPS, &plain);
+    assert_memory_equal(&plain, &drawn, sizeof plain);
+    su_trace_roots(takes, STEPS, &plain);
+    assert_memory_equal(plain.outputs, taken.outputs, 32);
+    assert_memory_not_equal(plain.input[0], taken.input[0], 32);
+    assert_memory_not_equal(plain.inputs, taken.inputs, 32);
+    must(su_prompt_roots(NULL, TAKES, takes, NULL, STEPS, &taken, &e), &e);
+    assert_memory_equal(&plain, &taken, sizeof plain);
+    token[STEPS] ^= 1; /* what was drawn last is fed to nobody, and counts */
+    must(su_prompt_roots(&p, TAKES, takes, token, STEPS, &taken, &e), &e);
+    assert_memory_not_equal(taken.input[0], drawn.output[0], 32);
+    must(su_prompt_roots(&p, TAKES, takes, token, PROMPT - 1, &taken, &e), &e); /* none is drawn */
+    must(su_prompt_roots(&p, DRAWS, draws, NULL, PROMPT - 1, &drawn, &e), &e);
+    assert_memory_equal(taken.input[0], drawn.output[0], 32);
+    su_trace_free(draws);
+    su_trace_free(takes);
+}
+
 /* ---- sessions together ------------------------------------------------------------------------ */
 
 enum { N_SESSION = 2, N_ROW = 4, TASKS_MAX = 16 };
@@ -218,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_prompt_says_what_emits),
         cmocka_unit_test(others_do_not_generate),
+        cmocka_unit_test(what_is_fed_has_the_root_of_what_is_drawn),
         cmocka_unit_test(sessions_share_a_dispatch),
     };
 

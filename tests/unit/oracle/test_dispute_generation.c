@@ -33,13 +33,14 @@ struct world {
     struct su_signer signer[TASKS_MAX];
     struct su_peer_self *self[TASKS_MAX];
     struct su_buf container;
-    uint32_t token[STEPS]; /* the fed input */
+    uint32_t token[STEPS + 1]; /* the fed input, and what was drawn last */
     void *rows[TASKS_MAX][SU_TASK_PORTS_MAX];
     struct su_trace_roots right[TASKS_MAX];
     struct su_acc_execution execution;
     struct su_acc_assignment assignment[TASKS_MAX];
     const struct su_acc_assignment *assignments[TASKS_MAX];
     bool mute; /* nobody shows anything */
+    uint32_t *lie; /* the asserter was sent another token here than everybody else */
     struct dispute_case c;
 };
 
@@ -89,6 +90,7 @@ static void run(struct world *w, const struct su_sampling *sampling)
     const struct su_exec_opts x = {.backend = SU_BACKEND_CPU, .threads = 1};
     struct su_generation g = {
         .prompt = prompt, .n_prompt = N_PROMPT, .max_tokens = N_TOKEN, .sampling = *sampling};
+    struct su_prompt p = {.steps = N_PROMPT, .draw = draw};
     struct su_generated out;
     struct su_exec *exec;
     bool emits[STEPS];
@@ -98,12 +100,13 @@ static void run(struct world *w, const struct su_sampling *sampling)
     must(su_engine_session_new(w->toy.en, TOY_CTX, &session, &e), &e);
     must(su_engine_generate(w->toy.en, session, &g, &out, &e), &e);
     memcpy(w->token, prompt, sizeof prompt);
-    memcpy(w->token + N_PROMPT, out.token, (N_TOKEN - 1) * sizeof *out.token);
+    memcpy(w->token + N_PROMPT, out.token, N_TOKEN * sizeof *out.token);
     free(out.token);
     su_engine_session_free(w->toy.en, session);
     for (uint32_t s = 0; s < STEPS; s++)
         emits[s] = s + 1 >= N_PROMPT;
     must(su_exec_open(&x, &exec, &e), &e);
+    assert_true(su_package_feedback(w->package, &p.feedback));
     for (uint32_t t = 0; t < w->package->n_task; t++) {
         const struct su_package_task *pt = &w->package->task[t];
         struct su_replay r = {.steps = STEPS, .emits = emits, .draw = &draw};
@@ -115,7 +118,7 @@ static void run(struct world *w, const struct su_sampling *sampling)
                              : w->rows[pt->input[i].from_task][pt->input[i].from_output];
         must(su_task_open(exec, w->package, t, w->store, &task, &e), &e);
         must(su_task_replay(task, &r, &trace, w->rows[t], &e), &e);
-        su_trace_roots(trace, STEPS, &w->right[t]);
+        must(su_prompt_roots(&p, t, trace, w->token, STEPS, &w->right[t], &e), &e);
         su_trace_free(trace);
         su_task_close(task);
     }
@@ -195,7 +198,12 @@ static enum su_code fetch(void *ctx, const struct dispute_want *d, struct su_buf
             port = in->from_output;
         }
     }
+    const bool other = w->lie && d->whom == DISPUTE_ASSERTER;
+    if (other)
+        *w->lie ^= 1;
     show(w, task, port, from, frames);
+    if (other)
+        *w->lie ^= 1;
     return SU_OK;
 }
 
@@ -206,7 +214,9 @@ static void assign(struct world *w, uint32_t t)
     const struct su_package_task *pt = &w->package->task[t];
     struct su_acc_assignment *a = &w->assignment[t];
     const struct su_trace_roots *r = &w->right[t];
+    struct su_feedback fed;
 
+    assert_true(su_package_feedback(w->package, &fed));
     a->task = (uint16_t)t;
     a->input_count = (uint8_t)pt->graph->n_input;
     a->output_count = (uint8_t)pt->graph->n_output;
@@ -217,6 +227,9 @@ static void assign(struct world *w, uint32_t t)
             a->sources[i].task = (uint16_t)pt->input[i].from_task;
             a->sources[i].output = (uint8_t)pt->input[i].from_output;
         }
+        if (fed.to_task == t && fed.to_input == i)
+            a->sources[i] = (struct su_source){(uint16_t)fed.from_task, (uint8_t)fed.from_output,
+                                               SU_SOURCE_FED};
     }
     memcpy(a->input_roots, r->input, sizeof a->input_roots);
     memcpy(a->output_roots, r->output, sizeof a->output_roots);
@@ -382,12 +395,59 @@ static void other_tokens_are_found(void **state)
     assert_int_equal(judge(w, fed.to_task, SU_DISPUTE_COMMITTEE, &f), SU_EINVAL);
 }
 
+/* The task that draws signed another token of step AT for the one that takes it. */
+static void two_tokens_are_the_samplers_fault(void **state)
+{
+    enum { AT = N_PROMPT + 1 };
+    struct world *w = *state;
+    struct su_feedback fed;
+    struct dispute_finding f;
+    uint8_t leaves[STEPS * 32];
+    struct su_err e = {0};
+
+    assert_true(su_package_feedback(w->package, &fed));
+    struct su_acc_assignment *a = &w->assignment[fed.to_task];
+    uint32_t *drawn = w->rows[fed.from_task][fed.from_output];
+    w->lie = &drawn[AT - (N_PROMPT - 1)];
+    *w->lie ^= 1;
+    for (uint32_t s = 0; s < STEPS; s++) {
+        const struct su_bytes part = {&drawn[s + 1 - SU_MIN(s + 1, (uint32_t)N_PROMPT)], 4};
+        su_leaf_digest(s, &part, s + 1 >= N_PROMPT, leaves + (size_t)s * 32);
+    }
+    *w->lie ^= 1;
+    su_trace_leaves_root(leaves, STEPS, a->input_roots[fed.to_input]);
+    a->input_root[0] ^= 1;
+    w->execution.tasks[fed.from_task].flags = SU_TASKF_REVEALED;
+    w->execution.tasks[fed.to_task].flags = SU_TASKF_DISPUTED;
+    a->dispute = SU_DISPUTE_INPUTS; /* what the chain sees when both are revealed */
+    w->c.task = (uint16_t)fed.to_task;
+    must(dispute_judge(&w->c, &f, &e), &e);
+    assert_int_equal(f.verdict, SU_VERDICT_PRODUCER);
+    assert_int_equal(f.verdict_task, fed.from_task);
+    assert_true(f.has_step);
+    assert_int_equal(f.step, AT);
+    a->dispute = SU_DISPUTE_ROOTS; /* its validator was sent the other one */
+    memcpy(a->check_input_root, w->right[fed.to_task].inputs, 32);
+    memcpy(a->check_output_root, a->output_root, 32);
+    must(dispute_judge(&w->c, &f, &e), &e);
+    assert_int_equal(f.verdict, SU_VERDICT_PRODUCER);
+    assert_int_equal(f.verdict_task, fed.from_task);
+    w->lie = NULL; /* nobody signed what the asserter took */
+    w->c.last_call = true;
+    must(dispute_judge(&w->c, &f, &e), &e);
+    assert_int_equal(f.verdict, SU_VERDICT_ASSERTER);
+    a->dispute = SU_DISPUTE_INPUTS;
+    must(dispute_judge(&w->c, &f, &e), &e);
+    assert_int_equal(f.verdict, SU_VERDICT_ASSERTER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_truth_is_found_right, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lie_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(other_tokens_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_tokens_are_the_samplers_fault, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,29 +296,121 @@ static void roots_with_a_dishonest_producer(void **unused)
     world_free(w);
 }
 
-/* Task 2's asserter claims other inputs than task 1 gave; nothing is sampled wrongly. */
-static struct world *inputs_differ(struct play *p)
+/* The last task first, where it draws tokens. */
+static void commits(struct play *p)
 {
-    struct world *w = setting_world(p, &(struct setting){.nodes = 6});
+    struct call c;
+    for (unsigned t = p->tasks; t-- > 0;) {
+        call_commit(p, &c, t);
+        call_must(p->w, &c);
+    }
+}
+
+/* The task's asserter claims other inputs than its producer gave; nothing is sampled wrongly. */
+static struct world *inputs_of_differ(struct play *p, const struct setting *s, unsigned task)
+{
+    struct world *w = setting_world(p, s);
     struct call c;
     setting_requested(p, 1);
     play_assign(p);
-    p->task[2].input_roots[0][3] ^= 1;
-    play_commit(p);
+    p->task[task].input_roots[0][3] ^= 1;
+    commits(p);
     play_draw_all(p);
     for (unsigned t = 0; t < 3; t++) { /* its validator posts what it was given: the same */
         unsigned node = setting_drawn(p, t);
         call_check_accept(p, &c, t, node);
         call_must(w, &c);
         call_check_post(p, &c, t, node, false);
-        if (t == 2)
-            su_msg_input_root(play_hash, (const uint8_t(*)[32])p->task[2].input_roots, 1,
+        if (t == task)
+            su_msg_input_root(play_hash, (const uint8_t(*)[32])p->task[t].input_roots, 1,
                               CALL_ARGS(&c, check_post)->input_root);
         call_must(w, &c);
     }
     setting_reveal(p, -1);
-    assert_int_equal(play_assignment(p, 2)->dispute, SU_DISPUTE_INPUTS);
+    assert_int_equal(play_assignment(p, task)->dispute, SU_DISPUTE_INPUTS);
     return w;
+}
+
+static struct world *inputs_differ(struct play *p)
+{
+    return inputs_of_differ(p, &(struct setting){.nodes = 6}, 2);
+}
+
+/* Task 0 was fed other tokens than task 2 says it has drawn: the chain sees it without any check. */
+static void other_tokens_than_drawn(void **unused)
+{
+    (void)unused;
+    const struct setting s = {.nodes = 6, .sampling = true, .max_steps = 4};
+    struct play p;
+    struct call c;
+    struct world *w = inputs_of_differ(&p, &s, 0);
+    assert_int_equal(play_assignment(&p, 0)->sources[0].external, SU_SOURCE_FED);
+    assert_int_equal(play_assignment(&p, 0)->sources[0].task, 2);
+    call_vote_task(&p, &c, 0, 0, SU_QUESTION_VERDICT, SU_VERDICT_PRODUCER, 1);
+    setting_expect(&p, &c, "BadVerdict"); /* not its producer */
+    verdict(&p, 0, SU_VERDICT_PRODUCER, 2);
+    assert_int_equal(play_exec(&p)->tasks[0].state, SU_TASK_VERIFIED);
+    assert_int_equal(play_exec(&p)->tasks[2].state, SU_TASK_VERIFICATION_FAILED);
+    setting_end(&p, SU_EXEC_VOID, SU_VOID_FAULT);
+    assert_int_equal(setting_node(&p, 2)->slashed, 1);
+    assert_int_equal(setting_node(&p, 0)->slashed, 0);
+    world_free(w);
+    w = inputs_of_differ(&p, &s, 0); /* or it made them up itself */
+    verdict(&p, 0, SU_VERDICT_ASSERTER, 0);
+    setting_end(&p, SU_EXEC_VOID, SU_VOID_FAULT);
+    assert_int_equal(setting_node(&p, 0)->slashed, 1);
+    assert_int_equal(setting_node(&p, 2)->slashed, 0);
+    world_free(w);
+}
+
+/* Asserter and validator of task 0 were given different tokens. */
+static void two_tokens_for_one_step(void **unused)
+{
+    (void)unused;
+    struct play p;
+    struct world *w =
+        setting_world(&p, &(struct setting){.nodes = 6, .sampling = true, .max_steps = 4});
+    setting_running(&p, 1);
+    commits(&p);
+    play_draw_all(&p);
+    play_check(&p, 0);
+    setting_reveal(&p, -1);
+    assert_int_equal(play_assignment(&p, 0)->dispute, SU_DISPUTE_ROOTS);
+    verdict(&p, 0, SU_VERDICT_PRODUCER, 2);
+    assert_int_equal(play_exec(&p)->faults, 1);
+    setting_end(&p, SU_EXEC_VOID, SU_VOID_FAULT);
+    assert_int_equal(setting_node(&p, 2)->slashed, 1);
+    assert_int_equal(setting_node(&p, 0)->slashed, 0);
+    world_free(w);
+}
+
+/* One task that takes what it draws: it cannot open a commitment to two things. */
+static void a_task_that_feeds_itself(void **unused)
+{
+    (void)unused;
+    const struct setting s = {.nodes = 4, .tasks = 1, .sampling = true, .max_steps = 4};
+    struct play p;
+    struct call c;
+    struct world *w = setting_world(&p, &s);
+    setting_revealing(&p, 1, -1);
+    call_reveal(&p, &c, 0);
+    setting_expect(&p, &c, "ok");
+    setting_end(&p, SU_EXEC_SETTLED, SU_VOID_NONE);
+    world_free(w);
+    w = setting_world(&p, &s);
+    setting_running(&p, 1);
+    p.task[0].input_roots[0][3] ^= 1;
+    play_commit(&p);
+    play_draw_all(&p);
+    setting_committee(&p, 0);
+    call_reveal(&p, &c, 0);
+    setting_expect(&p, &c, "RevealMismatch");
+    world_advance(w, w->params.silence_slots + 1);
+    call_reveal_expire(&p, &c, 0);
+    call_must(w, &c);
+    setting_end(&p, SU_EXEC_VOID, SU_VOID_FAULT);
+    assert_int_equal(setting_node(&p, 0)->slashed, 1);
+    world_free(w);
 }
 
 static void other_inputs_than_given(void **unused)
@@ -630,6 +722,9 @@ int main(void)
         cmocka_unit_test(a_small_pot_is_shared_pro_rata),
         cmocka_unit_test(roots_with_a_dishonest_producer),
         cmocka_unit_test(other_inputs_than_given),
+        cmocka_unit_test(other_tokens_than_drawn),
+        cmocka_unit_test(two_tokens_for_one_step),
+        cmocka_unit_test(a_task_that_feeds_itself),
         cmocka_unit_test(a_second_dispute_waits_for_the_first),
         cmocka_unit_test(the_committee_judges_alone),
         cmocka_unit_test(a_silent_asserter_is_slashed),
