@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Block-quantised weights as vk_buffer.c lays them out: a plane of 16-byte units per block, then,
 // for Q5_0 and Q5_1, a plane of one word of high bits per block, then a plane of scales (one half
-// per block, or two). Eight rows take turns, block by block. Nothing else changes: src/graph/blocks.c says what the bytes mean. in_vec
+// per block, or two). SU_BLOCK_ROWS rows take turns, block by block. Nothing else changes: src/graph/blocks.c says what the bytes mean. in_vec
 // shows a weight by four words, in1 by one.
 #include "vk_blocks.h"
 
@@ -112,7 +112,9 @@ uvec2 block_row(uint type, uint row, uint runs, uint whole)
 {
     bool k = type == SU_BLOCK_Q4_K || type == SU_BLOCK_Q5_K || type == SU_BLOCK_Q6_K;
     uint blocks = k ? runs >> 3 : runs;
-    return row < whole ? uvec2((row & ~7u) * blocks + (row & 7u), 8u) : uvec2(row * blocks, 1u);
+    uint turn = row % SU_BLOCK_ROWS;
+    return row < whole ? uvec2((row - turn) * blocks + turn, SU_BLOCK_ROWS)
+                       : uvec2(row * blocks, 1u);
 }
 
 // Run number `run` of a row. high_at, scale_at: words.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Numbers of the block-quantised types, read by C and by GLSL; those of enum su_dtype.
+// Numbers of the block-quantised types, those of enum su_dtype, and how their rows lie in memory;
+// read by C and by GLSL.
 #ifndef SU_EXEC_VK_BLOCKS_H
 #define SU_EXEC_VK_BLOCKS_H
 
@@ -11,5 +12,7 @@
 #define SU_BLOCK_Q4_K 11
 #define SU_BLOCK_Q5_K 12
 #define SU_BLOCK_Q6_K 13
+
+#define SU_BLOCK_ROWS 64u // of a weight that take turns in memory
 
 #endif

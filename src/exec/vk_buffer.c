@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Device memory and the way of weights into it. */
+#include "vk_blocks.h"
 #include "vk_priv.h"
 
 #include <stdlib.h>
@@ -244,7 +245,7 @@ static enum su_code put_plane(struct uploader *u, const uint8_t *raw, size_t row
                               uint32_t step, const struct vk_plane *p, uint8_t *plane,
                               struct su_err *e)
 {
-    size_t together = rows % VK_BLOCK_ROWS ? 1 : VK_BLOCK_ROWS, n = rows * per_row;
+    size_t together = rows % SU_BLOCK_ROWS ? 1 : SU_BLOCK_ROWS, n = rows * per_row;
     uint8_t *to = plane;
     for (size_t row = 0; row < rows; row += together)
         for (size_t b = 0; b < per_row; b++)
@@ -267,7 +268,7 @@ static enum su_code put_blocks(struct uploader *u, uint32_t number,
     struct vk_planes p;
     enum su_code rc = SU_OK;
     vk_block_planes(v->dtype, &p);
-    whole = rows / VK_BLOCK_ROWS * VK_BLOCK_ROWS;
+    whole = rows / SU_BLOCK_ROWS * SU_BLOCK_ROWS;
     for (uint64_t at = 0; at < rows && rc == SU_OK;) {
         size_t n = (size_t)SU_MIN((at < whole ? whole : rows) - at, (uint64_t)raw_rows);
         uint64_t start = s->layout->offset[id];
@@ -294,7 +295,7 @@ static enum su_code upload_blocks(struct uploader *u, uint32_t number,
     const struct su_value *v = &u->s->graph->value[u->s->graph->weight[number]];
     uint64_t bytes = v->shape.dim[v->shape.rank - 1] / su_dtype_block_elements(v->dtype) *
                      (uint64_t)su_dtype_block_bytes(v->dtype);
-    size_t rows = (size_t)SU_MAX(READ_BYTES / bytes / VK_BLOCK_ROWS, 1u) * VK_BLOCK_ROWS;
+    size_t rows = (size_t)SU_MAX(READ_BYTES / bytes / SU_BLOCK_ROWS, 1u) * SU_BLOCK_ROWS;
     uint8_t *raw = su_try_alloc(2 * rows + 1, (size_t)bytes);
     if (!raw)
         return su_fail(e, SU_ENOMEM, v->name, "%zu rows to repack", rows);

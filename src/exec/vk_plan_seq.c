@@ -90,7 +90,7 @@ static void plane_words(const struct su_value *w, uint32_t *high_at, uint32_t *s
     *high_at = (uint32_t)(blocks * p.plane[0].bytes / 4);
     *scale_at = *high_at + (uint32_t)(blocks * p.plane[1].bytes / 4);
     *whole = (uint32_t)(su_shape_elements(&w->shape) / w->shape.dim[w->shape.rank - 1]) /
-             VK_BLOCK_ROWS * VK_BLOCK_ROWS;
+             SU_BLOCK_ROWS * SU_BLOCK_ROWS;
 }
 
 /* Value x as quants in the working memory, unless they are there already; *note_at is the word

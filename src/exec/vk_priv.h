@@ -309,10 +309,9 @@ enum su_code vk_plan_moe_route(struct vk_stage *s, uint32_t node, struct su_err 
 bool vk_is_elementwise(enum su_op op);
 
 /* How blocks are taken apart on upload: quants in 16-byte units, words of high bits, scales. Each
-   plane holds its bytes of every block, and the planes follow one another. VK_BLOCK_ROWS rows at a
+   plane holds its bytes of every block, and the planes follow one another. SU_BLOCK_ROWS rows at a
    time take turns, block by block, so that lanes on neighbouring rows read neighbouring bytes; rows
    left over at the end of the tensor follow as they are. */
-#define VK_BLOCK_ROWS 8u
 struct vk_planes {
     struct vk_plane {
         uint32_t from, bytes; /* in a block */
