@@ -85,52 +85,62 @@ static bool radix(struct order *a, size_t n)
     return true;
 }
 
-static uint64_t text_key(const struct ui_col *c, const struct ui_view *v, uint32_t item)
+/* Eight characters of the text from there on. */
+static uint64_t text_key(const struct ui_col *c, const struct ui_view *v, uint32_t item,
+                         size_t from)
 {
     struct ui_value out = {.text = ""};
     uint64_t key = 0;
-    bool end = false;
+    bool end;
 
     c->cell(v, (struct ui_row){item, 0}, true, &out);
-    for (size_t i = 0; i < 8; i++) {
-        end = end || out.text[i] == 0;
+    end = from > 0 && memchr(out.text, 0, from) != NULL;
+    for (size_t i = from; i < from + 8; i++) {
+        end = end || i >= sizeof out.text || out.text[i] == 0;
         key = key << 8 | (uint8_t)(end ? 0 : tolower((unsigned char)out.text[i]));
     }
     return key;
 }
 
-struct ties {
+static bool sort_some(struct order *a, size_t n)
+{
+    if (n > 48)
+        return radix(a, n);
+    for (size_t i = 1; i < n; i++) {
+        struct order x = a[i];
+        size_t k = i;
+        for (; k > 0 && a[k - 1].key > x.key; k--)
+            a[k] = a[k - 1];
+        a[k] = x;
+    }
+    return true;
+}
+
+struct texts {
     const struct ui_col *col;
     const struct ui_view *v;
     bool desc;
 };
 
-static int by_text(const void *a, const void *b, void *ctx)
-{
-    const struct ties *t = ctx;
-    const struct order *x = a, *y = b;
-    struct ui_value p = {.text = ""}, q = {.text = ""};
-    int d;
-
-    t->col->cell(t->v, (struct ui_row){x->item, 0}, true, &p);
-    t->col->cell(t->v, (struct ui_row){y->item, 0}, true, &q);
-    d = strcasecmp(p.text, q.text);
-    if (d == 0)
-        return x->item < y->item ? -1 : 1;
-    return t->desc ? -d : d;
-}
-
-/* Texts that begin with the same eight characters and go on. */
-static void sort_ties(struct order *a, size_t n, struct ties *t)
+/* Rows in order of the first `from` characters: those that share them by what follows. A text is made
+   once for every eight characters, not for every comparison. */
+static bool sort_ties(struct order *a, size_t n, const struct texts *t, size_t from)
 {
     const uint8_t end = t->desc ? 0xff : 0;
+    bool ok = true;
 
-    for (size_t i = 0, j; i < n; i = j) {
+    for (size_t i = 0, j; ok && i < n; i = j) {
         for (j = i + 1; j < n && a[j].key == a[i].key; j++)
             ;
-        if (j - i > 1 && (uint8_t)a[i].key != end)
-            qsort_r(a + i, j - i, sizeof *a, by_text, t);
+        if (j - i < 2 || (uint8_t)a[i].key == end)
+            continue;
+        for (size_t k = i; k < j; k++) {
+            a[k].key = text_key(t->col, t->v, a[k].item, from);
+            a[k].key = t->desc ? ~a[k].key : a[k].key;
+        }
+        ok = sort_some(a + i, j - i) && sort_ties(a + i, j - i, t, from + 8);
     }
+    return ok;
 }
 
 static bool sort_rows(struct ui_table *t, const struct ui_view *v, size_t n)
@@ -153,13 +163,13 @@ static bool sort_rows(struct ui_table *t, const struct ui_view *v, size_t n)
         return false;
     for (size_t i = 0; i < n; i++) {
         a[i].item = t->row[i].item;
-        a[i].key = c->key ? c->key(v, a[i].item) : text_key(c, v, a[i].item);
+        a[i].key = c->key ? c->key(v, a[i].item) : text_key(c, v, a[i].item, 0);
         if (t->desc)
             a[i].key = ~a[i].key;
     }
     ok = radix(a, n);
     if (ok && !c->key)
-        sort_ties(a, n, &(struct ties){c, v, t->desc});
+        ok = sort_ties(a, n, &(struct texts){c, v, t->desc}, 8);
     for (size_t i = 0; ok && i < n; i++)
         t->row[i] = (struct ui_row){a[i].item, 0};
     free(a);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Ten thousand nodes, a thousand models, a hundred thousand samples: a frame stays below 16 ms. */
+/* Ten thousand nodes, a thousand models, a hundred thousand samples: a frame stays below 16 ms, walked
+   from end to end, and with snapshots that come while somebody moves, sorts and filters. Times are those
+   of the thread's own work: what else runs on the machine is not what is measured. */
 #include "ui_kit.h"
+
+#include "support/feed_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -22,71 +27,230 @@
 #ifndef SLOWER
 #define SLOWER 1
 #endif
+#define FRAME_MS (16.0 * SLOWER)
 
-static double ms_of(struct kit *k, const char *keys)
+struct meter {
+    unsigned frames, late; /* late: above FRAME_MS */
+    double sum, most;
+};
+
+static double cpu_ms(void)
 {
-    uint64_t best = UINT64_MAX;
+    struct timespec t;
 
-    /* The best of a few: other work on the machine is not what is measured. */
-    for (int i = 0; i < 5; i++) {
-        uint64_t t = su_clock_mono_ns();
-        kit_keys(k, keys);
-        kit_draw(k);
-        t = su_clock_mono_ns() - t;
-        best = t < best ? t : best;
-    }
-    return (double)best * 1e-6;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static void frames_of_large_clusters(void **state)
+static void frame(struct kit *k, const struct ui_event *ev, struct meter *m)
+{
+    double ms = cpu_ms();
+
+    kit_event(k, ev);
+    kit_draw(k);
+    ms = cpu_ms() - ms;
+    m->frames++;
+    m->late += ms > FRAME_MS;
+    m->sum += ms;
+    m->most = ms > m->most ? ms : m->most;
+}
+
+static void press(struct kit *k, int key, struct meter *m)
+{
+    frame(k, &(struct ui_event){.kind = UI_EVENT_KEY, .key = key}, m);
+}
+
+static void news(struct kit *k, struct su_feed_snapshot *s, struct meter *m)
+{
+    s->number++;
+    frame(k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = s}, m);
+}
+
+static void tell(const char *pane, const char *what, const struct meter *m)
+{
+    print_message("%-8s %-22s %5u frames, %.2f ms each, %.2f at most, %u above 16\n", pane, what,
+                  m->frames, m->sum / m->frames, m->most, m->late);
+}
+
+/* A slow moment of the machine itself is forgiven to one frame of a hundred. */
+static void assert_fast(const struct meter *m)
+{
+    assert_true(m->frames > 0);
+    assert_true(m->late * 100 <= m->frames);
+    assert_true(m->sum / m->frames < FRAME_MS / 4);
+}
+
+static void open_large(struct kit *k, struct su_feed_snapshot *s)
+{
+    kit_open(k, UI_FIXTURE_LIVE, 160, 48);
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = s});
+}
+
+static void close_large(struct kit *k, struct su_feed_snapshot *s)
+{
+    kit_event(k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = k->snap});
+    ui_fixture_free(s);
+    kit_close(k);
+}
+
+static void every_row_is_walked(void **state)
+{
+    const bool full = getenv("SU_TEST_FULL") != NULL;
+    struct su_feed_snapshot *s = ui_fixture_large(7);
+    const size_t rows[UI_PANES] = {[UI_PANE_MODELS] = s->n_model,
+                                   [UI_PANE_TASKS] = s->n_execution,
+                                   [UI_PANE_BEATS] = s->n_node,
+                                   [UI_PANE_SAMPLES] = s->n_sample};
+    struct kit k;
+
+    (void)state;
+    assert_true(s->n_model == 1000 && s->n_node == 10000 && s->n_sample == 100000);
+    open_large(&k, s);
+    for (int pane = 0; pane < UI_PANES; pane++) {
+        const struct ui_table *t = &k.app.table[pane];
+        struct meter page = {0}, line = {0};
+        size_t seen, step = full ? 1 : SLOWER == 1 ? 4 : 20;
+        press(&k, '1' + pane, &line);
+        press(&k, 'g', &line);
+        if (rows[pane] > 0)
+            assert_int_equal(t->n, rows[pane]);
+        for (seen = 0; t->n > 0 && t->cursor + 1 < t->n && seen < t->n; seen++) {
+            size_t before = t->cursor;
+            press(&k, UI_K_PGDN, &page);
+            assert_true(t->cursor > before);
+            for (size_t i = 1; i < step; i++)
+                kit_key(&k, UI_K_PGDN);
+        }
+        assert_true(t->n == 0 || t->cursor + 1 == t->n);
+        for (int i = 0; i < 300; i++)
+            press(&k, i < 150 ? 'k' : 'j', &line);
+        tell(ui_pane_list[pane]->name, "row by row", &line);
+        assert_fast(&line);
+        if (page.frames > 0) {
+            tell(ui_pane_list[pane]->name, "pages to the end", &page);
+            assert_fast(&page);
+        }
+    }
+    close_large(&k, s);
+}
+
+static void snapshots_come_while_scrolling(void **state)
 {
     struct su_feed_snapshot *s = ui_fixture_large(7);
     struct kit k;
 
     (void)state;
-    kit_open(&k, UI_FIXTURE_LIVE, 160, 48);
+    open_large(&k, s);
+    for (int pane = 0; pane < UI_PANES; pane++) {
+        const struct ui_table *t = &k.app.table[pane];
+        struct meter m = {0};
+        size_t at;
+        kit_key(&k, '1' + pane);
+        kit_key(&k, 'g');
+        for (int i = 0; i < 120; i++) {
+            press(&k, 'j', &m);
+            if (i % 4 == 0)
+                news(&k, s, &m);
+        }
+        at = t->cursor;
+        if (t->n > 1000 && !t->follow)
+            assert_int_equal(at, 120); /* the selection stayed on its row */
+        tell(ui_pane_list[pane]->name, "with snapshots", &m);
+        assert_fast(&m);
+    }
+    close_large(&k, s);
+}
+
+static void sorted_and_filtered_while_snapshots_come(void **state)
+{
+    struct su_feed_snapshot *s = ui_fixture_large(7);
+    struct kit k;
+
+    (void)state;
+    open_large(&k, s);
+    for (int pane = 0; pane < UI_PANES; pane++) {
+        const struct ui_table *t = &k.app.table[pane];
+        struct meter sort = {0}, filter = {0};
+        size_t all;
+        kit_key(&k, '1' + pane);
+        if (!ui_pane_list[pane]->source)
+            continue;
+        all = t->n;
+        for (size_t i = 0; i <= t->source->n_col; i++) {
+            press(&k, '>', &sort);
+            news(&k, s, &sort);
+            press(&k, 'I', &sort);
+            press(&k, UI_K_PGDN, &sort);
+        }
+        assert_int_equal(t->n, all);
+        kit_key(&k, '\\');
+        for (const char *c = "mismatch"; *c; c++) {
+            press(&k, *c, &filter);
+            news(&k, s, &filter);
+        }
+        kit_keys(&k, "{Enter}");
+        if (pane == UI_PANE_SAMPLES)
+            assert_true(t->n > 10000 && t->n < 20000);
+        press(&k, UI_K_ESC, &filter);
+        assert_int_equal(t->n, all);
+        tell(ui_pane_list[pane]->name, "sorted", &sort);
+        tell(ui_pane_list[pane]->name, "filtered", &filter);
+        /* A hundred thousand texts are put in order anew: not within a frame, but without a pause that
+           anybody would feel as one. */
+        assert_true(sort.most < 250.0 * SLOWER && filter.most < 250.0 * SLOWER);
+        assert_true(sort.sum / sort.frames < 50.0 * SLOWER);
+    }
+    close_large(&k, s);
+}
+
+/* The same through the feed's own rows, from accounts as they lie on chain. */
+static void clusters_of_accounts(void **state)
+{
+    static const struct feed_world_sizes z = {
+        .nodes = 10000, .models = 1000, .tasks = 8, .executions = 500, .samples = 10};
+    struct su_feed *f = feed_world_open(&z);
+    const struct su_feed_snapshot *s = feed_world_look(f);
+    struct kit k;
+
+    (void)state;
+    assert_int_equal(s->n_node, z.nodes);
+    assert_int_equal(s->n_model, z.models);
+    assert_int_equal(s->n_task, z.models * z.tasks);
+    assert_int_equal(s->n_execution, z.executions);
+    assert_int_equal(s->n_sample, z.executions * z.samples);
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
     kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = s});
     for (int pane = 0; pane < UI_PANES; pane++) {
-        double move, page;
+        const struct ui_table *t = &k.app.table[pane];
+        struct meter m = {0};
         kit_key(&k, '1' + pane);
-        kit_draw(&k);
-        move = ms_of(&k, "jjjk");
-        page = ms_of(&k, "{PgDn}");
-        printf("%-8s move %.2f ms, page %.2f ms\n", ui_pane_list[pane]->name, move, page);
-        assert_true(move < 16 * SLOWER && page < 16 * SLOWER);
+        for (int i = 0; i < 60; i++) {
+            const struct su_feed_snapshot *fresh = i % 20 == 0 ? feed_world_look(f) : NULL;
+            press(&k, UI_K_PGDN, &m);
+            if (fresh) {
+                frame(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = fresh}, &m);
+                su_feed_release(s);
+                s = fresh;
+            }
+        }
+        press(&k, 'G', &m);
+        assert_true(t->n == 0 || t->cursor == t->n - 1);
+        tell(ui_pane_list[pane]->name, "of accounts", &m);
+        assert_fast(&m);
     }
     kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = k.snap});
-    ui_fixture_free(s);
-    kit_close(&k);
-}
-
-static void sorting_and_filtering_large_clusters(void **state)
-{
-    struct su_feed_snapshot *s = ui_fixture_large(7);
-    double sort, filter, fresh;
-    struct kit k;
-
-    (void)state;
-    kit_open(&k, UI_FIXTURE_LIVE, 160, 48);
-    kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = s});
-    kit_keys(&k, "5");
-    sort = ms_of(&k, ">");
-    filter = ms_of(&k, "\\mismatch{Enter}{Esc}");
-    k.app.table[UI_PANE_SAMPLES].dirty = true;
-    fresh = ms_of(&k, "I");
-    printf("100000 samples: sort %.1f ms, filter (10 keys) %.1f ms, new order %.1f ms\n", sort,
-           filter, fresh);
-    assert_true(sort < 100 * SLOWER && fresh < 100 * SLOWER && filter < 2000 * SLOWER);
-    kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = k.snap});
-    ui_fixture_free(s);
+    su_feed_release(s);
+    feed_world_close(f);
     kit_close(&k);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_of_large_clusters),
-        cmocka_unit_test(sorting_and_filtering_large_clusters),
+        cmocka_unit_test(every_row_is_walked),
+        cmocka_unit_test(snapshots_come_while_scrolling),
+        cmocka_unit_test(sorted_and_filtered_while_snapshots_come),
+        cmocka_unit_test(clusters_of_accounts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
