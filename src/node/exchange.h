@@ -138,6 +138,16 @@ SU_CHECK enum su_code su_flow_rows(struct su_flow *f, uint32_t step, uint32_t n,
    was added before stays. */
 SU_CHECK enum su_code su_flow_emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
                                    const uint8_t *leaves, struct su_err *e);
+/* The same for several flows of one exchange, as what one dispatch gave; whoever waits for them is woken
+   once, and a node that takes them gets them together. */
+struct su_flow_given {
+    struct su_flow *flow;
+    uint32_t step, n;
+    const void *rows;
+    const uint8_t *leaves;
+};
+SU_CHECK enum su_code su_flow_emit_all(const struct su_flow_given *given, uint32_t n,
+                                       struct su_err *e);
 /* Sends all frames of our own flow, those to come too, to a consumer: one line per identity. Another
    endpoint for an identity, or `again`: all frames once more. Our own identity: nothing to do.
    SU_EINVAL: endpoint, or another's flow; SU_ECANCELLED: the execution was left; SU_ENOMEM. */
@@ -156,11 +166,12 @@ SU_CHECK enum su_code su_flow_fetch(struct su_flow *f, const char *endpoint, uin
 
 /* ---- serving ----------------------------------------------------------------------------------- */
 
-/* The answer (one frame) to the bytes of a POST to /api/frame: ACK, or REFUSAL with FORMAT (also: shape,
+/* The answer to the bytes of a POST to /api/frame, one frame or several (SU_PEER_TOGETHER_MAX) one after
+   the other: one ACK of all, or the answer to each in their order. An answer is ACK, or REFUSAL with FORMAT (also: shape,
    type, steps or a leaf that are not those of the flow), SIGNATURE, SENDER (not the producer), SCOPE (no
    such flow here), BUSY (memory, or the journal's room), FAILED (the journal). Appended to answer, which
    is empty only when memory is gone or the signer refuses. */
-void su_exchange_take(struct su_exchange *x, const void *frame, size_t n, struct su_buf *answer);
+void su_exchange_take(struct su_exchange *x, const void *body, size_t n, struct su_buf *answer);
 /* The same for a POST to /api/frames (WANT): frames, or one REFUSAL: MISSING, SENDER (may says no), SCOPE
    (the execution is not open here), TIME, REPLAY, BUSY. Blocks up to wait_ms (cut to
    SU_PEER_WAIT_MS_MAX) while nothing of what is wanted is there. */

@@ -608,8 +608,9 @@ static enum su_code emit_frame(struct su_flow *f, uint32_t step, uint32_t n, con
     return c;
 }
 
-enum su_code su_flow_emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
-                          const uint8_t *leaves, struct su_err *e)
+/* Wakes nobody. */
+static enum su_code emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
+                         const uint8_t *leaves, struct su_err *e)
 {
     uint32_t most = (uint32_t)SU_MIN(SU_MAX(SU_FLOW_FRAME_BYTES / f->row_bytes, UINT64_C(1)),
                                      (uint64_t)SU_WIRE_STEPS_MAX);
@@ -634,12 +635,29 @@ enum su_code su_flow_emit(struct su_flow *f, uint32_t step, uint32_t n, const vo
         c = emit_frame(f, step + done, k, (const uint8_t *)rows + done * f->row_bytes,
                        leaves + 32 * (size_t)done, e);
         done += k;
-        if (c == SU_OK) {
-            su_exchange_changed(f->x);
-            su_flow_wake_lines(f);
-        }
     }
     return c;
+}
+
+enum su_code su_flow_emit_all(const struct su_flow_given *given, uint32_t n, struct su_err *e)
+{
+    enum su_code c = SU_OK;
+
+    for (uint32_t i = 0; i < n && c == SU_OK; i++)
+        c = emit(given[i].flow, given[i].step, given[i].n, given[i].rows, given[i].leaves, e);
+    for (uint32_t i = 0; i < n; i++)
+        su_flow_ready_lines(given[i].flow);
+    if (n > 0) {
+        su_sender_attend(given[0].flow->x->sender);
+        su_exchange_changed(given[0].flow->x);
+    }
+    return c;
+}
+
+enum su_code su_flow_emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
+                          const uint8_t *leaves, struct su_err *e)
+{
+    return su_flow_emit_all(&(struct su_flow_given){f, step, n, rows, leaves}, 1, e);
 }
 
 bool su_flow_next_frame(struct su_flow *f, uint64_t first, uint64_t end, uint32_t *at,

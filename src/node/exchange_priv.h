@@ -129,7 +129,8 @@ bool su_flow_next_frame(struct su_flow *f, uint64_t first, uint64_t end, uint32_
 
 /* ---- exchange_send.c ------------------------------------------------------------------------- */
 
-void su_flow_wake_lines(struct su_flow *f);
+/* Its lines may have more to send: su_sender_attend is to follow. */
+void su_flow_ready_lines(struct su_flow *f);
 void su_flow_close_lines(struct su_flow *f);
 /* Adds what its lines say; no lock. */
 void su_flow_stat_lines(struct su_flow *f, struct su_exchange_stat *out);

@@ -11,11 +11,11 @@ static enum su_code frame_of(void *ctx, uint32_t i, struct su_buf *out, struct s
     return su_journal_stream_get(f->stream, i, out, e);
 }
 
-void su_flow_wake_lines(struct su_flow *f)
+void su_flow_ready_lines(struct su_flow *f)
 {
     (void)pthread_mutex_lock(&f->lock);
     for (struct su_destination *d = f->destinations; d != NULL; d = d->next)
-        su_sender_line_wake(d->line);
+        su_sender_line_ready(d->line);
     (void)pthread_mutex_unlock(&f->lock);
 }
 

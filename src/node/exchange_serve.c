@@ -62,11 +62,12 @@ static unsigned accept_frame(struct su_flow *f, const struct su_wire_frame *fram
 
 /* Into its flow; 0 or the refusal. */
 static unsigned take(struct su_exchange *x, const struct su_wire_frame *frame, const void *bytes,
-                     size_t n, struct su_err *e)
+                     size_t n, bool *added, struct su_err *e)
 {
     const struct su_wire_activation *a = &frame->m.u.activation;
-    bool added = false;
     unsigned refusal;
+
+    *added = false;
 
     if (frame->m.kind != SU_WIRE_ACTIVATION) {
         (void)su_fail(e, SU_ETYPE, "frame", "a %s is not taken here",
@@ -86,29 +87,75 @@ static unsigned take(struct su_exchange *x, const struct su_wire_frame *frame, c
         (void)su_fail(e, SU_EBUSY, "frame", "too much is under way here: come back later");
         refusal = SU_WIRE_REFUSED_BUSY;
     } else {
-        refusal = accept_frame(f, frame, bytes, n, false, &added, e);
+        refusal = accept_frame(f, frame, bytes, n, false, added, e);
         su_exchange_memory_give(x, n);
     }
-    if (added)
-        su_exchange_changed(x);
     su_flow_close(f);
     return refusal;
 }
 
-void su_exchange_take(struct su_exchange *x, const void *frame, size_t n, struct su_buf *answer)
+/* The frames that lie one after the other in a body; 0: it is something else. */
+static uint32_t take_apart(const uint8_t *body, size_t n,
+                           struct su_wire_frame f[SU_PEER_TOGETHER_MAX], struct su_err *e)
 {
-    struct su_wire_frame f;
-    struct su_err e = {0};
+    uint32_t count = 0;
 
-    if (su_wire_parse(frame, n, &f, &e) != SU_OK) {
+    for (size_t at = 0; at < n || count == 0; count++) {
+        uint64_t bytes = n - at;
+        if (count == SU_PEER_TOGETHER_MAX) {
+            (void)su_fail(e, SU_ELIMIT, "frame", "more than %u together", SU_PEER_TOGETHER_MAX);
+            return 0;
+        }
+        if (n - at >= SU_WIRE_HEAD_BYTES && su_wire_frame_bytes(body + at, &bytes, e) != SU_OK)
+            return 0;
+        bytes = SU_MIN(bytes, (uint64_t)(n - at));
+        if (su_wire_parse(body + at, (size_t)bytes, &f[count], e) != SU_OK)
+            return 0;
+        at += (size_t)bytes;
+    }
+    return count;
+}
+
+static void acknowledge(struct su_exchange *x, const struct su_wire_frame *f, uint32_t n,
+                        struct su_buf *answer)
+{
+    struct su_err e;
+
+    if (su_peer_ack_all(x->o.self, f, n, answer, &e) != SU_OK)
+        su_log(SU_LOG_WARN, "exchange", "an acknowledgement cannot be made: %s", e.msg);
+}
+
+void su_exchange_take(struct su_exchange *x, const void *body, size_t n, struct su_buf *answer)
+{
+    struct su_wire_frame f[SU_PEER_TOGETHER_MAX];
+    unsigned refusal[SU_PEER_TOGETHER_MAX];
+    struct su_err e = {0};
+    bool any = false, all = true;
+
+    uint32_t count = take_apart(body, n, f, &e);
+    if (count == 0) {
         refuse(x, NULL, SU_WIRE_REFUSED_FORMAT, &e, answer);
         return;
     }
-    unsigned refusal = take(x, &f, frame, n, &e);
-    if (refusal != 0)
-        refuse(x, &f, refusal, &e, answer);
-    else if (su_peer_ack(x->o.self, &f, answer, &e) != SU_OK)
-        su_log(SU_LOG_WARN, "exchange", "an acknowledgement cannot be made: %s", e.msg);
+    struct su_err *why = su_alloc(count * sizeof *why);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t end = i + 1 < count ? (size_t)(f[i + 1].head - f[i].head)
+                                   : n - (size_t)(f[i].head - (const uint8_t *)body);
+        bool added;
+        refusal[i] = take(x, &f[i], f[i].head, end, &added, &why[i]);
+        any |= added;
+        all = all && refusal[i] == 0;
+    }
+    if (any)
+        su_exchange_changed(x);
+    if (all)
+        acknowledge(x, f, count, answer);
+    for (uint32_t i = 0; i < count && !all; i++)
+        if (refusal[i] != 0)
+            refuse(x, &f[i], refusal[i], &why[i], answer);
+        else
+            acknowledge(x, &f[i], 1, answer);
+    free(why);
 }
 
 /* ---- frames that are asked for --------------------------------------------------------------- */

@@ -644,17 +644,21 @@ static enum su_code compare_leaves(struct part *p, uint32_t n, struct su_err *e)
 static enum su_code emit(struct part *p, uint32_t n, const struct su_task_result *r,
                          struct su_err *e)
 {
-    uint8_t *leaves = su_try_alloc(n, 32);
+    struct su_flow_given given[SU_PORTS_MAX];
+    uint8_t *leaves = su_try_alloc((size_t)n * SU_MAX(p->n_out, 1u), 32), *at = leaves;
     enum su_code rc = leaves ? SU_OK : su_fail(e, SU_ENOMEM, NULL, "%u leaves", n);
+    uint32_t k = 0;
 
     for (uint32_t o = 0; o < p->n_out && !rc; o++) {
         uint32_t from = SU_MAX(p->done, part_first(p, true, o)), end = p->done + n;
-        for (uint32_t s = from; s < end; s++)
-            memcpy(leaves + 32 * (size_t)(s - from), su_trace_leaf(p->trace, SU_PORT_OUTPUT, o, s),
-                   32);
-        if (from < end)
-            rc = su_flow_emit(p->out[o], from, end - from, r->output[o], leaves, e);
+        if (from >= end)
+            continue;
+        given[k++] = (struct su_flow_given){p->out[o], from, end - from, r->output[o], at};
+        for (uint32_t s = from; s < end; s++, at += 32)
+            memcpy(at, su_trace_leaf(p->trace, SU_PORT_OUTPUT, o, s), 32);
     }
+    if (!rc)
+        rc = su_flow_emit_all(given, k, e);
     free(leaves);
     return rc;
 }

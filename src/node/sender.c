@@ -48,12 +48,25 @@ struct su_sender_line {
     struct su_sender_line *next;
 };
 
+/* A line with its turn, and what comes of it. */
+struct turn {
+    struct su_sender_line *line;
+    uint64_t wakes; /* of the line when it began */
+    size_t bytes; /* of its frame; 0: there is none */
+    enum su_code code; /* of the source without a frame, else of the call */
+    struct su_err e;
+};
 /* What a worker goes about with. */
 struct work {
     struct su_sender *s;
     struct peer *p;
     struct su_http_keep *keep; /* NULL when there was no memory for one */
-    struct su_buf frame;
+    struct su_buf frames;
+    struct turn turn[SU_PEER_TOGETHER_MAX];
+    uint32_t n; /* turns of this call */
+    struct su_peer_answer
+        answer[SU_PEER_TOGETHER_MAX]; /* to those that have a frame, in their order */
+    enum su_code each[SU_PEER_TOGETHER_MAX];
 };
 
 enum su_code su_sender_new(const struct su_sender_opts *o, struct su_sender **out, struct su_err *e)
@@ -154,36 +167,60 @@ static void wait_until(struct su_sender *s, struct peer *p, uint64_t when_ns)
     p->n_waiting--;
 }
 
-/* The next line to serve, marked busy; NULL when the worker is to end. */
-static struct su_sender_line *next_line(struct su_sender *s, struct peer *p)
+static void attend(struct su_sender *s, struct peer *p);
+
+static void take_turn(struct work *w, struct su_sender_line *l, uint64_t now)
 {
+    l->busy = true;
+    l->served = now;
+    if (l->waiting_since_ns == 0)
+        l->waiting_since_ns = now;
+    w->turn[w->n++] = (struct turn){.line = l, .wakes = l->wakes};
+}
+
+/* The lines to serve next, marked busy: all that are ready for one node. False when the worker is to
+   end. */
+static bool next_lines(struct work *w)
+{
+    struct su_sender *s = w->s;
+    struct peer *p = w->p;
     uint64_t idle_since = su_clock_mono_ns();
 
     while (!atomic_load(&s->closing)) {
         uint64_t now = su_clock_mono_ns(), when = UINT64_MAX;
         struct su_sender_line *l = pick(p, now, &when);
+        w->n = 0;
         if (l != NULL) {
-            l->busy = true;
-            l->served = now;
-            return l;
+            take_turn(w, l, now);
+            for (struct su_sender_line *o = p->lines; o != NULL && w->n < SU_PEER_TOGETHER_MAX;
+                 o = o->next)
+                if (o->ready && !o->busy && !atomic_load(&o->closing) && o->not_before_ns <= now &&
+                    memcmp(o->identity, l->identity, 32) == 0)
+                    take_turn(w, o, now);
+            attend(s, p); /* to what is left */
+            return true;
         }
         if (when == UINT64_MAX) {
             when = idle_since + IDLE_MS * NS_PER_MS;
             if (now >= when)
-                return NULL;
+                return false;
         }
         wait_until(s, p, when);
     }
-    return NULL;
+    return false;
 }
 
 /* ---- one call -------------------------------------------------------------------------------- */
 
+/* A line that is closed ends the call of all that go with it: they go out again at once. */
 static bool is_closing(void *ctx)
 {
-    struct su_sender_line *l = ctx;
+    const struct work *w = ctx;
+    bool any = atomic_load(&w->s->closing);
 
-    return atomic_load(&l->closing) || atomic_load(&l->sender->closing);
+    for (uint32_t i = 0; i < w->n && !any; i++)
+        any = atomic_load(&w->turn[i].line->closing);
+    return any;
 }
 
 /* Who answered is there and may be ready soon; who did not costs a connection each time. */
@@ -225,54 +262,99 @@ static void account(struct su_sender *s, struct su_sender_line *l, enum su_code 
                l->next_frame, l->stat.failures, l->stat.text);
 }
 
-/* Sends the next frame of a line. Without the lock; the line is busy. */
-static enum su_code send_one(struct work *w, struct su_sender_line *l,
-                             struct su_peer_answer *answer, bool *none, struct su_err *e)
+/* The next frame of each line, as far as they go into one call; how many there are. */
+static uint32_t gather(struct work *w)
 {
-    *answer = (struct su_peer_answer){0};
-    su_buf_clear(&w->frame);
-    enum su_code c = l->source.frame(l->source.ctx, l->next_frame, &w->frame, e);
-    *none = c != SU_OK;
-    if (c != SU_OK)
-        return c;
-    const struct su_peer_call call = {
-        .deadline_ms = w->s->o.call_ms + (uint32_t)(w->frame.len / 1024),
-        .keep = w->keep,
-        .cancelled = is_closing,
-        .ctx = l,
-    };
-    return su_peer_post(&w->s->scope, w->p->endpoint, l->identity, w->frame.data, w->frame.len,
-                        &call, answer, e);
+    uint32_t n = 0;
+
+    su_buf_clear(&w->frames);
+    for (uint32_t i = 0; i < w->n; i++) {
+        struct turn *t = &w->turn[i];
+        struct su_sender_line *l = t->line;
+        size_t before = w->frames.len;
+        t->code = l->source.frame(l->source.ctx, l->next_frame, &w->frames, &t->e);
+        if (t->code != SU_OK) {
+            w->frames.len = before;
+            continue;
+        }
+        t->bytes = w->frames.len - before;
+        if (n > 0 && w->frames.len > SU_SENDER_CALL_BYTES) { /* another time */
+            w->frames.len = before;
+            t->bytes = 0;
+            continue;
+        }
+        n++;
+    }
+    return n;
 }
 
-static void serve(struct work *w, struct su_sender_line *l)
+/* Sends the next frames of the lines that have their turn. Without the lock; they are busy. */
+static void send_all(struct work *w)
 {
-    struct su_peer_answer answer;
+    uint32_t n = gather(w), k = 0;
     struct su_err e = {0};
-    uint64_t wakes = l->wakes;
-    bool none;
+    const struct su_peer_call call = {
+        .deadline_ms = w->s->o.call_ms + (uint32_t)(w->frames.len / 1024),
+        .keep = w->keep,
+        .cancelled = is_closing,
+        .ctx = w,
+    };
 
-    if (l->waiting_since_ns == 0)
-        l->waiting_since_ns = su_clock_mono_ns();
-    (void)pthread_mutex_unlock(&w->s->lock);
-    enum su_code c = send_one(w, l, &answer, &none, &e);
-    if (c == SU_OK && w->s->o.acknowledged != NULL)
-        w->s->o.acknowledged(w->s->o.ctx);
-    (void)pthread_mutex_lock(&w->s->lock);
-    if (!none) {
-        account(w->s, l, c, &answer, w->frame.len, &e);
-    } else if (l->wakes == wakes) {
+    if (n == 0)
+        return;
+    memset(w->answer, 0, n * sizeof *w->answer);
+    enum su_code c =
+        su_peer_post_all(&w->s->scope, w->p->endpoint, w->turn[0].line->identity, w->frames.data,
+                         w->frames.len, n, &call, w->each, w->answer, &e);
+    for (uint32_t i = 0; i < w->n; i++) {
+        if (w->turn[i].bytes == 0)
+            continue;
+        w->turn[i].code = c != SU_OK ? c : w->each[k];
+        w->turn[i].e = e;
+        k++;
+        if (w->turn[i].code == SU_OK && w->s->o.acknowledged != NULL)
+            w->s->o.acknowledged(w->s->o.ctx);
+    }
+}
+
+/* Under the lock: a line that had no frame. */
+static void without(struct su_sender_line *l, const struct turn *t)
+{
+    if (t->code == SU_OK) /* it had one that did not go with the others */
+        return;
+    if (l->wakes == t->wakes) {
         l->ready = false;
-        if (c == SU_ENOENT)
+        if (t->code == SU_ENOENT)
             l->waiting_since_ns = 0;
     }
-    if (none && c != SU_ENOENT) {
-        su_str_copy(l->stat.text, sizeof l->stat.text, e.msg);
+    if (t->code != SU_ENOENT) {
+        su_str_copy(l->stat.text, sizeof l->stat.text, t->e.msg);
         su_log(SU_LOG_WARN, "sender", "%s: frame %u cannot be had: %s", l->peer->endpoint,
-               l->next_frame, e.msg);
+               l->next_frame, t->e.msg);
     }
-    l->busy = false;
-    if (atomic_load(&l->closing))
+}
+
+static void serve(struct work *w)
+{
+    bool closing = false;
+    uint32_t k = 0;
+
+    (void)pthread_mutex_unlock(&w->s->lock);
+    send_all(w);
+    (void)pthread_mutex_lock(&w->s->lock);
+    for (uint32_t i = 0; i < w->n; i++) {
+        struct turn *t = &w->turn[i];
+        struct su_sender_line *l = t->line;
+        bool mine = atomic_load(&l->closing);
+        if (t->bytes == 0)
+            without(l, t);
+        else if (t->code != SU_ECANCELLED || mine)
+            account(w->s, l, t->code, &w->answer[k], t->bytes, &t->e);
+        k += t->bytes != 0;
+        l->busy = false;
+        closing |= mine;
+    }
+    if (closing)
         (void)pthread_cond_broadcast(&w->s->ended);
 }
 
@@ -280,16 +362,15 @@ static void *worker(void *arg)
 {
     struct work *w = arg;
     struct su_sender *s = w->s;
-    struct su_sender_line *l;
 
     (void)pthread_mutex_lock(&s->lock);
-    while ((l = next_line(s, w->p)) != NULL)
-        serve(w, l);
+    while (next_lines(w))
+        serve(w);
     w->p->n_worker--;
     peer_release(s, w->p);
     (void)pthread_mutex_unlock(&s->lock);
     su_http_keep_free(w->keep);
-    su_buf_fini(&w->frame);
+    su_buf_fini(&w->frames);
     free(w);
     (void)pthread_mutex_lock(&s->lock);
     s->n_worker--;
@@ -301,22 +382,23 @@ static void *worker(void *arg)
 /* Under the lock: somebody looks after the ready lines of p. */
 static void attend(struct su_sender *s, struct peer *p)
 {
-    uint32_t ready = 0;
+    bool any = false;
     pthread_attr_t detached;
     pthread_t thread;
 
     for (const struct su_sender_line *l = p->lines; l != NULL; l = l->next)
-        ready += l->ready && !l->busy;
-    if (p->n_waiting != 0)
-        (void)pthread_cond_broadcast(&p->cond);
+        any |= l->ready && !l->busy && !atomic_load(&l->closing);
+    /* One takes all that it can, and passes on what is left. */
+    if (any && p->n_waiting != 0)
+        (void)pthread_cond_signal(&p->cond);
     /* The first of an endpoint is always made, so that no endpoint waits for another. */
-    if (ready <= p->n_waiting || p->n_worker >= SU_SENDER_CALLS ||
+    if (!any || p->n_waiting != 0 || p->n_worker >= SU_SENDER_CALLS ||
         (p->n_worker != 0 && s->n_worker >= SU_SENDER_CALLS_MAX))
         return;
     struct work *w = su_alloc(sizeof *w);
     w->s = s;
     w->p = p;
-    su_buf_init(&w->frame, 0);
+    su_buf_init(&w->frames, 0);
     if (su_http_keep_new(&w->keep, NULL) != SU_OK)
         w->keep = NULL;
     (void)pthread_attr_init(&detached);
@@ -363,13 +445,26 @@ enum su_code su_sender_line_open(struct su_sender *s, const char *endpoint,
     return SU_OK;
 }
 
-void su_sender_line_wake(struct su_sender_line *l)
+void su_sender_line_ready(struct su_sender_line *l)
 {
     (void)pthread_mutex_lock(&l->sender->lock);
     l->wakes++;
     l->ready = true;
-    attend(l->sender, l->peer);
     (void)pthread_mutex_unlock(&l->sender->lock);
+}
+
+void su_sender_attend(struct su_sender *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    for (struct peer *p = s->peers; p != NULL; p = p->next)
+        attend(s, p);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+void su_sender_line_wake(struct su_sender_line *l)
+{
+    su_sender_line_ready(l);
+    su_sender_attend(l->sender);
 }
 
 void su_sender_line_close(struct su_sender_line *l)

@@ -2,7 +2,7 @@
 /* Delivers streams of frames to other nodes. A line is one stream to one node: its frames go out in
    order, the next one when the one before is acknowledged, and each again and again, with growing
    pauses, until it is: a node that is gone comes back or is replaced, and nothing waits for it but its
-   own lines. A frame is read from its source when it is its turn, so memory is one frame per call
+   own lines. What several lines to one node have ready goes out in one call. A frame is read from its source when it is its turn, so memory is one frame per call
    under way. Lines to one endpoint share SU_SENDER_CALLS connections. Thread-safe. */
 #ifndef SU_NODE_SENDER_H
 #define SU_NODE_SENDER_H
@@ -11,6 +11,7 @@
 
 #define SU_SENDER_CALLS 4u /* under way at once to one endpoint */
 #define SU_SENDER_CALLS_MAX 128u /* and to all */
+#define SU_SENDER_CALL_BYTES (1u << 20) /* more frames than one are no more than that together */
 
 /* Where the frames of a line come from. */
 struct su_sender_source {
@@ -43,6 +44,9 @@ SU_CHECK enum su_code su_sender_line_open(struct su_sender *s, const char *endpo
                                           struct su_sender_line **out, struct su_err *e);
 /* There may be more frames. */
 void su_sender_line_wake(struct su_sender_line *l);
+/* The same of several lines: each is told, then they are looked after together. */
+void su_sender_line_ready(struct su_sender_line *l);
+void su_sender_attend(struct su_sender *s);
 /* Ends its call, if one is under way, and the line. NULL allowed. */
 void su_sender_line_close(struct su_sender_line *l);
 

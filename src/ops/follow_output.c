@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Between two questions for what a generation has drawn: each costs its nodes as much as a few frames do. */
+#define PACE_MS 30u
 enum { ROWS_BYTES_MAX = 1 << 30, LEAVES_BYTES_MAX = (SU_STEPS_MAX + 1u) * 32u };
 
 /* Time for a call that carries so much: a megabyte a second is enough to be waited for. */
@@ -265,6 +267,7 @@ enum su_code follow_outputs_fetch(struct su_ops_follow *f, uint32_t wait_ms, boo
         if (!can_ask(f, i))
             continue;
         struct su_err why = {0};
+        uint32_t before = f->output[i].steps;
         enum su_code rc = ask(f, i, i == last ? wait_ms : 0, &why);
         *asked = true;
         if (rc && follow_fatal(rc)) {
@@ -276,7 +279,9 @@ enum su_code follow_outputs_fetch(struct su_ops_follow *f, uint32_t wait_ms, boo
             follow_trouble(f, &why);
             follow_pause_longer(&f->got[i].pause);
         } else {
-            f->got[i].pause = (struct follow_pause){.ms = 0};
+            bool goes_on = f->state.chain.steps == 0 && f->output[i].steps > before;
+            f->got[i].pause = (struct follow_pause){
+                .until_ns = goes_on ? su_clock_mono_ns() + PACE_MS * UINT64_C(1000000) : 0};
         }
     }
     follow_outputs_prove(f);

@@ -141,15 +141,39 @@ static struct su_wire_ref ref_of(const struct su_wire_message *m)
     }
 }
 
-enum su_code su_peer_ack(struct su_peer_self *self, const struct su_wire_frame *f,
-                         struct su_buf *out, struct su_err *e)
+/* What an acknowledgement of n frames names. */
+static void digest_all(const struct su_wire_scope *scope, const struct su_wire_frame *f, uint32_t n,
+                       uint8_t out[32])
+{
+    struct su_sha256 h;
+
+    su_wire_digest(&f[0], scope, out);
+    if (n == 1)
+        return;
+    su_sha256_init(&h);
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t one[32];
+        su_wire_digest(&f[i], scope, one);
+        su_sha256_update(&h, one, sizeof one);
+    }
+    su_sha256_final(&h, out);
+}
+
+enum su_code su_peer_ack_all(struct su_peer_self *self, const struct su_wire_frame *f, uint32_t n,
+                             struct su_buf *out, struct su_err *e)
 {
     uint8_t digest[32];
     const struct su_wire_message m = {.kind = SU_WIRE_ACK,
-                                      .u.ack = {.ref = ref_of(&f->m), .frame = digest}};
+                                      .u.ack = {.ref = ref_of(&f[0].m), .frame = digest}};
 
-    su_wire_digest(f, &self->scope, digest);
+    digest_all(&self->scope, f, n, digest);
     return su_peer_frame(self, &m, out, e);
+}
+
+enum su_code su_peer_ack(struct su_peer_self *self, const struct su_wire_frame *f,
+                         struct su_buf *out, struct su_err *e)
+{
+    return su_peer_ack_all(self, f, 1, out, e);
 }
 
 enum su_code su_peer_refuse(struct su_peer_self *self, const struct su_wire_frame *f,
@@ -234,15 +258,14 @@ static enum su_code take_refusal(const char *endpoint, const struct su_wire_refu
 
 /* The one frame of an answer that is no list: an acknowledgement of `digest`, or its refusal. */
 static enum su_code take_answer(const struct su_wire_scope *scope, const char *endpoint,
-                                const uint8_t *to, const uint8_t digest[32],
-                                const struct su_buf *body, struct su_peer_answer *answer,
-                                struct su_err *e)
+                                const uint8_t *to, const uint8_t digest[32], const void *body,
+                                size_t n, struct su_peer_answer *answer, struct su_err *e)
 {
     static const uint8_t none[32];
     const struct su_wire_expect x = {.scope = *scope, .sender = to};
     struct su_wire_frame f;
 
-    enum su_code c = su_wire_parse(body->data, body->len, &f, e);
+    enum su_code c = su_wire_parse(body, n, &f, e);
     if (c != SU_OK) {
         (void)su_wrap(e, "%s answers", endpoint);
         return c;
@@ -273,61 +296,138 @@ static enum su_code frames_of_reply(const char *endpoint, const struct su_http_r
     return su_fail(e, SU_ENET, endpoint, "answers with HTTP status %d and no frame", reply->status);
 }
 
-enum su_code su_peer_post(const struct su_wire_scope *scope, const char *endpoint,
-                          const uint8_t *to, const void *frame, size_t n,
-                          const struct su_peer_call *call, struct su_peer_answer *answer,
-                          struct su_err *e)
-{
-    static const struct su_peer_limits limits = {.max_bytes = 128u << 10};
-    const struct su_http_header headers[] = {{"Content-Type", SU_WIRE_CONTENT_TYPE},
-                                             {SU_PEER_FORWARDED_HEADER, "1"}};
-    struct su_peer_answer unused;
-    struct su_http_reply reply;
-    struct su_wire_frame f;
-    uint8_t digest[32];
-    uint64_t start = su_clock_mono_ns();
-
-    answer = answer != NULL ? answer : &unused;
-    *answer = (struct su_peer_answer){0};
-    if (su_wire_parse(frame, n, &f, e) != SU_OK) {
-        (void)su_wrap(e, "no frame to be posted");
-        if (e != NULL)
-            e->code = SU_EINVAL;
-        return SU_EINVAL;
-    }
-    su_wire_digest(&f, scope, digest);
-    enum su_code c = su_peer_http("POST", endpoint, su_wire_kind_path(f.m.kind), headers,
-                                  call != NULL && call->forwarded ? 2 : 1,
-                                  &(struct su_bytes_of){frame, n}, call, &limits, &reply, e);
-    if (c != SU_OK)
-        return c;
-    c = frames_of_reply(endpoint, &reply, e);
-    if (c == SU_OK)
-        c = take_answer(scope, endpoint, to, digest, &reply.body, answer, e);
-    answer->network_us = (su_clock_mono_ns() - start) / 1000;
-    su_http_reply_fini(&reply);
-    return c;
-}
-
-/* ---- WANT ------------------------------------------------------------------------------------ */
-
 /* The parts of a frame among many: how many bytes it has. */
-static bool next_bytes(const struct su_buf *b, size_t at, size_t *n)
+static bool next_bytes(const uint8_t *data, size_t len, size_t at, size_t *n)
 {
     uint64_t bytes;
 
-    if (b->len - at < SU_WIRE_HEAD_BYTES ||
-        su_wire_frame_bytes(b->data + at, &bytes, NULL) != SU_OK || bytes > b->len - at)
+    if (len - at < SU_WIRE_HEAD_BYTES || su_wire_frame_bytes(data + at, &bytes, NULL) != SU_OK ||
+        bytes > len - at)
         return false;
     *n = (size_t)bytes;
     return true;
 }
 
+/* Takes n_frame frames of one kind apart. */
+static enum su_code split(const uint8_t *frames, size_t len, uint32_t n_frame,
+                          struct su_wire_frame *f, struct su_err *e)
+{
+    size_t at = 0, n = 0;
+
+    for (uint32_t i = 0; i < n_frame; i++, at += n) {
+        n = len - at;
+        if (n_frame > 1 && !next_bytes(frames, len, at, &n))
+            return su_fail(e, SU_EINVAL, "frame", "%u of %u begins at byte %zu and is cut short",
+                           i + 1, n_frame, at);
+        if (su_wire_parse(frames + at, n, &f[i], e) != SU_OK) {
+            (void)su_wrap(e, "no frame to be posted");
+            if (e != NULL)
+                e->code = SU_EINVAL;
+            return SU_EINVAL;
+        }
+        if (f[i].m.kind != f[0].m.kind)
+            return su_fail(e, SU_EINVAL, "frame", "of several kinds in one call");
+    }
+    return at == len ? SU_OK
+                     : su_fail(e, SU_EINVAL, "frame", "%zu bytes follow the last", len - at);
+}
+
+/* One frame for all that were posted. */
+static void take_one_for_all(const struct su_wire_scope *scope, const char *endpoint,
+                             const uint8_t *to, const struct su_wire_frame *f, uint32_t n_frame,
+                             const struct su_buf *body, enum su_code *each,
+                             struct su_peer_answer *answer, struct su_err *e)
+{
+    uint8_t digest[32];
+
+    digest_all(scope, f, n_frame, digest);
+    enum su_code c = take_answer(scope, endpoint, to, digest, body->data, body->len, &answer[0], e);
+    for (uint32_t i = 0; i < n_frame; i++) {
+        each[i] = c;
+        answer[i] = answer[0];
+    }
+}
+
+static enum su_code take_answers(const struct su_wire_scope *scope, const char *endpoint,
+                                 const uint8_t *to, const struct su_wire_frame *f, uint32_t n_frame,
+                                 const struct su_buf *body, enum su_code *each,
+                                 struct su_peer_answer *answer, struct su_err *e)
+{
+    size_t at = 0, n = 0;
+
+    if (n_frame == 1 || !next_bytes(body->data, body->len, 0, &n) || n == body->len) {
+        take_one_for_all(scope, endpoint, to, f, n_frame, body, each, answer, e);
+        return answer[0].refused ? SU_OK : each[0];
+    }
+    for (uint32_t i = 0; i < n_frame; i++, at += n) {
+        uint8_t digest[32];
+        if (!next_bytes(body->data, body->len, at, &n))
+            return su_fail(e, SU_EFORMAT, endpoint, "answers %u of %u frames", i, n_frame);
+        su_wire_digest(&f[i], scope, digest);
+        each[i] = take_answer(scope, endpoint, to, digest, body->data + at, n, &answer[i], e);
+        if (each[i] != SU_OK && !answer[i].refused)
+            return each[i];
+    }
+    return at == body->len ? SU_OK
+                           : su_fail(e, SU_EFORMAT, endpoint, "answers more than was posted");
+}
+
+enum su_code su_peer_post_all(const struct su_wire_scope *scope, const char *endpoint,
+                              const uint8_t *to, const void *frames, size_t n, uint32_t n_frame,
+                              const struct su_peer_call *call, enum su_code *each,
+                              struct su_peer_answer *answer, struct su_err *e)
+{
+    static const struct su_peer_limits limits = {.max_bytes = 128u << 10};
+    const struct su_http_header headers[] = {{"Content-Type", SU_WIRE_CONTENT_TYPE},
+                                             {SU_PEER_FORWARDED_HEADER, "1"}};
+    struct su_peer_answer unused[SU_PEER_TOGETHER_MAX];
+    struct su_wire_frame f[SU_PEER_TOGETHER_MAX];
+    struct su_http_reply reply;
+    uint64_t start = su_clock_mono_ns();
+
+    if (n_frame < 1 || n_frame > SU_PEER_TOGETHER_MAX)
+        return su_fail(e, SU_EINVAL, "frame", "%u in one call; 1 to %u", n_frame,
+                       SU_PEER_TOGETHER_MAX);
+    answer = answer != NULL ? answer : unused;
+    memset(answer, 0, n_frame * sizeof *answer);
+    enum su_code c = split(frames, n, n_frame, f, e);
+    if (c != SU_OK)
+        return c;
+    c = su_peer_http("POST", endpoint, su_wire_kind_path(f[0].m.kind), headers,
+                     call != NULL && call->forwarded ? 2 : 1, &(struct su_bytes_of){frames, n},
+                     call, &limits, &reply, e);
+    if (c != SU_OK)
+        return c;
+    c = frames_of_reply(endpoint, &reply, e);
+    if (c == SU_OK)
+        c = take_answers(scope, endpoint, to, f, n_frame, &reply.body, each, answer, e);
+    for (uint32_t i = 0; i < n_frame; i++)
+        answer[i].network_us = (su_clock_mono_ns() - start) / 1000;
+    su_http_reply_fini(&reply);
+    return c;
+}
+
+enum su_code su_peer_post(const struct su_wire_scope *scope, const char *endpoint,
+                          const uint8_t *to, const void *frame, size_t n,
+                          const struct su_peer_call *call, struct su_peer_answer *answer,
+                          struct su_err *e)
+{
+    struct su_peer_answer one;
+    enum su_code each = SU_OK;
+    enum su_code c = su_peer_post_all(scope, endpoint, to, frame, n, 1, call, &each, &one, e);
+
+    if (answer != NULL)
+        *answer = one;
+    return c != SU_OK ? c : each;
+}
+
+/* ---- WANT ------------------------------------------------------------------------------------ */
+
 bool su_peer_next(const struct su_buf *frames, size_t *at, struct su_wire_frame *f)
 {
     size_t n;
 
-    if (*at >= frames->len || !next_bytes(frames, *at, &n) ||
+    if (*at >= frames->len || !next_bytes(frames->data, frames->len, *at, &n) ||
         su_wire_parse(frames->data + *at, n, f, NULL) != SU_OK)
         return false;
     *at += n;
@@ -420,9 +520,10 @@ static enum su_code take_frames(struct hearing *h, const uint8_t digest[32],
     size_t at = 0, n;
 
     if (body->len >= SU_WIRE_HEAD_BYTES && body->data[6] == SU_WIRE_REFUSAL)
-        return take_answer(h->scope, h->endpoint, h->w->sender, digest, body, answer, e);
+        return take_answer(h->scope, h->endpoint, h->w->sender, digest, body->data, body->len,
+                           answer, e);
     while (at < body->len) {
-        if (!next_bytes(body, at, &n))
+        if (!next_bytes(body->data, body->len, at, &n))
             return su_fail(e, SU_EFORMAT, h->endpoint, "answers with something else than frames");
         enum su_code c = su_wire_parse(body->data + at, n, &f, e);
         if (c == SU_OK)

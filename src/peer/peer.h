@@ -54,6 +54,10 @@ SU_CHECK enum su_code su_peer_frame(struct su_peer_self *self, const struct su_w
    above. */
 SU_CHECK enum su_code su_peer_ack(struct su_peer_self *self, const struct su_wire_frame *f,
                                   struct su_buf *out, struct su_err *e);
+/* One acknowledgement of several frames that came together: it names the digest of their digests. One
+   frame: as su_peer_ack. */
+SU_CHECK enum su_code su_peer_ack_all(struct su_peer_self *self, const struct su_wire_frame *f,
+                                      uint32_t n, struct su_buf *out, struct su_err *e);
 SU_CHECK enum su_code su_peer_refuse(struct su_peer_self *self, const struct su_wire_frame *f,
                                      enum su_wire_refusal_code code, const char *text,
                                      struct su_buf *out, struct su_err *e);
@@ -90,6 +94,17 @@ SU_CHECK enum su_code su_peer_post(const struct su_wire_scope *scope, const char
                                    const uint8_t *to, const void *frame, size_t n,
                                    const struct su_peer_call *call, struct su_peer_answer *answer,
                                    struct su_err *e);
+
+/* The same for n_frame frames of one kind that lie one after the other, in one call. SU_OK: an answer to each
+   came, and each[i] is what su_peer_post would have returned for frame i, answer[i] what it would have
+   filled but for network_us, which is that of the call (answer: n_frame of them, or NULL). Else none is
+   known to have come through. SU_EINVAL: also, n_frame is not 1 to SU_PEER_TOGETHER_MAX. */
+#define SU_PEER_TOGETHER_MAX 32u
+SU_CHECK enum su_code su_peer_post_all(const struct su_wire_scope *scope, const char *endpoint,
+                                       const uint8_t *to, const void *frames, size_t n,
+                                       uint32_t n_frame, const struct su_peer_call *call,
+                                       enum su_code *each, struct su_peer_answer *answer,
+                                       struct su_err *e);
 
 /* What is asked for with WANT. Purpose SU_WIRE_RECOVERY: ref names an output of a task; the answer
    is its producer's ACTIVATION frames. SU_WIRE_CHECK: ref names an input; the answer is INPUT frames

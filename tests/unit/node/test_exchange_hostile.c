@@ -135,6 +135,51 @@ static void each_refusal_has_its_reason(void **state)
 }
 
 /* Two rows of one step: the first stays, both are kept, over a restart too. */
+/* Frames that come together: each is taken or refused as if it had come alone. */
+static void each_of_several_is_judged(void **state)
+{
+    struct fixture *x = *state;
+    static const unsigned want[] = {0, SU_WIRE_REFUSED_SENDER, 0, SU_WIRE_REFUSED_SCOPE};
+    const struct frames_node *by[] = {&x->a, &x->c, &x->a, &x->a};
+    struct su_buf all, b, answer;
+    struct su_wire_frame f;
+    size_t at = 0;
+
+    su_buf_init(&all, 0);
+    su_buf_init(&answer, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        frames_activation(&b, by[i], i == 3 ? 2 : 1, 0, i == 2 ? 1 : 0, 1, 0);
+        su_buf_put(&all, b.data, b.len);
+        su_buf_fini(&b);
+    }
+    su_exchange_take(x->b.x, all.data, all.len, &answer);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(su_peer_next(&answer, &at, &f));
+        assert_int_equal(f.m.kind, want[i] == 0 ? SU_WIRE_ACK : SU_WIRE_REFUSAL);
+        if (want[i] != 0)
+            assert_int_equal(f.m.u.refusal.code, want[i]);
+    }
+    assert_int_equal(at, answer.len);
+    frames_expect(x->in, 2, 0);
+
+    /* What does not end with a frame is refused whole. */
+    frames_activation(&b, &x->a, 1, 0, 2, 1, 0);
+    su_buf_clear(&all);
+    su_buf_put(&all, b.data, b.len);
+    su_buf_put(&all, b.data, b.len / 2);
+    assert_int_equal(frames_take(&x->b, all.data, all.len), SU_WIRE_REFUSED_FORMAT);
+    frames_expect(x->in, 2, 0);
+    su_buf_clear(&all);
+    for (uint32_t i = 0; i <= SU_PEER_TOGETHER_MAX; i++)
+        su_buf_put(&all, b.data, b.len);
+    assert_int_equal(frames_take(&x->b, all.data, all.len), SU_WIRE_REFUSED_FORMAT);
+    assert_int_equal(frames_take(&x->b, all.data, all.len - b.len), 0);
+    frames_expect(x->in, 3, 0);
+    su_buf_fini(&b);
+    su_buf_fini(&all);
+    su_buf_fini(&answer);
+}
+
 static void two_tongues_are_told(void **state)
 {
     struct fixture *x = *state;
@@ -310,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_refusal_has_its_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_of_several_is_judged, setup, teardown),
         cmocka_unit_test_setup_teardown(two_tongues_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(no_changed_byte_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_busy, setup, teardown),

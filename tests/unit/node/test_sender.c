@@ -149,6 +149,40 @@ static void frames_arrive_in_order(void **state)
     su_sender_line_close(l);
 }
 
+/* What lines to one node have ready goes out in one call; one that is refused holds up no other. */
+static void lines_go_together(void **state)
+{
+    struct fixture *x = *state;
+    struct su_sender_line *l[4];
+    struct list stranger = {.n = 0};
+    const struct su_sender_source strange = {frame_of, &stranger};
+    struct su_sender_stat stat;
+
+    for (unsigned i = 0; i < 3; i++)
+        l[i] = line(x, x->to.endpoint);
+    assert_int_equal(su_sender_line_open(x->sender, x->to.endpoint, x->to.signer.public_key,
+                                         &strange, 0, &l[3], NULL),
+                     SU_OK);
+    frames_sleep_ms(50);
+    assert_int_equal(atomic_load(&x->to.posts), 0);
+    list_add(&x->list, &x->from, 1);
+    frames_activation(&stranger.frame[0], &x->from, 9, 0, 0, 1, 0);
+    atomic_store(&stranger.n, 1);
+    for (unsigned i = 0; i < 4; i++)
+        su_sender_line_ready(l[i]);
+    su_sender_attend(x->sender);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(reaches(l[i], 1, 60000));
+    fails(l[3], 1, 0, SU_WIRE_REFUSED_SCOPE, &stat);
+    assert_int_equal(stat.acknowledged, 0);
+    frames_expect(x->flow, 1, 0);
+    assert_true(atomic_load(&x->to.posts) >= 1 &&
+                atomic_load(&x->to.posts) <= 1 + (int)stat.failures);
+    for (unsigned i = 0; i < 4; i++)
+        su_sender_line_close(l[i]);
+    list_fini(&stranger);
+}
+
 static void it_waits_for_who_is_away(void **state)
 {
     struct fixture *x = *state;
@@ -267,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(frames_arrive_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(lines_go_together, setup, teardown),
         cmocka_unit_test_setup_teardown(it_waits_for_who_is_away, setup, teardown),
         cmocka_unit_test_setup_teardown(the_slow_block_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(only_the_right_node_may_acknowledge, setup, teardown),

@@ -321,6 +321,85 @@ static void refusals_have_codes(void **state)
     }
 }
 
+/* Several frames in one call: one acknowledgement of all, or an answer to each. */
+static void several_go_together(void **state)
+{
+    struct fixture *x = *state;
+    const struct su_wire_scope sc = scope();
+    const struct su_peer_call call = {.deadline_ms = 5000};
+    struct su_peer_answer answer[3];
+    struct su_wire_frame f[3];
+    enum su_code each[3];
+    struct su_buf b;
+    size_t at = 0;
+
+    su_buf_init(&b, 0);
+    for (uint32_t i = 0; i < 3; i++)
+        put_activation(&b, x->me, i, 1);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(su_peer_next(&b, &at, &f[i]));
+    assert_int_equal(su_peer_ack_all(x->you, f, 3, &x->answer, NULL), SU_OK);
+    assert_int_equal(su_peer_post_all(&sc, x->endpoint, x->you_signer.public_key, b.data, b.len, 3,
+                                      &call, each, answer, NULL),
+                     SU_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(each[i] == SU_OK && !answer[i].refused && answer[i].network_us > 0);
+    assert_int_equal(x->asked.len, b.len);
+
+    /* That of two others, or of these in another order, is none. */
+    su_buf_clear(&x->answer);
+    assert_int_equal(su_peer_ack_all(x->you, f + 1, 2, &x->answer, NULL), SU_OK);
+    assert_int_equal(
+        su_peer_post_all(&sc, x->endpoint, NULL, b.data, b.len, 3, &call, each, NULL, NULL),
+        SU_EDIGEST);
+
+    su_buf_clear(&x->answer);
+    assert_int_equal(su_peer_ack(x->you, &f[0], &x->answer, NULL), SU_OK);
+    assert_int_equal(su_peer_refuse(x->you, &f[1], SU_WIRE_REFUSED_BUSY, "later", &x->answer, NULL),
+                     SU_OK);
+    assert_int_equal(su_peer_ack(x->you, &f[2], &x->answer, NULL), SU_OK);
+    assert_int_equal(
+        su_peer_post_all(&sc, x->endpoint, NULL, b.data, b.len, 3, &call, each, answer, NULL),
+        SU_OK);
+    assert_int_equal(each[0], SU_OK);
+    assert_int_equal(each[1], SU_EBUSY);
+    assert_true(answer[1].refused && strcmp(answer[1].text, "later") == 0);
+    assert_int_equal(each[2], SU_OK);
+
+    /* An answer too few, or too many. */
+    assert_int_equal(su_peer_post_all(&sc, x->endpoint, NULL, b.data, (size_t)(f[2].head - b.data),
+                                      2, &call, each, NULL, NULL),
+                     SU_EFORMAT);
+    su_buf_clear(&x->answer);
+    assert_int_equal(su_peer_ack(x->you, &f[0], &x->answer, NULL), SU_OK);
+    assert_int_equal(su_peer_ack(x->you, &f[1], &x->answer, NULL), SU_OK);
+    assert_int_equal(
+        su_peer_post_all(&sc, x->endpoint, NULL, b.data, b.len, 3, &call, each, NULL, NULL),
+        SU_EFORMAT);
+
+    /* One refusal of them all. */
+    su_buf_clear(&x->answer);
+    assert_int_equal(su_peer_refuse(x->you, NULL, SU_WIRE_REFUSED_FORMAT, "what", &x->answer, NULL),
+                     SU_OK);
+    assert_int_equal(
+        su_peer_post_all(&sc, x->endpoint, NULL, b.data, b.len, 3, &call, each, answer, NULL),
+        SU_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(each[i] == SU_EFORMAT && answer[i].refused);
+
+    int hits = atomic_load(&x->hits);
+    for (uint32_t n = 0; n < 5; n++) /* none, fewer and more than there are, cut short */
+        if (n != 3)
+            assert_int_equal(
+                su_peer_post_all(&sc, x->endpoint, NULL, b.data, b.len, n, &call, each, NULL, NULL),
+                SU_EINVAL);
+    assert_int_equal(
+        su_peer_post_all(&sc, x->endpoint, NULL, b.data, b.len - 1, 3, &call, each, NULL, NULL),
+        SU_EINVAL);
+    assert_int_equal(atomic_load(&x->hits), hits);
+    su_buf_fini(&b);
+}
+
 static void other_answers_are_not_believed(void **state)
 {
     struct fixture *x = *state;
@@ -644,6 +723,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_grow, setup, teardown),
         cmocka_unit_test_setup_teardown(every_kind_is_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_have_codes, setup, teardown),
+        cmocka_unit_test_setup_teardown(several_go_together, setup, teardown),
         cmocka_unit_test_setup_teardown(other_answers_are_not_believed, setup, teardown),
         cmocka_unit_test_setup_teardown(calls_end, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_are_asked_for, setup, teardown),
