@@ -172,6 +172,30 @@ static void key_bar(const struct ui_app *app, struct ui_area a)
     }
 }
 
+/* The pane's own keys as they are bound, as many as fit; the list of actions has all of them. */
+static void list_hint(const struct ui_app *app, struct ui_area a)
+{
+    const struct ui_key_row *all = NULL;
+    char key[24], more[40], text[80];
+    int x = 1, left;
+
+    for (size_t i = 0; i < ui_keys_count; i++)
+        if (ui_keys[i].request == UI_REQ_ACTIONS)
+            all = &ui_keys[i];
+    snprintf(more, sizeof more, "%s more", ui_keys_shown(&app->binds, all, key));
+    left = a.r.w - ui_text_width(more) - 1;
+    for (size_t i = 0; i < ui_keys_count; i++) {
+        const struct ui_key_row *r = &ui_keys[i];
+        if (r->scope != (enum ui_scope)app->pane || !r->help[0] || (r->tier >= 2 && app->readonly))
+            continue;
+        snprintf(text, sizeof text, "%s %s", ui_keys_shown(&app->binds, r, key), r->help);
+        if (x + ui_text_width(text) + 3 > left)
+            break;
+        x = ui_text(a, x, 0, UI_ROLE_DIM, text) + 3;
+    }
+    ui_text(a, x, 0, UI_ROLE_DIM, more);
+}
+
 static const char *hint(const struct ui_app *app)
 {
     switch (app->mode) {
@@ -200,6 +224,8 @@ void ui_draw_frame(const struct ui_app *app, struct ui_area a, const struct ui_l
         info(app, rect(a, l->info));
     if (app->message[0])
         ui_text(rect(a, l->message), 1, 0, app->message_role, app->message);
+    else if (app->mode == UI_LIST && ui_pane_list[app->pane]->source)
+        list_hint(app, rect(a, l->message));
     else
         ui_text(rect(a, l->message), 1, 0, UI_ROLE_DIM, hint(app));
     key_bar(app, rect(a, l->keys));
