@@ -55,10 +55,22 @@ enum node_state node_state_now(const struct su_node_agent *n)
         return NODE_UNFIT;
     if (n->draining || n->ending)
         return NODE_DRAINING;
-    for (const struct node_task *t = n->task; t; t = t->next)
+    for (const struct node_task *t = n->task; t && n->settled; t = t->next)
         if (t->declared && t->state == NODE_TASK_READY)
             return NODE_READY;
     return NODE_LOADING;
+}
+
+/* A node that offers its first task while it loads the others draws the work of all that are slower.
+   Once it has settled it stays so: what is declared later is offered when it is loaded. lock held. */
+static void settle(struct su_node_agent *n)
+{
+    bool all = n->task != NULL;
+
+    for (const struct node_task *t = n->task; t && all; t = t->next)
+        all = !t->declared || t->state == NODE_TASK_READY || t->state == NODE_TASK_FAILED;
+    n->settled = n->settled || all ||
+                 su_clock_mono_ns() - n->started_ns > (uint64_t)NODE_SETTLE_MS * 1000000u;
 }
 
 static int by_key(const void *a, const void *b)
@@ -448,6 +460,7 @@ static void live(struct su_node_agent *n)
         pthread_mutex_lock(&n->lock);
         bool ending = n->ending;
         unsigned ready = 0;
+        settle(n);
         for (const struct node_task *t = n->task; t; t = t->next)
             ready += t->state == NODE_TASK_READY;
         unsigned saying = 16 * ready + 2 * (unsigned)node_state_now(n) + has_capacity(n);

@@ -42,15 +42,22 @@ static const char *text_of(const struct su_json_value *v, const char *key)
     return s;
 }
 
-/* How many of node i's tasks are in that state. */
-static unsigned in_state(struct net *n, unsigned i, const char *state)
+static unsigned count_state(const struct su_json *doc, const char *state)
 {
-    struct su_json *doc = net_status(n, i);
     const struct su_json_value *list = su_json_member(su_json_root(doc), "tasks");
     unsigned count = 0;
 
     for (const struct su_json_value *t = su_json_first(list); t; t = su_json_next(t))
         count += strcmp(text_of(t, "state"), state) == 0;
+    return count;
+}
+
+/* How many of node i's tasks are in that state. */
+static unsigned in_state(struct net *n, unsigned i, const char *state)
+{
+    struct su_json *doc = net_status(n, i);
+    unsigned count = count_state(doc, state);
+
     su_json_free(doc);
     return count;
 }
@@ -65,6 +72,23 @@ static void wait_state(struct net *n, unsigned i, const char *state, unsigned ta
     fail_msg("%u tasks of node %u are %s, not %u", in_state(n, i, state), i, state, tasks);
 }
 
+/* It says that it is ready once all its tasks are, not with the first. */
+static void wait_ready(struct net *n, unsigned i, unsigned tasks)
+{
+    for (int k = 0; k < 24000; k++) {
+        struct su_json *doc = net_status(n, i);
+        bool ready = strcmp(text_of(su_json_root(doc), "state"), "ready") == 0;
+        unsigned count = count_state(doc, "ready");
+        su_json_free(doc);
+        if (ready) {
+            assert_int_equal(count, tasks);
+            return;
+        }
+        (void)usleep(5000);
+    }
+    fail_msg("node %u does not get ready", i);
+}
+
 /* ---- loading --------------------------------------------------------------------------------- */
 
 static void takes_weights_from_other_nodes(void **state)
@@ -73,11 +97,11 @@ static void takes_weights_from_other_nodes(void **state)
     const unsigned tasks = n->package->n_task;
 
     net_node_start(n, 0);
-    wait_state(n, 0, "ready", tasks);
+    wait_ready(n, 0, tasks);
     su_http_server_stop(n->publisher); /* the model's URI leads nowhere from now on */
     n->publisher = NULL;
     net_node_start(n, 1);
-    wait_state(n, 1, "ready", tasks);
+    wait_ready(n, 1, tasks);
     net_node_stop(n, 1);
     net_node_start(n, 1); /* and now from its own store */
     wait_state(n, 1, "ready", tasks);
