@@ -28,6 +28,13 @@ struct su_ops_steps {
     struct su_instr *instr;
     size_t n_instr;
     uint8_t *tx_instrs; /* per transaction */
+    uint32_t refused; /* the program's error in which the last trial or sending ended; 0: none */
+    /* What was read for the first transaction may be another's by the time it is sent: puts the same
+       together from what stands there now (ops_steps_clear, batches, ops_steps_cut). NULL: not
+       possible. `again` is freed with the proposal. */
+    enum su_code (*renew)(struct su_ops *o, struct su_ops_proposal *p, struct su_err *e);
+    bool (*renewable)(const struct su_ops_proposal *p); /* by `refused` */
+    void *again;
 };
 
 /* Begins a proposal that the wallet pays for: opens it and reads the chain's parameters. Whatever it
@@ -43,6 +50,12 @@ SU_CHECK enum su_code ops_rent(struct su_ops *o, struct su_ops_proposal *p, uint
 /* Cuts the instructions into transactions, tries the first one out, adds the lines about what it
    costs and refuses what the wallet cannot pay. */
 SU_CHECK enum su_code ops_finish(struct su_ops *o, struct su_ops_proposal *p, struct su_err *e);
+/* Takes back all instructions, or cuts them into transactions. */
+void ops_steps_clear(struct su_ops_proposal *p);
+SU_CHECK enum su_code ops_steps_cut(struct su_ops_proposal *p, struct su_err *e);
+/* Somebody else is at it with the same wallet: lets him get on. number: of the try, from 0. */
+enum { OPS_RENEWALS = 24 };
+void ops_step_aside(unsigned number);
 /* The wallet's voice, and connections that are kept. again: the numbers of the last one were refused,
    since another process speaks with this key: begin above them. Assumes that the wallet is open. */
 SU_CHECK enum su_code ops_self(struct su_ops *o, bool again, struct su_peer_self **out,

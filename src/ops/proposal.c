@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     UNITS_MAX = 1400000, /* Solana's limit of a transaction */
@@ -14,21 +15,42 @@ enum {
     POLL_MOST_MS = 400,
 };
 
-void su_ops_proposal_fini(struct su_ops_proposal *p)
+void ops_steps_clear(struct su_ops_proposal *p)
 {
     struct su_ops_steps *s = p->steps;
 
-    if (s) {
-        for (size_t i = 0; i < s->n_batch; i++) {
-            su_chain_batch_fini(s->batch[i]);
-            free(s->batch[i]);
-        }
-        free(s->batch);
-        free(s->instr);
-        free(s->tx_instrs);
-        free(s);
+    for (size_t i = 0; i < s->n_batch; i++) {
+        su_chain_batch_fini(s->batch[i]);
+        free(s->batch[i]);
+    }
+    free(s->batch);
+    free(s->instr);
+    free(s->tx_instrs);
+    s->batch = NULL;
+    s->instr = NULL;
+    s->tx_instrs = NULL;
+    s->n_batch = s->n_instr = p->n_tx = 0;
+    p->fee_lamports = 0;
+}
+
+void su_ops_proposal_fini(struct su_ops_proposal *p)
+{
+    if (p->steps) {
+        ops_steps_clear(p);
+        free(p->steps->again);
+        free(p->steps);
     }
     memset(p, 0, sizeof *p);
+}
+
+void ops_step_aside(unsigned number)
+{
+    struct timespec nap = {0, 0};
+    uint32_t odd;
+
+    su_random(&odd, sizeof odd);
+    nap.tv_nsec = (long)(odd % (20u << SU_MIN(number, 4u))) * 1000000;
+    (void)nanosleep(&nap, NULL);
 }
 
 enum su_code ops_begin(struct su_ops *o, struct su_ops_proposal *p, const char *title,
@@ -152,11 +174,23 @@ static enum su_code cut(struct su_ops_proposal *p, struct su_err *e)
     return SU_OK;
 }
 
+enum su_code ops_steps_cut(struct su_ops_proposal *p, struct su_err *e)
+{
+    enum su_code rc = collect(p->steps, e);
+
+    return rc ? rc : cut(p, e);
+}
+
+static void note_failure(struct su_ops_steps *s, const struct su_chain_failure *f)
+{
+    s->refused = f->has_custom ? f->custom : 0;
+}
+
 /* Tries the first transaction out; the others build on it. What the wallet lacks to pay for it is told
    by check_lamports in better words. */
 static enum su_code try_out(struct su_ops *o, const struct su_ops_proposal *p, struct su_err *e)
 {
-    const struct su_ops_steps *s = p->steps;
+    struct su_ops_steps *s = p->steps;
     struct su_chain_outcome out;
     struct su_small_instr limit;
     struct su_instr list[TX_INSTRS_MAX + 1];
@@ -169,6 +203,8 @@ static enum su_code try_out(struct su_ops *o, const struct su_ops_proposal *p, s
     memcpy(list + 1, s->instr, n * sizeof *list);
     SU_ASSERT(su_tx_compile(s->payer, no_hash, list, n + 1, &t) == SU_TX_OK);
     enum su_code rc = su_chain_simulate(o->chain, &t, &out, e);
+    if (!rc)
+        note_failure(s, &out.failure);
     if (!rc)
         rc = su_chain_failure_explain(&out.failure, o->env.program, list, n + 1, e);
     su_chain_outcome_fini(&out);
@@ -196,10 +232,8 @@ static enum su_code check_lamports(struct su_ops *o, const struct su_ops_proposa
 enum su_code ops_finish(struct su_ops *o, struct su_ops_proposal *p, struct su_err *e)
 {
     char fee[SU_OPS_AMOUNT_TEXT], rent[SU_OPS_AMOUNT_TEXT];
-    enum su_code rc = collect(p->steps, e);
+    enum su_code rc = ops_steps_cut(p, e);
 
-    if (!rc)
-        rc = cut(p, e);
     if (rc || p->n_tx == 0)
         return rc;
     rc = check_lamports(o, p, e);
@@ -241,7 +275,7 @@ static void tell(void *ctx, const struct su_chain_progress *p)
 
 static enum su_code send_signed(struct su_ops *o, const struct su_instr *instrs, size_t n,
                                 bool identity_signs, struct teller *t, struct su_ops_receipt *r,
-                                struct su_err *e)
+                                struct su_chain_failure *failure, struct su_err *e)
 {
     const struct su_signer *signers[2];
     struct su_intent intent = {.instrs = instrs, .n_instrs = n, .units_max = UNITS_MAX};
@@ -271,6 +305,8 @@ static enum su_code send_signed(struct su_ops *o, const struct su_instr *instrs,
         r->units += result.units;
         r->fee_lamports += result.fee_lamports;
     }
+    if (failure)
+        *failure = result.outcome.failure;
     su_chain_result_fini(&result);
     return rc;
 }
@@ -281,7 +317,7 @@ enum su_code ops_send(struct su_ops *o, const struct su_chain_batch *b, struct s
     struct su_ops_receipt r = {.sent = false};
     enum su_code rc = su_chain_batch_check(b, e);
 
-    return rc ? rc : send_signed(o, b->instrs, b->n, false, &t, &r, e);
+    return rc ? rc : send_signed(o, b->instrs, b->n, false, &t, &r, NULL, e);
 }
 
 enum su_code su_ops_commit(struct su_ops *o, struct su_ops_proposal *p,
@@ -290,19 +326,28 @@ enum su_code su_ops_commit(struct su_ops *o, struct su_ops_proposal *p,
 {
     struct su_ops_steps *s = p->steps;
     struct teller t = {.progress = progress, .ctx = ctx, .at = {.n_tx = p->n_tx}};
-    const struct su_instr *at = s->instr;
     enum su_code rc = SU_OK;
+    unsigned renewals = 0;
+    size_t at = 0;
 
     memset(r, 0, sizeof *r);
     if (s->committed || !o->wallet || memcmp(s->payer, su_wallet_public_key(o->wallet), 32) != 0)
         return su_fail(e, SU_EACCES, p->title, "was signed already, or is another wallet's");
     s->committed = true;
-    for (; r->landed < p->n_tx && !rc; at += s->tx_instrs[r->landed - 1]) {
+    while (r->landed < p->n_tx && !rc) {
+        struct su_chain_failure failure = {.has_custom = false};
         t.at.tx = r->landed;
-        rc = send_signed(o, at, s->tx_instrs[r->landed], s->identity_signs, &t, r, e);
-        if (rc)
-            return rc;
-        r->landed++;
+        rc = send_signed(o, s->instr + at, s->tx_instrs[r->landed], s->identity_signs, &t, r,
+                         &failure, e);
+        note_failure(s, &failure);
+        if (!rc)
+            at += s->tx_instrs[r->landed++];
+        else if (at == 0 && s->renew && s->renewable(p) && renewals < OPS_RENEWALS) {
+            /* What is refused has done nothing, so that nothing is done twice. */
+            ops_step_aside(renewals++);
+            rc = s->renew(o, p, e);
+            t.at.n_tx = p->n_tx;
+        }
     }
     return rc;
 }

@@ -224,26 +224,78 @@ static enum su_code pay(struct su_ops *o, struct su_ops_proposal *p, const struc
     return SU_OK;
 }
 
-static enum su_code steps(struct su_ops *o, struct su_ops_proposal *p,
-                          const struct su_ops_request *f, const struct su_ops_request_terms *t,
-                          bool known, struct su_err *e)
+/* What the same request is put together from again. */
+struct again {
+    struct su_chain_request r;
+    struct su_ops_request_terms *terms; /* the caller's */
+};
+
+static void instructions(struct su_ops *o, struct su_ops_proposal *p)
 {
+    struct again *a = p->steps->again;
+    const struct su_ops_request_terms *t = a->terms;
     const uint8_t *key = su_wallet_public_key(o->wallet);
-    struct su_chain_request r = {.nonce = t->nonce, .seed = f->seed, .max_steps = f->max_steps};
     struct su_chain_at at = {.epoch = o->env.epoch};
     struct su_chain_batch *b = ops_batch(o, p);
-    enum su_code rc = SU_OK;
 
-    su_sha256(f->input, f->input_bytes, r.input_digest);
+    a->r.nonce = t->nonce;
     memcpy(at.execution, t->execution, 32);
     if (t->refund > 0)
         su_chain_make_refund_claim(b, key);
-    su_chain_make_request_open(b, key, t->model, &r);
+    su_chain_make_request_open(b, key, t->model, &a->r);
     for (; at.task < t->tasks; at.task = (uint16_t)(at.task + TASKS_AT_ONCE))
         su_chain_make_request_tasks(b, key, &at, t->model,
                                     SU_MIN((uint32_t)TASKS_AT_ONCE, (uint32_t)t->tasks - at.task));
     at.task = 0;
     su_chain_make_request_submit(b, key, &at, t->escrow);
+}
+
+/* The next nonce, and with it the address of the execution. */
+static enum su_code number(struct su_ops *o, struct su_ops_request_terms *t, bool *known,
+                           struct su_err *e)
+{
+    const uint8_t *key = su_wallet_public_key(o->wallet);
+    enum su_code rc = requestor(o, key, &t->nonce, &t->refund, known, e);
+
+    t->nonce++;
+    su_chain_addr_execution(&o->env, key, t->nonce, t->execution);
+    return rc;
+}
+
+/* Another request of this wallet took the number, or the refund that was to be claimed with it. */
+static bool collided(const struct su_ops_proposal *p)
+{
+    const uint32_t n = p->steps->refused;
+
+    return n == SU_PROG_NonceNotIncreasing || n == SU_PROG_AlreadyExists || n == SU_PROG_ZeroAmount;
+}
+
+static enum su_code renew(struct su_ops *o, struct su_ops_proposal *p, struct su_err *e)
+{
+    struct again *a = p->steps->again;
+    bool known;
+    enum su_code rc = number(o, a->terms, &known, e);
+
+    if (rc)
+        return rc;
+    ops_steps_clear(p);
+    instructions(o, p);
+    return ops_steps_cut(p, e);
+}
+
+static enum su_code steps(struct su_ops *o, struct su_ops_proposal *p,
+                          const struct su_ops_request *f, struct su_ops_request_terms *t,
+                          bool known, struct su_err *e)
+{
+    struct again *a = su_alloc(sizeof *a);
+    enum su_code rc = SU_OK;
+
+    *a = (struct again){.r = {.seed = f->seed, .max_steps = f->max_steps}, .terms = t};
+    su_sha256(f->input, f->input_bytes, a->r.input_digest);
+    p->steps->again = a;
+    p->steps->renew = renew;
+    p->steps->renewable = collided;
+    instructions(o, p);
     if (!known)
         rc = ops_rent(o, p, su_acc_bytes(SU_TAG_REQUESTOR), e);
     if (!rc)
@@ -256,9 +308,9 @@ static enum su_code steps(struct su_ops *o, struct su_ops_proposal *p,
     return rc;
 }
 
-enum su_code su_ops_request_prepare(struct su_ops *o, const struct su_ops_request *f,
-                                    struct su_ops_proposal *p, struct su_ops_request_terms *t,
-                                    struct su_err *e)
+static enum su_code prepare(struct su_ops *o, const struct su_ops_request *f,
+                            struct su_ops_proposal *p, struct su_ops_request_terms *t,
+                            struct su_err *e)
 {
     struct su_chain_model *m = su_alloc(sizeof *m);
     char text[SU_CHAIN_TEXT], name[SU_NAME_MAX + 1];
@@ -283,10 +335,8 @@ enum su_code su_ops_request_prepare(struct su_ops *o, const struct su_ops_reques
     if (!rc)
         rc = price(o, f, m, t, e);
     if (!rc)
-        rc = requestor(o, su_wallet_public_key(o->wallet), &t->nonce, &t->refund, &known, e);
+        rc = number(o, t, &known, e);
     if (!rc) {
-        t->nonce++;
-        su_chain_addr_execution(&o->env, su_wallet_public_key(o->wallet), t->nonce, t->execution);
         su_str_sanitize(name, sizeof name, (const char *)m->model->name, m->model->name_len);
         ops_line(p, "model", "%s, %u task%s, %s", name, t->tasks, t->tasks == 1 ? "" : "s",
                  su_chain_key_text(t->model, text));
@@ -301,6 +351,20 @@ enum su_code su_ops_request_prepare(struct su_ops *o, const struct su_ops_reques
         rc = ops_finish(o, p, e);
     su_chain_model_fini(m);
     free(m);
+    return rc;
+}
+
+enum su_code su_ops_request_prepare(struct su_ops *o, const struct su_ops_request *f,
+                                    struct su_ops_proposal *p, struct su_ops_request_terms *t,
+                                    struct su_err *e)
+{
+    enum su_code rc = prepare(o, f, p, t, e);
+
+    for (unsigned i = 0; i < OPS_RENEWALS && rc && p->steps && collided(p); i++) {
+        su_ops_proposal_fini(p);
+        ops_step_aside(i);
+        rc = prepare(o, f, p, t, e);
+    }
     return rc;
 }
 

@@ -40,7 +40,10 @@ SU_CHECK enum su_code su_ops_model_find(struct su_ops *o, const char *text, uint
 SU_CHECK enum su_code su_ops_request_check(const struct su_ops_request *f, struct su_err *e);
 /* SU_ENOENT: no such model; SU_EEXIST: several of that name: give the address; SU_ETYPE: the input is
    not what the model takes; SU_EBUSY: the model is not final, or the cluster has no oracles yet, or a
-   task has too few owners; SU_ELIMIT: the escrow exceeds escrow_max or the wallet. */
+   task has too few owners; SU_ELIMIT: the escrow exceeds escrow_max or the wallet. When another request
+   of the same wallet, in whatever process, takes the number of this one, it is prepared anew; and by
+   su_ops_commit, which changes nonce, execution and refund of *terms then: they must live as long as
+   *out. Nothing is paid twice: what the chain refuses has done nothing. */
 SU_CHECK enum su_code su_ops_request_prepare(struct su_ops *o, const struct su_ops_request *f,
                                              struct su_ops_proposal *out,
                                              struct su_ops_request_terms *terms, struct su_err *e);

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "ops/ops.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -478,13 +479,113 @@ static void words(void **state)
     assert_string_equal(su_ops_check_state_name(SU_OPS_CHECK_MATCH), "match");
 }
 
+/* ---- one wallet, several requests ------------------------------------------------------------- */
+
+enum { ASKERS = 2, EACH = 3 };
+
+struct asker {
+    const struct scene *s;
+    struct su_ops *ops;
+    pthread_t thread;
+    struct su_ops_request_terms terms[EACH];
+    enum su_code rc;
+    struct su_err e;
+};
+
+static void *ask_often(void *ctx)
+{
+    struct asker *a = ctx;
+    char text[SU_CHAIN_TEXT];
+    struct su_ops_request f = request_of(a->s);
+
+    f.model = su_chain_key_text(a->s->c->model, text);
+    for (unsigned i = 0; i < EACH && !a->rc; i++) {
+        struct su_ops_proposal p;
+        struct su_ops_receipt r;
+        a->rc = su_ops_request_prepare(a->ops, &f, &p, &a->terms[i], &a->e);
+        if (!a->rc)
+            a->rc = su_ops_commit(a->ops, &p, NULL, NULL, &r, &a->e);
+        su_ops_proposal_fini(&p);
+    }
+    return NULL;
+}
+
+static void stands(const struct scene *s, const struct su_ops_request_terms *t)
+{
+    struct su_chain_accounts list = {0};
+    const struct su_acc_execution *x;
+    struct su_err e = {0};
+
+    ok(su_chain_execution_get(s->c->chain, t->execution, &list, &x, &e), &e);
+    assert_true(x->nonce == t->nonce && x->seed == 5);
+    assert_int_equal(x->state, SU_EXEC_REQUESTED);
+    assert_int_equal(x->escrow, t->escrow);
+    su_chain_accounts_fini(&list);
+}
+
+/* Prepared under one number, committed one after the other. */
+static void one_number_for_two(void **state)
+{
+    struct scene *s = *state;
+    char text[SU_CHAIN_TEXT];
+    struct su_ops_request f = request_of(s);
+    struct su_ops_request_terms t[2];
+    struct su_ops_proposal p[2];
+    struct su_ops_receipt r;
+    struct su_err e = {0};
+
+    f.model = su_chain_key_text(s->c->model, text);
+    for (unsigned i = 0; i < 2; i++)
+        ok(su_ops_request_prepare(s->ops, &f, &p[i], &t[i], &e), &e);
+    assert_true(t[0].nonce == t[1].nonce);
+    assert_memory_equal(t[0].execution, t[1].execution, 32);
+    const uint64_t before = usdc(s) + t[0].refund;
+    for (unsigned i = 0; i < 2; i++) {
+        ok(su_ops_commit(s->ops, &p[i], NULL, NULL, &r, &e), &e);
+        su_ops_proposal_fini(&p[i]);
+        stands(s, &t[i]);
+    }
+    assert_true(t[1].nonce == t[0].nonce + 1);
+    assert_int_equal(t[1].refund, 0);
+    assert_int_equal(usdc(s), before - 2 * t[0].escrow);
+}
+
+static void many_at_once(void **state)
+{
+    struct scene *s = *state;
+    struct asker a[ASKERS] = {{.rc = SU_OK}};
+    uint64_t waiting = 0, low = UINT64_MAX, high = 0;
+    struct su_err e = {0};
+
+    ok(su_ops_refund_waiting(s->ops, &waiting, &e), &e);
+    const uint64_t before = usdc(s) + waiting;
+    for (unsigned i = 0; i < ASKERS; i++) {
+        a[i].s = s;
+        a[i].ops = open_ops(s, NULL);
+        assert_int_equal(pthread_create(&a[i].thread, NULL, ask_often, &a[i]), 0);
+    }
+    for (unsigned i = 0; i < ASKERS; i++) {
+        assert_int_equal(pthread_join(a[i].thread, NULL), 0);
+        ok(a[i].rc, &a[i].e);
+        su_ops_close(a[i].ops);
+        for (unsigned k = 0; k < EACH; k++) {
+            stands(s, &a[i].terms[k]);
+            low = SU_MIN(low, a[i].terms[k].nonce);
+            high = SU_MAX(high, a[i].terms[k].nonce);
+        }
+    }
+    assert_true(high - low == ASKERS * EACH - 1); /* no number twice, none in vain */
+    assert_int_equal(usdc(s), before - ASKERS * EACH * a[0].terms[0].escrow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fields),      cmocka_unit_test(what_is_refused),
-        cmocka_unit_test(cancelled),   cmocka_unit_test(assigned_and_late),
-        cmocka_unit_test(looked_away), cmocka_unit_test(two_of_a_name),
-        cmocka_unit_test(words),
+        cmocka_unit_test(fields),       cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(cancelled),    cmocka_unit_test(assigned_and_late),
+        cmocka_unit_test(looked_away),  cmocka_unit_test(two_of_a_name),
+        cmocka_unit_test(words),        cmocka_unit_test(one_number_for_two),
+        cmocka_unit_test(many_at_once),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
