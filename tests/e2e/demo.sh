@@ -114,6 +114,22 @@ until_said() { # TEXT TIMES
     fail "not said: $1: $(cat "$tmp/out" "$tmp/err")"
 }
 until_said "stays" 1
+
+# Eight requests of one wallet at once: each gets a number of its own, and none is paid twice.
+url=$(sed -n 's/.* stays .*RPC \(http[^;]*\);.*/\1/p' "$tmp/out")
+wallet=$(echo "$TMPDIR"/splitup-demo-*/requestor/wallet.json)
+pids=()
+for i in 0 1 2 3 4 5 6 7; do
+    "$SPLITUP" run "mnist@$url" --keypair "$wallet" --input "$digits" --index $i --yes --json >"$tmp/run$i" 2>"$tmp/run$i.err" &
+    pids+=($!)
+done
+for i in 0 1 2 3 4 5 6 7; do
+    wait "${pids[i]}" || fail "run $i of eight: $(cat "$tmp/run$i.err")"
+    tail -n 1 "$tmp/run$i" >>"$tmp/eight"
+done
+check "eight answers" [ "$(python3 -c 'import json, sys
+runs = [json.loads(line) for line in open(sys.argv[1])]
+print(sum(r["final"] for r in runs), len({r["execution"] for r in runs}))' "$tmp/eight")" = "8 8" ]
 echo >&4
 until_said "stays" 2
 echo q >&4
