@@ -8,6 +8,7 @@
 
 #define VALID_MS 120000 /* as long as the wallet holds what it was shown */
 #define REPEATS 2
+#define READY_MS 10000 /* a new feed may take to have answers */
 
 static const char *given(const struct su_ui_intent *i, size_t k)
 {
@@ -262,11 +263,25 @@ static void on_progress(void *ctx, const struct su_ops_progress *p)
     ui_live_push(l, &r);
 }
 
+static bool chain_answers(struct su_ui_live *l)
+{
+    const struct su_feed_snapshot *s;
+    bool ok;
+
+    pthread_mutex_lock(&l->mutex);
+    s = su_feed_take(l->feed);
+    pthread_mutex_unlock(&l->mutex);
+    ok = s->source[SU_FEED_CHAIN].ok;
+    su_feed_release(s);
+    return ok;
+}
+
 enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
                                 const uint8_t *identity, struct su_err *e)
 {
     struct su_feed_options *f = &l->options.feed;
     struct su_feed *fresh = NULL, *old;
+    struct su_err late;
     enum su_code rc;
 
     if ((f->wallet || !wallet) && (f->identity || !identity))
@@ -278,6 +293,9 @@ enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
     rc = su_feed_open(&l->options.feed, &fresh, e);
     if (rc)
         return rc;
+    /* Where the chain answers, the new one takes over with its answers: nothing flickers. */
+    if (chain_answers(l) && su_feed_ready(fresh, READY_MS, &late))
+        su_feed_note(fresh, SU_FEED_WARN, "ui", "%s", late.msg);
     pthread_mutex_lock(&l->mutex);
     old = l->feed;
     l->feed = fresh;
