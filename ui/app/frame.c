@@ -51,7 +51,7 @@ static void header(const struct ui_app *app, struct ui_area a)
     if (app->pending != UI_PENDING_NONE)
         end = ui_text_right(a, end - 2, 0, UI_ROLE_HEADER, "1 tx");
     if (app->errors > 0) {
-        snprintf(one, sizeof one, "%u errors", app->errors);
+        snprintf(one, sizeof one, "%u error%s", app->errors, app->errors == 1 ? "" : "s");
         end = ui_text_right(a, end - 2, 0, UI_ROLE_HEADER, one);
     }
     a = ui_area_sub(a, 0, 0, end - 1, 1);
@@ -92,6 +92,17 @@ static void tabs(const struct ui_app *app, struct ui_area a)
         ui_text_right(a, a.r.w, 0, UI_ROLE_HEADER, "!");
 }
 
+/* In whole seconds: tenths of three sources would be most of what an idle screen writes. */
+static const char *seconds_since(int64_t now_ms, int64_t then_ms, char out[UI_FORMAT])
+{
+    int64_t s = now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
+
+    if (s >= 10)
+        return ui_age(now_ms, then_ms, out);
+    snprintf(out, UI_FORMAT, "%ds", (int)s);
+    return out;
+}
+
 static int freshness(const struct ui_app *app, struct ui_area a)
 {
     static const char *const name[] = {"chain", "oracles", "node"};
@@ -105,8 +116,8 @@ static int freshness(const struct ui_app *app, struct ui_area a)
         if (c->good_ms == INT64_MIN)
             snprintf(text, sizeof text, "%s %s", name[i], c->loading ? "..." : "down");
         else
-            snprintf(text, sizeof text, "%s %s%s", name[i], ui_age(app->wall_ms, c->good_ms, age),
-                     c->ok ? "" : "!");
+            snprintf(text, sizeof text, "%s %s%s", name[i],
+                     seconds_since(app->wall_ms, c->good_ms, age), c->ok ? "" : "!");
         end = ui_text_right(a, end, 0, c->ok || c->loading ? UI_ROLE_DIM : UI_ROLE_BAD, text) - 2;
     }
     return end;

@@ -196,11 +196,13 @@ static void top(const struct ui_app *app, struct ui_area a)
     if (s->set_up)
         x = ui_textf(a, x + 1, 0, UI_ROLE_DIM, "(rate in force %.0f%%)",
                      s->params.sampling_min_ppm / 1e4);
-    ui_textf(a, x + 3, 0, UI_ROLE_TEXT, "extra compute %.2f%%", extra * 100);
+    if (s->compute_macs > 0)
+        ui_textf(a, x + 3, 0, UI_ROLE_TEXT, "extra compute %.2f%%", extra * 100);
     x = ui_textf(a, 1, 1, UI_ROLE_OK, "match %s", ui_count(s->matches, one));
     x = ui_textf(a, x + 3, 1, s->mismatches ? UI_ROLE_BAD : UI_ROLE_TEXT, "mismatch %s",
                  ui_count(s->mismatches, two));
-    ui_textf(a, x + 3, 1, UI_ROLE_TEXT, "a cheat loses %.1f x what it gains", margin(s));
+    if (margin(s) > 0)
+        ui_textf(a, x + 3, 1, UI_ROLE_TEXT, "a cheat loses %.1f x what it gains", margin(s));
 }
 
 static const char *title(const struct ui_app *app, const struct ui_row *row, char out[128])

@@ -218,7 +218,9 @@ static void top(const struct ui_app *app, struct ui_area a)
     int x;
 
     if (!s->has_wallet) {
-        ui_text(a, 1, 0, UI_ROLE_WARN, "No wallet: F2 makes or imports one.");
+        ui_text(a, 1, 0, UI_ROLE_WARN,
+                app->sealed ? "The wallet is locked: F2, then u shows what it has."
+                            : "No wallet: F2 makes or imports one.");
         return;
     }
     for (size_t i = 0; i < s->n_node; i++)
@@ -302,6 +304,11 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
 
 static void empty(const struct ui_app *app, struct ui_area a)
 {
+    if (!app->snap->has_wallet && app->sealed) {
+        ui_text(a, 4, 1, UI_ROLE_TEXT, "Stake belongs to a wallet, and yours is locked.");
+        ui_text(a, 6, 3, UI_ROLE_TEXT, "F2  then u: unlock it");
+        return;
+    }
     if (!app->snap->has_wallet) {
         ui_text(a, 4, 1, UI_ROLE_TEXT, "Stake belongs to a wallet, and there is none.");
         ui_text(a, 6, 3, UI_ROLE_TEXT, "F2  create or import a wallet");
