@@ -17,6 +17,7 @@ layout(push_constant) uniform Push {
     uint experts; // 0 = no ids
     uint x_row, x_step, id_row; // steps of x and of ids per row, and of x per result
     uint whole; // rows of the weight that take turns
+    uint sum; // 1: in3 is added to the result, as an op of its own
 } p;
 
 // Signed bytes 0 and 2, of a word as quantise.comp packs it, as a2 + a0 * 2^16; or, shifted by 8,
@@ -135,8 +136,12 @@ void main()
     for (int i = 0; i < TM; i++) {
         for (int j = 0; j < TN; j++) {
             uint m = m0 + uint(i), n = n0 + uint(j) * gl_WorkGroupSize.x;
-            if (m < m_count && n < p.n)
-                out0[m * p.n + n] = known ? fix_result(total[i * TN + j]) : 0u;
+            if (m >= m_count || n >= p.n)
+                continue;
+            uint y = known ? fix_result(total[i * TN + j]) : 0u;
+            if (p.sum != 0u)
+                y = fix_result(num_f(y) + num_f(get3(m * p.n + n)));
+            out0[m * p.n + n] = y;
         }
     }
     count_saturations();

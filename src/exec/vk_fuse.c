@@ -276,6 +276,8 @@ enum su_code vk_fuse_plan(struct vk_stage *s, uint32_t node, struct su_err *e)
     uint32_t i = 0;
     while (s->chain[i].last != node)
         i++;
+    if (vk_quants_of_gate(s, &s->chain[i]))
+        return vk_plan_quants_of_gate(s, &s->chain[i], e);
     struct vk_space sp = chain_space(s, &s->chain[i]);
     return vk_plan_space(s, &sp, e);
 }

@@ -524,7 +524,8 @@ static enum su_code plan_node(struct vk_stage *s, uint32_t node, struct su_err *
     case SU_OP_LAYERNORM:
     case SU_OP_RMSNORM:
     case SU_OP_SOFTMAX:
-        return vk_plan_norm(s, node, e);
+        return vk_quants_of_norm(s, node) ? vk_plan_quants_of_norm(s, node, e)
+                                          : vk_plan_norm(s, node, e);
     default:
         return vk_plan_movement(s, node, e);
     }

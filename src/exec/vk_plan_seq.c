@@ -93,16 +93,17 @@ static void plane_words(const struct su_value *w, uint32_t *high_at, uint32_t *s
              SU_BLOCK_ROWS * SU_BLOCK_ROWS;
 }
 
-/* Value x as quants in the working memory, unless they are there already; *note_at is the word
-   where their scales begin. */
-static enum su_code plan_quantise(struct vk_stage *s, uint32_t node, uint32_t value,
-                                  uint32_t *note_at, struct vk_ref *work, struct su_err *e)
+/* The dispatch that makes quants of a value in the working memory. */
+static enum su_code add_quantise(struct vk_stage *s, uint32_t node, uint32_t value,
+                                 uint32_t *note_at, struct vk_ref *work, struct vk_dispatch **out,
+                                 struct su_err *e)
 {
     const struct su_value *x = &s->graph->value[value];
     uint64_t runs = su_shape_elements(&x->shape) / RUN,
              all = runs * vk_domain_rows(s, x->domain, s->t_max);
     *note_at = (uint32_t)(all * 8);
     *work = work_ref(s, all * (RUN + 8));
+    *out = NULL;
     enum su_code rc = check_elements(s, node, x, e);
     if (rc != SU_OK || s->work_holds == value + 1)
         return rc;
@@ -119,8 +120,122 @@ static enum su_code plan_quantise(struct vk_stage *s, uint32_t node, uint32_t va
     d->out[0] = *work;
     d->in[0] = d->vec[0] = vk_plan_ref(s, value);
     d->grid = vk_plan_lanes(runs, d->key.workgroup);
+    *out = d;
     return SU_OK;
 }
+
+/* Value x as quants in the working memory, unless they are there already; *note_at is the word
+   where their scales begin. */
+static enum su_code plan_quantise(struct vk_stage *s, uint32_t node, uint32_t value,
+                                  uint32_t *note_at, struct vk_ref *work, struct su_err *e)
+{
+    struct vk_dispatch *d;
+    return add_quantise(s, node, value, note_at, work, &d, e);
+}
+
+/* ---- values that are never written ---------------------------------------------------------- */
+
+/* Whether products alone read the value a node makes, all of them before the working memory may be
+   wanted for other quants. */
+static bool only_products_read(const struct vk_stage *s, uint32_t node)
+{
+    const struct su_graph *g = s->graph;
+    uint32_t value = g->node[node].first_out, found = 0;
+    for (uint32_t i = node + 1; i < g->n_node && found < g->value[value].uses; i++) {
+        const struct su_node *n = &g->node[i];
+        bool reads = false;
+        for (uint32_t k = 0; k < n->n_arg; k++)
+            reads |= n->arg[k] == value;
+        if (reads && n->op == SU_OP_QMATMUL && n->arg[1] != value)
+            found++;
+        else if (reads || n->op == SU_OP_QMATMUL || n->op == SU_OP_QMATMUL_ID ||
+                 n->op == SU_OP_ATTENTION || n->op == SU_OP_RMSNORM || n->op == SU_OP_MUL)
+            return false;
+    }
+    return found > 0 && found == g->value[value].uses;
+}
+
+bool vk_quants_of_norm(const struct vk_stage *s, uint32_t node)
+{
+    return !s->vx->no_fusion && s->graph->node[node].op == SU_OP_RMSNORM &&
+           only_products_read(s, node);
+}
+
+enum su_code vk_plan_quants_of_norm(struct vk_stage *s, uint32_t node, struct su_err *e)
+{
+    const struct su_node *n = &s->graph->node[node];
+    const struct su_shape *x = &arg_of(s, node, 0)->shape;
+    uint32_t note_at, runs = x->dim[x->rank - 1] / RUN;
+    struct vk_ref work;
+    struct vk_dispatch *d;
+    enum su_code rc = check_loop(s, node, runs + 64ull, e);
+    if (rc == SU_OK)
+        rc = add_quantise(s, node, n->first_out, &note_at, &work, &d, e);
+    if (rc != SU_OK)
+        return rc;
+    d->key.op = 1;
+    d->key.tile = n->n_arg - 1;
+    d->push[5] = runs;
+    vk_plan_divisor(runs, &d->push[6], &d->push[7]);
+    d->push[8] = (uint32_t)n->attr[0];
+    d->push[9] = (uint32_t)n->attr[1];
+    d->in[0] = d->vec[0] = vk_plan_ref(s, n->arg[0]);
+    if (n->n_arg > 1)
+        d->in[1] = vk_plan_ref(s, n->arg[1]);
+    return SU_OK;
+}
+
+/* silu or gelu of one argument times the other. */
+bool vk_quants_of_gate(const struct vk_stage *s, const struct vk_chain *c)
+{
+    const struct su_graph *g = s->graph;
+    const struct su_node *gate = &g->node[c->node[0]], *mul = &g->node[c->last];
+    if (c->n_node != 2 || (gate->op != SU_OP_SILU && gate->op != SU_OP_GELU) ||
+        mul->op != SU_OP_MUL || c->n_external != 2)
+        return false;
+    const struct su_value *out = &g->value[mul->first_out];
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct su_value *x = &g->value[c->external[i]];
+        if (x->domain != out->domain ||
+            su_shape_elements(&x->shape) != su_shape_elements(&out->shape))
+            return false;
+    }
+    return only_products_read(s, c->last);
+}
+
+enum su_code vk_plan_quants_of_gate(struct vk_stage *s, const struct vk_chain *c, struct su_err *e)
+{
+    const struct su_graph *g = s->graph;
+    const struct su_node *gate = &g->node[c->node[0]];
+    uint32_t note_at, by = c->external[c->external[0] == gate->arg[0]];
+    struct vk_ref work;
+    struct vk_dispatch *d;
+    enum su_code rc = add_quantise(s, c->last, g->node[c->last].first_out, &note_at, &work, &d, e);
+    if (rc != SU_OK)
+        return rc;
+    d->key.op = gate->op == SU_OP_SILU ? 2 : 3;
+    d->in[0] = d->vec[0] = vk_plan_ref(s, gate->arg[0]);
+    d->vec[1] = vk_plan_ref(s, by);
+    return SU_OK;
+}
+
+/* The argument that the next node adds to a product which nothing else reads; UINT32_MAX: none. */
+static uint32_t added_next(const struct vk_stage *s, uint32_t node)
+{
+    const struct su_graph *g = s->graph;
+    const struct su_node *n = &g->node[node], *add = n + 1;
+    if (s->vx->no_fusion || n->op != SU_OP_QMATMUL || node + 1 == g->n_node ||
+        add->op != SU_OP_ADD || s->fused_into[node + 1] != UINT32_MAX)
+        return UINT32_MAX;
+    uint32_t y = n->first_out, other = add->arg[add->arg[0] == y];
+    const struct su_value *v = &g->value[y], *w = &g->value[other];
+    bool alike = v->uses == 1 && other != y && (add->arg[0] == y || add->arg[1] == y) &&
+                 w->domain == v->domain && w->shape.rank == v->shape.rank &&
+                 memcmp(w->shape.dim, v->shape.dim, v->shape.rank * sizeof *v->shape.dim) == 0;
+    return alike ? other : UINT32_MAX;
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
 
 static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id,
                           struct vk_dispatch *d)
@@ -156,7 +271,8 @@ enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e
         rc = plan_quantise(s, node, n->arg[0], &note_at, &work, e);
     if (rc != SU_OK)
         return rc;
-    struct vk_dispatch *d = vk_plan_add(s, node, e);
+    uint32_t added = added_next(s, node), last = added == UINT32_MAX ? node : node + 1;
+    struct vk_dispatch *d = vk_plan_add(s, last, e);
     if (!d)
         return SU_ENOMEM;
     uint32_t *p = d->push, lines = (uint32_t)(su_shape_elements(&a->shape) / depth);
@@ -168,12 +284,17 @@ enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e
     p[9] = by_id ? w->shape.dim[0] : 0;
     p[10] = a->domain == SU_FIXED ? 0 : lines;
     p[11] = !by_id || a->shape.rank == 2;
-    d->out[0] = vk_plan_ref(s, n->first_out);
+    d->out[0] = vk_plan_ref(s, s->graph->node[last].first_out);
     d->in[0] = d->vec[1] = work;
     d->in[1] = d->vec[0] = vk_plan_ref(s, n->arg[1]);
     if (by_id) {
         p[12] = arg_of(s, node, 2)->domain == SU_FIXED ? 0 : p[1];
         d->in[2] = vk_plan_ref(s, n->arg[2]);
+    }
+    if (last != node) {
+        p[14] = 1;
+        d->in[3] = vk_plan_ref(s, added);
+        s->fused_into[last] = node; /* planned with it */
     }
     product_grids(s, (uint32_t)w->dtype, by_id, d);
     return SU_OK;

@@ -220,7 +220,9 @@ struct vk_stage {
     uint32_t t_max, e_max;
     struct su_layout *layout;
     uint64_t *weight_stride; /* per value: elements per row of axis 0 as uploaded, 0 = unpadded */
-    uint32_t *fused_into; /* per node: last node of its chain, UINT32_MAX = it is on its own */
+    /* per node: last node of its chain, or the product it is planned with; UINT32_MAX = it is on
+       its own */
+    uint32_t *fused_into;
     struct vk_chain *chain;
     uint32_t n_chain;
     struct vk_buffer fixed, arena;
@@ -307,6 +309,12 @@ enum su_code vk_plan_state_append(struct vk_stage *s, uint32_t node, struct su_e
 enum su_code vk_plan_attention(struct vk_stage *s, uint32_t node, struct su_err *e);
 enum su_code vk_plan_moe_route(struct vk_stage *s, uint32_t node, struct su_err *e);
 bool vk_is_elementwise(enum su_op op);
+/* Values that only products with block-quantised weights read are made as quants at once: rmsnorm,
+   and chains of silu or gelu times another value. Each plan goes with a true answer. */
+bool vk_quants_of_norm(const struct vk_stage *s, uint32_t node);
+enum su_code vk_plan_quants_of_norm(struct vk_stage *s, uint32_t node, struct su_err *e);
+bool vk_quants_of_gate(const struct vk_stage *s, const struct vk_chain *c);
+enum su_code vk_plan_quants_of_gate(struct vk_stage *s, const struct vk_chain *c, struct su_err *e);
 
 /* How blocks are taken apart on upload: quants in 16-byte units, words of high bits, scales. Each
    plane holds its bytes of every block, and the planes follow one another. SU_BLOCK_ROWS rows at a

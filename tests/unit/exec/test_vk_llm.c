@@ -310,6 +310,58 @@ static void largest_quants(void **state)
     }
 }
 
+/* Norms, gates and sums beside products: some are made as quants or added at once, some are wanted
+   for themselves as well. */
+static struct su_graph *neighbours_graph(enum su_dtype type)
+{
+    struct su_graph *g = su_graph_new();
+    const int32_t eps = bits(1e-5f), one = bits(1.0f);
+    uint32_t x = input(g, "x", SU_ROWS, SU_F32, SHAPE(256)), w[4], y, gate, up;
+    uint32_t f = weight(g, "f", SU_F32, SHAPE(256));
+    for (uint32_t i = 0; i < 4; i++) {
+        static const char *const name[] = {"w0", "w1", "w2", "w3"};
+        w[i] = weight(g, name[i], type, SHAPE(256, 256));
+    }
+    y = node(g, SU_OP_RMSNORM, ARGS(x, f), ATTRS(eps, one));
+    gate = node(g, SU_OP_QMATMUL, ARGS(y, w[0]), NO_ATTRS);
+    up = node(g, SU_OP_QMATMUL, ARGS(y, w[1]), NO_ATTRS);
+    y = node(g, SU_OP_SILU, ARGS(gate), NO_ATTRS);
+    y = node(g, SU_OP_MUL, ARGS(up, y), NO_ATTRS);
+    y = node(g, SU_OP_QMATMUL, ARGS(y, w[2]), NO_ATTRS);
+    y = node(g, SU_OP_ADD, ARGS(x, y), NO_ATTRS);
+    output(g, y);
+    gate = node(g, SU_OP_GELU, ARGS(y), NO_ATTRS);
+    up = node(g, SU_OP_MUL, ARGS(gate, up), NO_ATTRS);
+    y = node(g, SU_OP_QMATMUL, ARGS(up, w[3]), NO_ATTRS);
+    y = node(g, SU_OP_ADD, ARGS(y, y), NO_ATTRS);
+    y = node(g, SU_OP_RMSNORM, ARGS(y), ATTRS(eps, 0));
+    output(g, node(g, SU_OP_QMATMUL, ARGS(y, w[1]), NO_ATTRS));
+    output(g, y);
+    y = node(g, SU_OP_QMATMUL, ARGS(up, w[0]), NO_ATTRS);
+    output(g, node(g, SU_OP_ADD, ARGS(y, f), NO_ATTRS));
+    y = node(g, SU_OP_RESHAPE, ARGS(x), ATTRS(2, 128));
+    y = node(g, SU_OP_RMSNORM, ARGS(y), ATTRS(eps, 0));
+    up = weight(g, "v", SU_Q8_0, SHAPE(70, 128));
+    output(g, node(g, SU_OP_QMATMUL, ARGS(y, up), NO_ATTRS));
+    return g;
+}
+
+static void neighbours(void **state)
+{
+    (void)state;
+    static const enum su_dtype type[] = {SU_Q4_1, SU_Q6_K};
+    if (!device)
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
+    for (size_t i = 0; i < 2 * SU_ARRAY_LEN(type); i++) {
+        struct pair p;
+        struct su_row row[9] = {{0}};
+        pair_init(&p, device, neighbours_graph(type[i / 2]), 9, 9, 50 + i, i % 2 == 0);
+        pair_run(&p, row, 1, 0);
+        pair_run(&p, row, 9, 0);
+        pair_fini(&p);
+    }
+}
+
 static void embeddings(void **state)
 {
     (void)state;
@@ -636,6 +688,7 @@ int main(void)
         cmocka_unit_test(products),
         cmocka_unit_test(odd_scales),
         cmocka_unit_test(products_elsewhere),
+        cmocka_unit_test(neighbours),
         cmocka_unit_test(largest_quants),
         cmocka_unit_test(embeddings),
         cmocka_unit_test(ropes),
