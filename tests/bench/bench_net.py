@@ -20,8 +20,9 @@ of as many tokens and writes as many of the likeliest ones. SplitUp alone ("alon
 the program's own local run; the network's tokens must be the same, bit for bit.
 
 Threads. --threads is for each process of SplitUp and llama.cpp, where one computes while the others
-wait (default: all processors); processes of distributed-llama, which compute at the same time,
-share that number, at least one each.
+wait; processes of distributed-llama, which compute at the same time, share that number, at least
+one each. The default is 1: llama.cpp's threads wait for each other by spinning, and with as many as
+there are processors any other process makes it slower tens of times.
 
 A round runs each of them once, in turn, so that what else the machine does hits all alike; figures
 are medians over rounds, ratios medians of the rounds' ratios. SplitUp's idle network is there while
@@ -43,8 +44,9 @@ on 2 nodes or 4, so it is measured on "even" only.
 built from github.com/b4rtaz/distributed-llama with `make dllama`.
 --out: every round and figure as JSON.
 
-All processes, namespaces and files are gone when this ends, however it ends. exit status: 0, or 1
-when a program failed or the network's tokens differ.
+All processes and namespaces are gone when this ends, however it ends; so are its files, but after
+SIGKILL, when the next run removes them. exit status: 0, or 1 when a program failed or the network's
+tokens differ.
 """
 import argparse
 import json
@@ -66,9 +68,11 @@ from bench_net_private import BenchError, Links, Network, Place, measured_rtt_ms
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TASKS = (1, 3)
-STAGE = (("compute", "ms"), ("queue", "queue_ms"), ("wait", "wait_ms"), ("network", "network_ms"))
+STAGE = (("compute", "ms"), ("queue", "queue_ms"), ("wait", "wait_ms"), ("network", "network_ms"),
+         ("other", "other_ms"))
 DLLAMA_WORKERS = (0, 1, 3)
 PROMPT = "The capital of France is"
+FOLDER = "splitup-bench-"  # then the process
 CACHE = os.path.join(os.path.dirname(fetch_llama.cache_dir()), "bench-net")
 
 
@@ -117,18 +121,17 @@ class Answer:
 
 
 def times(run, n, ended_at):
-    """When the tokens of a generation were drawn, as the node that drew them tells; without that,
-    when they came to the one who asked, which is in bursts."""
-    out = {"first_ms": run["time_to_first_token_ms"], "answer_s": n / run["tokens_per_second"]}
-    drew = max(run["tasks"], key=lambda t: t.get("last_token_ms") or 0)
-    if drew.get("last_token_ms"):
-        decode_s = (drew["last_token_ms"] - drew["first_token_ms"]) / 1e3
-        compute_s = sum(t["decode_ms"] for t in run["tasks"]) / 1e3
-        out.update(assigned_ms=drew["first_token_ms"], ring=decode_s / compute_s - 1)
-    else:
-        decode_s = out["answer_s"] - out["first_ms"] / 1e3
-    return dict(out, tokens_per_second=(n - 1) / decode_s, first_at=ended_at - decode_s,
-                last_at=ended_at)
+    """When the tokens of a generation were drawn, as the node that drew them tells: they come to
+    who asked in bursts."""
+    drew = max(run["tasks"], key=lambda t: t.get("last_token_ms", 0))
+    if "last_token_ms" not in drew:
+        raise BenchError("no node told when it drew tokens")
+    decode_s = (drew["last_token_ms"] - drew["first_token_ms"]) / 1e3
+    compute_s = sum(t["decode_ms"] for t in run["tasks"]) / 1e3
+    return {"first_ms": run["time_to_first_token_ms"], "answer_s": n / run["tokens_per_second"],
+            "assigned_ms": drew["first_token_ms"], "ring": decode_s / compute_s - 1,
+            "tokens_per_second": (n - 1) / decode_s, "first_at": ended_at - decode_s,
+            "last_at": ended_at}
 
 
 def alone(options, model, prompt):
@@ -154,7 +157,7 @@ class Bench:
     def __init__(self, options, folder, delay_ms, model, prompt):
         self.o, self.folder, self.delay_ms = options, folder, delay_ms
         self.model, self.prompt = model, prompt
-        self.links, self.network, self.peers, self.rounds = None, None, [], []
+        self.links, self.network, self.peers, self.rounds, self.spans = None, None, [], [], []
         self.reference = alone(options, model, prompt)
         try:
             self.open()
@@ -224,8 +227,11 @@ class Bench:
                     a.stop()
             if any(d["token_ids"] != self.reference["token_ids"] for d in done):
                 raise BenchError("the tokens of one of %d sessions are others" % n)
-            span = max(d["last_at"] for d in done) - min(d["first_at"] for d in done)
+            begun = min(d["first_at"] for d in done)
+            span = max(d["last_at"] for d in done) - begun
             out.append(n * (self.o.tokens - 1) / span)
+            self.spans.append([[round(d[at] - begun, 3) for at in ("first_at", "last_at")]
+                               for d in done])
         return out
 
     def llama_together(self):
@@ -278,11 +284,9 @@ def tell(bench):
             continue
         f = figures["programs"][n]
         for what in ("assigned_ms", "ring"):
-            if all(what in r[n] for r in rounds):
-                f[what] = median(rounds, n, what)
-        if "ring" in f:
-            print("  %s: first token %.0f ms after the assignment; decoding takes %.1f %% more "
-                  "than its computing" % (n, f["assigned_ms"], 100 * f["ring"]))
+            f[what] = median(rounds, n, what)
+        print("  %s: first token %.0f ms after the assignment; decoding takes %.1f %% more than "
+              "its computing" % (n, f["assigned_ms"], 100 * f["ring"]))
         f["stages"] = stage_shares(rounds, n)
         for i, s in enumerate(f["stages"]):
             print("  %s: stage %d: %s" % (n, i, ", ".join("%s %.0f ms" % x for x in s.items())))
@@ -315,7 +319,7 @@ def arguments():
     p.add_argument("--prompt-words", type=int, default=64, help="0: a short prompt")
     p.add_argument("--tokens", type=int, default=64)
     p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    p.add_argument("--threads", type=int, default=1)
     p.add_argument("--delays", default="")
     p.add_argument("--only-delays", action="store_true", help="leave out loopback")
     p.add_argument("--sessions", type=int, default=1)
@@ -390,6 +394,7 @@ def measure(o, folder, model, prompt):
                 rows = [bench.together() for _ in range(o.rounds)]
                 peers = [bench.llama_together() for _ in range(o.rounds)] if o.llama else None
                 figures["together"] = tell_together(o, rows, peers)
+            figures["spans"] = bench.spans  # of each session, seconds: first token, last token
             figures["rounds"] = [plain(r) for r in bench.rounds]
             out["settings"].append(figures)
         finally:
@@ -404,11 +409,22 @@ def plain(r):
             for name, x in r.items()}
 
 
+def remove_stale():
+    """Folders of runs that were killed."""
+    base = tempfile.gettempdir()
+    for name in os.listdir(base):
+        pid = name[len(FOLDER):].split("-")[0]
+        if name.startswith(FOLDER) and pid.isdigit() and not os.path.exists("/proc/" + pid):
+            shutil.rmtree(os.path.join(base, name), ignore_errors=True)
+
+
 def main():
     o = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda n, _: sys.exit(128 + n))
     os.makedirs(CACHE, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="splitup-bench-")
+    remove_stale()
+    folder = tempfile.mkdtemp(prefix="%s%d-" % (FOLDER, os.getpid()))
     try:
         out = measure(o, folder, find_model(o), find_prompt(o))
         if o.out:
