@@ -15,7 +15,7 @@ dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
 file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
 ask=(--prompt "The capital of France is" --temperature 0.8 --seed 7 --max-tokens 160)
 tries=8
-first="short long link"
+first="short long"
 full && first="short long link hang"
 [ -x "${SPLITUP_FAULTY:-}" ] || fail "SPLITUP_FAULTY names no program: build the target splitup-faulty"
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # A node killed with SIGKILL in the middle of a generation, and not started again before its end: another takes its
 # stage, and no token is lost or changed. Tells how long it took to be noticed, until another had the task, and until
-# that one had computed its state again; the last two must be short. KILLS="STAGE:CONTEXT ..." chooses others.
+# that one had computed its state again; the last two must be short. KILLS="STAGE:CONTEXT ..." chooses others, ORACLES
+# how many vote.
 . "$(dirname "$0")/network.bash"
 dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
 file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
@@ -59,19 +60,20 @@ seconds() {
 
 # times EXECUTION TASK KILLED: "detection reassignment rebuild steps", ms each.
 times() {
-    local i one="[x for x in d['losses'] if x['execution'] == '$1' and x['task'] == $2 and x['attempt'] == 0][0]" detected assigned rebuilt
+    local i one="[x for x in d['losses'] if x['execution'] == '$1' and x['task'] == $2 and x['attempt'] == 0][0]" detected assigned rebuilt again
     local two="[x for x in d['takeovers'] if x['execution'] == '$1' and x['task'] == $2 and x['attempt'] == 1][0]"
     detected=$(net_status oracle1 "${one}['detected_ms']")
-    assigned=$(net_status oracle1 "${one}['assigned_ms']")
     for i in $(seq 1 "$net_nodes"); do
-        rebuilt=$(net_status "node$i" "str(${two}['rebuilt_ms']) + ' ' + str(${two}['steps'])")
+        assigned=$(net_status "node$i" "${two}['assigned_ms']")
+        rebuilt=$(net_status "node$i" "${two}['rebuilt_ms']")
+        again=$(net_status "node$i" "${two}['steps']")
         [ -z "$rebuilt" ] || break
     done
     [ -n "$detected" ] && [ -n "$assigned" ] && [ -n "$rebuilt" ] || fail "$what: no times: $detected, $assigned, $rebuilt"
-    echo $((detected - $3)) $((assigned - detected)) $((${rebuilt% *} - assigned)) "${rebuilt#* }"
+    echo $((detected - $3)) $((assigned - detected)) $((rebuilt - assigned)) "$again"
 }
 
-net_start 1 4 "$file" --name language --ctx "$ctx" --target-vram "$vram" --sessions 2
+net_start "${ORACLES:-1}" 4 "$file" --name language --ctx "$ctx" --target-vram "$vram" --sessions 2
 for kill in "${kills[@]}"; do
     stage=${kill%:*}
     steps=${kill#*:}

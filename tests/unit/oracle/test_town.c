@@ -2,6 +2,8 @@
 /* Real oracles and scripted nodes on a ledger: executions from the request to their last account. */
 #include "town.h"
 
+#include "json/json.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +69,55 @@ static void everybody_idle(struct town *t, bool idle)
         atomic_store(&t->node[i].idle, idle);
 }
 
+static int64_t time_of(const struct su_json_value *loss, const char *name)
+{
+    int64_t ms = 0;
+
+    if (su_json_get_i64(loss, name, &ms, NULL) != SU_OK)
+        ms = 0; /* null: it has not happened yet */
+    return ms;
+}
+
+/* Task 1 is told as lost by that node, with times that follow one another, once the oracle has seen
+   that another has it. */
+static void tells_the_loss(struct town *t, const uint8_t execution[32], unsigned lost)
+{
+    char name[SU_CHAIN_TEXT], node[SU_CHAIN_TEXT];
+    bool told = false;
+
+    (void)su_chain_key_text(execution, name);
+    (void)su_chain_key_text(t->node[lost].key.public_key, node);
+    for (unsigned waited = 0; !told; waited += 50) {
+        struct su_json *doc = NULL;
+        const char *text = "";
+        uint64_t task = 0;
+        struct su_buf b;
+        su_buf_init(&b, 0);
+        assert_int_equal(su_oracle_status(t->oracle[0].oracle, &b, NULL), SU_OK);
+        assert_int_equal(su_json_parse(b.data, b.len, "status", NULL, &doc, NULL), SU_OK);
+        const struct su_json_value *l = su_json_first(su_json_member(su_json_root(doc), "losses"));
+        told = l && time_of(l, "assigned_ms") != 0;
+        if (told) {
+            assert_int_equal(su_json_get_str(l, "execution", &text, NULL), SU_OK);
+            assert_string_equal(text, name);
+            assert_int_equal(su_json_get_str(l, "node", &text, NULL), SU_OK);
+            assert_string_equal(text, node);
+            assert_int_equal(su_json_get_str(l, "why", &text, NULL), SU_OK);
+            assert_non_null(strstr(text, "has ended"));
+            assert_int_equal(su_json_get_u64(l, "task", &task, NULL), SU_OK);
+            assert_int_equal(task, 1);
+            assert_true(time_of(l, "heard_ms") > 0);
+            assert_true(time_of(l, "detected_ms") >= time_of(l, "heard_ms"));
+            assert_true(time_of(l, "failed_ms") > 0);
+            assert_true(time_of(l, "assigned_ms") >= time_of(l, "failed_ms"));
+        }
+        su_json_free(doc);
+        su_buf_fini(&b);
+        assert_true(waited < 60000);
+        town_sleep(50);
+    }
+}
+
 static void node_lost(void **state)
 {
     struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3, .commit_ms = 8000});
@@ -88,6 +139,7 @@ static void node_lost(void **state)
         town_sleep(50);
     }
     assert_int_equal(attempt, 1);
+    tells_the_loss(t, x, lost);
     everybody_idle(t, false);
     assert_int_equal(town_wait_gone(t, x, 60000), SU_EXEC_SETTLED);
     town_free(t);
