@@ -43,8 +43,8 @@ endfunction()
 # wait. Those that keep processors busy, or look at the clock, take two places. The longest come
 # first, so that none is left to run alone.
 set(SU_TESTS_BUSY "^(test_(exec_|plan_|engine_engine|model_llm|text_tokenizer|ui_speed)|\
-svm_program_adversary|e2e_(chat|demo|digit|generate|llm|perplexity|range|sessions|tui))")
-set(SU_TESTS_LONGEST "^(test_node_(agent|generation|serving)|e2e_(demo|faults|generate|silence|tui))$")
+svm_program_adversary|e2e_(chat|demo|digit|generate|llm|pause|perplexity|range|regenerate|sessions|tui))")
+set(SU_TESTS_LONGEST "^(test_node_(agent|generation)|e2e_(demo|faults|generate|pause|silence|tui))$")
 set(SU_TESTS_LONG "^(test_(exec_(differential|cpu_llm|llm_backends|vk_random)|plan_random|oracle_town|\
 engine_task|chain_crank_random)|svm_program_adversary_exec|e2e_(hub|llm|node|oracle|stake|verify))$")
 
