@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Block-quantised weights as vk_buffer.c lays them out: a plane of 16-byte units per block, then,
 // for Q5_0 and Q5_1, a plane of one word of high bits per block, then a plane of scales (one half
-// per block, or two). SU_BLOCK_ROWS rows take turns, block by block. Nothing else changes: src/graph/blocks.c says what the bytes mean. in_vec
-// shows a weight by four words, in1 by one.
+// per block, or two). SU_BLOCK_ROWS rows take turns, block by block. Nothing else changes:
+// src/graph/blocks.c says what the bytes mean. in_vec shows a weight by four words, in1 by one.
 #include "vk_blocks.h"
 
 // 32 elements: the bytes of lo, then those of hi, hold them with `centre` added; element i of lo is

@@ -55,10 +55,10 @@ float inverse_deviation(uint from)
 #define STEP(q)                                                                                    \
     {                                                                                              \
         uvec4 v = texelFetch(in_vec, int(from + 8u * i + uint(q)));                                \
-        lane[4 * (q)] = lane[4 * (q)] + square(v.x);                                                   \
-        lane[4 * (q) + 1] = lane[4 * (q) + 1] + square(v.y);                                           \
-        lane[4 * (q) + 2] = lane[4 * (q) + 2] + square(v.z);                                           \
-        lane[4 * (q) + 3] = lane[4 * (q) + 3] + square(v.w);                                           \
+        lane[4 * (q)] = lane[4 * (q)] + square(v.x);                                               \
+        lane[4 * (q) + 1] = lane[4 * (q) + 1] + square(v.y);                                       \
+        lane[4 * (q) + 2] = lane[4 * (q) + 2] + square(v.z);                                       \
+        lane[4 * (q) + 3] = lane[4 * (q) + 3] + square(v.w);                                       \
     }
         FOR_8(STEP, 0)
 #undef STEP
