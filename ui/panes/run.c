@@ -262,7 +262,7 @@ static uint64_t part_ms(const struct su_feed_part *p)
 static void stage_bars(const struct ui_app *app, const struct su_feed_execution *e,
                        struct ui_area a)
 {
-    const int tail = 33, head = 26, bar = SU_MAX(SU_MIN(a.r.w - head - tail, 60), 6);
+    const int tail = 40, head = 26, bar = SU_MAX(SU_MIN(a.r.w - head - tail, 60), 6);
 
     for (uint32_t i = 0; i < e->task_count && (int)i < a.r.h; i++) {
         const struct su_feed_part *p = &app->snap->part[e->first_part + i];
