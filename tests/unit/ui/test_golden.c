@@ -19,6 +19,8 @@
 
 static const int sizes[][2] = {{60, 16}, {80, 24}, {100, 30}, {160, 48}};
 
+#define SEVEN "jjhjjhjjhjjhjjhjjhjjhjjh" /* its stroke, after the bar */
+
 static const struct {
     const char *name;
     enum ui_fixture_kind kind;
@@ -30,7 +32,7 @@ static const struct {
     {"beats", UI_FIXTURE_LIVE, "4"},
     {"oracles", UI_FIXTURE_LIVE, "4o"},
     {"samples", UI_FIXTURE_LIVE, "5jjj"},
-    {"run-digit", UI_FIXTURE_LIVE, "6mmm  {Right}{Right}{Right}{Down}{Down}{Down}{Down}"},
+    {"run-digit", UI_FIXTURE_LIVE, "6mmmjjjjjllllll llllllllllll" SEVEN " "},
     {"run-prompt", UI_FIXTURE_LIVE, "6iOnce upon a time{Esc}"},
     {"run-typing", UI_FIXTURE_LIVE, "6iOnce upon a time{A-Enter}there was {Left}"},
     {"log", UI_FIXTURE_LIVE, "7"},
@@ -505,6 +507,50 @@ static void states_are_as_agreed(void **state)
     expect_no_difference();
 }
 
+/* ---- README ------------------------------------------------------------------------------------------ */
+
+/* README shows screens: under "<!-- screen NAME -->" the rows of 80x24/NAME.screen. */
+static void readme_shows_them(void **state)
+{
+    static const char path[] = SU_SOURCE_DIR "/README.md", mark[] = "<!-- screen ";
+    const char *at;
+    char *text;
+    struct su_map m;
+    struct su_buf b;
+
+    (void)state;
+    assert_int_equal(su_map_open(path, 0, &m, NULL), SU_OK);
+    text = strndup((const char *)m.data, m.len);
+    assert_non_null(text);
+    su_map_close(&m);
+    su_buf_init(&b, 0);
+    at = text;
+    for (const char *next; (next = strstr(at, mark)) != NULL;) {
+        const char *name = next + sizeof mark - 1, *fence = strstr(name, "```text\n");
+        const char *end = fence ? strstr(fence + 8, "```") : NULL;
+        char screen[640];
+        size_t rows = 0;
+        assert_non_null(end);
+        snprintf(screen, sizeof screen, "%s/tests/golden/80x24/%.*s.screen", SU_SOURCE_DIR,
+                 (int)strcspn(name, " "), name);
+        assert_int_equal(su_map_open(screen, 0, &m, NULL), SU_OK);
+        su_buf_put(&b, at, (size_t)(fence + 8 - at));
+        for (size_t i = 0; i < m.len && rows < 24; i++) {
+            rows += m.data[i] == '\n';
+            su_buf_u8(&b, m.data[i]);
+        }
+        su_map_close(&m);
+        at = end;
+    }
+    su_buf_str(&b, at);
+    if (getenv("SU_GOLDEN_ACCEPT"))
+        assert_int_equal(su_file_write(path, b.data, b.len, 0644, NULL), SU_OK);
+    else if (strcmp(text, (const char *)b.data) != 0)
+        fail_msg("%s shows other screens; SU_GOLDEN_ACCEPT=1 writes them there", path);
+    free(text);
+    su_buf_fini(&b);
+}
+
 /* ---- files that nothing makes any more -------------------------------------------------------------- */
 
 static bool is_known(const char *name)
@@ -536,7 +582,7 @@ int main(void)
         cmocka_unit_test(screens_are_as_agreed),     cmocka_unit_test(dialogs_are_as_agreed),
         cmocka_unit_test(generations_are_as_agreed), cmocka_unit_test(small_screen_is_as_agreed),
         cmocka_unit_test(looks_are_as_agreed),       cmocka_unit_test(states_are_as_agreed),
-        cmocka_unit_test(no_file_is_left_over),
+        cmocka_unit_test(no_file_is_left_over),      cmocka_unit_test(readme_shows_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
