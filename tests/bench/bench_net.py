@@ -36,7 +36,8 @@ three nodes cost beyond computing.
 --delays: the same over slow links, one way, between whoever asks (with ledger and oracles, or
 llama.cpp's or distributed-llama's main program) and the nodes, and between nodes: each in a network
 namespace of its own, joined by link_delay.c, as netem is not in every kernel. Needs root.
---sessions N: so many generations at once over three nodes, together, beside one.
+--sessions N: so many generations at once over three nodes beside one, each of three times --tokens:
+all their tokens over the time from the first token of any to the last of any.
 --model: SmolLM2-135M-Instruct Q4_1 (tests/data/fetch_smollm2.py), or "even", weights made by
 make_llama.py of nearly that shape: distributed-llama refuses SmolLM2's 3 heads of keys and values
 on 2 nodes or 4, so it is measured on "even" only.
@@ -73,6 +74,7 @@ STAGE = (("compute", "ms"), ("queue", "queue_ms"), ("wait", "wait_ms"), ("networ
 DLLAMA_WORKERS = (0, 1, 3)
 PROMPT = "The capital of France is"
 FOLDER = "splitup-bench-"  # then the process
+LONGER = 3  # how many times the tokens many sessions draw: they do not begin at once
 CACHE = os.path.join(os.path.dirname(fetch_llama.cache_dir()), "bench-net")
 
 
@@ -134,10 +136,10 @@ def times(run, n, ended_at):
             "last_at": ended_at}
 
 
-def alone(options, model, prompt):
+def alone(options, model, prompt, tokens):
     p = subprocess.run([options.splitup, "run", model, "--backend", "cpu",
                         "--ctx", str(options.ctx), "--threads", str(options.threads),
-                        "--prompt", prompt, "--max-tokens", str(options.tokens), "--json"],
+                        "--prompt", prompt, "--max-tokens", str(tokens), "--json"],
                        env=dict(os.environ, VK_DRIVER_FILES="/dev/null"), stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     if p.returncode != 0:
@@ -158,7 +160,7 @@ class Bench:
         self.o, self.folder, self.delay_ms = options, folder, delay_ms
         self.model, self.prompt = model, prompt
         self.links, self.network, self.peers, self.rounds, self.spans = None, None, [], [], []
-        self.reference = alone(options, model, prompt)
+        self.reference = alone(options, model, prompt, options.tokens)
         try:
             self.open()
         except BaseException:
@@ -202,7 +204,7 @@ class Bench:
     def round(self):
         r = {}
         if not self.delay_ms:
-            r["alone"] = alone(self.o, self.model, self.prompt)
+            r["alone"] = alone(self.o, self.model, self.prompt, self.o.tokens)
         for tasks in TASKS:
             r["SplitUp, %d node%s" % (tasks, "s" if tasks > 1 else "")] = self.ours(tasks)
         idle, since = self.network.crew.processor_s(), time.monotonic()
@@ -217,19 +219,20 @@ class Bench:
 
     def together(self):
         """Tokens per second of one session, and of many at once, over three nodes."""
-        out = []
+        out, tokens = [], LONGER * self.o.tokens
+        want = alone(self.o, self.model, self.prompt, tokens)["token_ids"]
         for n in (1, self.o.sessions):
-            asked = [Answer(self.network, 3, self.prompt, self.o.tokens, i) for i in range(n)]
+            asked = [Answer(self.network, 3, self.prompt, tokens, i) for i in range(n)]
             try:
-                done = [a.result(self.o.tokens) for a in asked]
+                done = [a.result(tokens) for a in asked]
             finally:
                 for a in asked:
                     a.stop()
-            if any(d["token_ids"] != self.reference["token_ids"] for d in done):
+            if any(d["token_ids"] != want for d in done):
                 raise BenchError("the tokens of one of %d sessions are others" % n)
             begun = min(d["first_at"] for d in done)
             span = max(d["last_at"] for d in done) - begun
-            out.append(n * (self.o.tokens - 1) / span)
+            out.append(n * (tokens - 1) / span)
             self.spans.append([[round(d[at] - begun, 3) for at in ("first_at", "last_at")]
                                for d in done])
         return out
