@@ -144,20 +144,42 @@ static enum su_code frame_of(struct round *r, const uint16_t *row_of_task, struc
     return rc;
 }
 
+static enum su_code assign(struct round *r, uint16_t row_of_task[SU_TASKS_MAX], struct su_err *e)
+{
+    struct table_job j;
+    enum su_code rc = table_make(r->view, r->n_view, &r->table, e);
+
+    if (!rc)
+        rc = round_job(r, &j, e);
+    return rc ? rc : table_assign(&j, row_of_task, e);
+}
+
+/* Those who rest are called when the others do not suffice. */
+static bool call_all(struct round *r)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < r->n_view; i++) {
+        any = any || r->view[i].rests;
+        r->view[i].rests = false;
+    }
+    free(r->vram);
+    r->vram = NULL;
+    table_fini(&r->table);
+    return any;
+}
+
 /* Makes this round's proposal and tells the others. */
 static enum su_code propose(struct round *r, struct ora_bytes **out, struct su_err *e)
 {
     uint16_t row_of_task[SU_TASKS_MAX];
-    struct table_job j;
     struct su_buf frame;
 
     *out = NULL;
     su_buf_init(&frame, 0);
-    enum su_code rc = table_make(r->view, r->n_view, &r->table, e);
-    if (!rc)
-        rc = round_job(r, &j, e);
-    if (!rc)
-        rc = table_assign(&j, row_of_task, e);
+    enum su_code rc = assign(r, row_of_task, e);
+    if (rc == SU_ENOENT && call_all(r))
+        rc = assign(r, row_of_task, e);
     if (!rc)
         rc = frame_of(r, row_of_task, &frame, e);
     if (!rc && !(*out = ora_bytes_of(frame.data, frame.len)))

@@ -53,6 +53,7 @@ struct ora_person {
         int64_t until_ms;
     } past[ORA_PAST];
     unsigned n_past; /* values so far; they wrap */
+    int64_t rests_ms; /* until then, since it was slashed */
     uint32_t rtt_ms;
 };
 struct ora_people {

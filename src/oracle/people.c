@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum {
+    REST_ROUNDS = 30, /* who was slashed gets no work so long, where others can do it */
     NOBODY_MS = 5000, /* a sender that was not on chain is not looked up again so soon */
 };
 
@@ -75,6 +76,8 @@ static enum su_code know(struct su_oracle *o, const struct su_acc_node *n, struc
         known->past[known->n_past % ORA_PAST].stake = known->node.stake_free;
         known->past[known->n_past++ % ORA_PAST].until_ms = su_clock_wall_ms();
     }
+    if (n->slashed > known->node.slashed && known->node.head.tag != 0)
+        known->rests_ms = su_clock_wall_ms() + (int64_t)REST_ROUNDS * o->round_ms;
     known->node = *n;
     return SU_OK;
 }
@@ -239,6 +242,7 @@ enum su_code ora_people_views(struct su_oracle *o, const struct su_chain_model *
         v->online = l && l->online && l->refused < LIVENESS_REFUSED;
         v->ready = l && liveness_ready(l);
         v->steady = l && liveness_steady(l, now, steady);
+        v->rests = now < p->rests_ms;
         stake_range(p, now - steady, v);
         tasks_of(&p->node, l, model, v);
     }

@@ -98,7 +98,8 @@ enum su_code table_make(const struct table_view *view, size_t n, struct table *t
     for (size_t i = 0; i < n; i++) {
         const struct table_view *v = &view[i];
         bool offers = !all_zero(v->loaded, sizeof v->loaded);
-        if (!v->fit || !v->ready || !offers || v->stake_free == 0 || v->stake_free > SU_AMOUNT_MAX)
+        if (!v->fit || !v->ready || v->rests || !offers || v->stake_free == 0 ||
+            v->stake_free > SU_AMOUNT_MAX)
             continue;
         memcpy(row[m].identity, v->identity, 32);
         memcpy(row[m].owner, v->owner, 32);
@@ -208,7 +209,7 @@ static enum su_code check_row(const struct table_row *r, const struct table_view
 static enum su_code check_missing(const struct table_row *r, const struct table_view *v, bool full,
                                   struct su_err *e)
 {
-    bool offers = v->fit && v->steady && v->stake_low > 0 && !all_zero(v->loaded, 16);
+    bool offers = v->fit && v->steady && !v->rests && v->stake_low > 0 && !all_zero(v->loaded, 16);
 
     if (!offers)
         return SU_OK;

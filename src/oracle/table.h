@@ -22,6 +22,7 @@ struct table_view {
     bool fit; /* on chain, with the configured numerics */
     bool online, ready; /* ready: online, loaded, with room for one more execution and a check */
     bool steady; /* ready, and has said the same, for three rounds */
+    bool rests; /* slashed a short while ago: others go first */
 };
 /* A task of the execution that is to be assigned. */
 struct table_task {
@@ -47,7 +48,7 @@ struct table {
 const struct table_view *table_view_of(const struct table_view *view, size_t n,
                                        const uint8_t identity[32]);
 void table_fini(struct table *t); /* a zeroed one is allowed */
-/* The table of those that are ready: weight = free stake, tasks = loaded. Of more than
+/* The table of those that are ready and do not rest: weight = free stake, tasks = loaded. Of more than
    SU_WIRE_ROWS_MAX the heaviest. SU_ENOENT: nobody is; SU_ENOMEM. On failure *t is zeroed. */
 SU_CHECK enum su_code table_make(const struct table_view *view, size_t n, struct table *t,
                                  struct su_err *e);
@@ -61,7 +62,8 @@ SU_CHECK enum su_code table_write(const struct table *t, struct su_buf *data, st
 
 /* Compares a proposed table with one's own view (ascending by identity). SU_EACCES: a row is no fit
    node of that owner, declares less, or has another weight than its free stake in the last rounds; a
-   node that was steady is missing, or a task of it. The message says which and why. */
+   node that was steady, and does not rest, is missing, or a task of it. The message says which and
+   why. */
 SU_CHECK enum su_code table_check(const struct table *t, const struct table_view *view, size_t n,
                                   struct su_err *e);
 

@@ -10,7 +10,7 @@ prompt="The capital of France is"
 tokens=6
 sampling=${SAMPLING:-100}
 runs=12 # unless everything is drawn
-tries=12 # until the liar draws tokens
+tries=30 # until the liar draws tokens
 
 expected=$("$SPLITUP" run "$file" --backend cpu --ctx 256 --prompt "$prompt" --max-tokens $tokens --json | json 'd["token_ids"]') ||
     fail "it does not run here"
@@ -89,7 +89,12 @@ for ((i = 0; i < runs; i++)); do
     fi
     [ "$sampling" = 100 ] && break
 done
-[ "$sampling" != 100 ] || check "$what: drawn, so slashed" [ $caught = 1 ]
+if [ "$sampling" = 100 ]; then
+    check "$what: drawn, so slashed" [ $caught = 1 ]
+    check "$what: asked anew, with an answer" [ $answered = 1 ]
+    check "$what: the right tokens" [ "$(json 'd["token_ids"]' <"$tmp/last")" = "$expected" ]
+    check "$what: without the liar" [ "$(json "any(t['node'] == '${net_key[node2]}' for t in d['tasks'])" <"$tmp/last")$(drawn node2)" = false0 ]
+fi
 printf '%s: slashed in %d of %d requests\n' "$what" $caught $((caught + clean))
 
 what=two-tokens
@@ -102,7 +107,7 @@ for ((i = 0; i < tries; i++)); do
     generate
     same_stakes node1
     less_stake node1 "${before[1]}" && break
-    check "$what: not slashed, so it did not draw" [ "$(json "d['tasks'][2]['node'] == '${net_key[node1]}'" <"$tmp/last")" = false ]
+    check "$what: not slashed, so it drew for nobody else" [ "$(json "d['tasks'][2]['node'] == '${net_key[node1]}' != d['tasks'][0]['node']" <"$tmp/last")" = false ]
 done
 check "$what: node1 pays" less_stake node1 "${before[1]}"
 check "$what: what was found" grep -qrE '"verdict":"producer".*"producer":2' "$tmp"/oracle[123]
