@@ -26,6 +26,8 @@ struct world {
     struct su_ui_intent last; /* prepared last */
     uint64_t token; /* of the proposal that is on offer; 0 = none */
     int64_t drawn_ms; /* when it was first on a screen; -1 = not yet */
+    int64_t proposed_ms; /* when it came */
+    struct ui_event event; /* the last one */
     unsigned tier;
     char confirm[64];
     uint64_t number;
@@ -41,7 +43,9 @@ static void check_submit(struct world *w, const struct su_ui_intent *i)
         return;
     MUST(w->token != 0 && i->token == w->token);
     MUST(w->drawn_ms >= 0 && w->now_ms - w->drawn_ms >= UI_GUARD_MS);
-    MUST(w->now_ms - w->drawn_ms <= 60000);
+    MUST(w->now_ms - w->proposed_ms <= 60000);
+    /* By Enter: not by a click, a paste, or time. */
+    MUST(w->event.kind == UI_EVENT_KEY && (w->event.key == UI_K_ENTER || w->event.key == '\r'));
     MUST(!w->app.readonly);
     MUST(w->snap->source[SU_FEED_CHAIN].ok || !ui_needs_chain(i->kind));
     if (w->tier >= 3 || ui_intent_def(i->kind)->tier >= 3)
@@ -53,6 +57,7 @@ static void step(struct world *w, const struct ui_event *ev)
 {
     struct ui_row r;
 
+    w->event = *ev;
     ui_step(&w->app, ev, w->now_ms);
     for (size_t i = 0; i < w->app.n_out; i++)
         if (w->app.out[i] == UI_ACT_SUBMIT)
@@ -99,6 +104,7 @@ static void result(struct world *w, uint8_t how)
     if (r.outcome == SU_UI_PROPOSED) {
         w->token = r.token;
         w->drawn_ms = -1;
+        w->proposed_ms = w->now_ms;
         w->tier = r.tier;
         memcpy(w->confirm, r.confirm, sizeof w->confirm);
     }
@@ -160,6 +166,9 @@ static void one(struct world *w, const uint8_t *d)
     case 6:
         draw(w);
         return;
+    case 7: /* a key, and nothing before it told that time passes */
+        w->now_ms += d[2] * 256;
+        break;
     default:
         break;
     }

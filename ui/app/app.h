@@ -259,7 +259,8 @@ struct ui_form {
 #define UI_GUARD_MS 300 /* keys are ignored for so long after a preview opened */
 struct ui_preview {
     struct su_ui_result p;
-    int64_t shown_ms; /* monotonic: when it was put up */
+    int64_t made_ms; /* monotonic: when it came; it holds valid_ms from then on */
+    int64_t shown_ms; /* since when it is on a screen */
     bool drawn; /* and has been on a screen */
     size_t focus; /* 0 typed text (tier 3), then Cancel, then Sign */
     struct ui_input typed;

@@ -208,7 +208,7 @@ static void open_preview(struct ui_app *app, const struct su_ui_result *r)
     struct ui_preview *p = &app->preview;
     unsigned floor = ui_intent_def(r->kind)->tier;
 
-    *p = (struct ui_preview){.p = *r, .shown_ms = app->now_ms};
+    *p = (struct ui_preview){.p = *r, .made_ms = app->now_ms, .shown_ms = app->now_ms};
     p->p.n_line = SU_MIN(p->p.n_line, (size_t)SU_OPS_LINES_MAX);
     p->p.confirm[sizeof p->p.confirm - 1] = 0;
     for (size_t i = 0; i < SU_OPS_LINES_MAX; i++) {
@@ -583,6 +583,6 @@ void ui_modal_tick(struct ui_app *app)
     struct ui_preview *p = &app->preview;
 
     if (app->mode == UI_PREVIEW && p->p.valid_ms > 0 &&
-        app->now_ms - p->shown_ms > (int64_t)p->p.valid_ms)
+        app->now_ms - p->made_ms > (int64_t)p->p.valid_ms)
         p->dead = true;
 }

@@ -135,7 +135,7 @@ static void draw_preview(struct ui_app *app, struct ui_area a)
 {
     struct ui_preview *p = &app->preview;
     bool typed = p->p.tier >= SU_OPS_TIER_TYPED;
-    int64_t left = p->p.valid_ms ? p->shown_ms + (int64_t)p->p.valid_ms - app->now_ms : INT64_MAX;
+    int64_t left = p->p.valid_ms ? p->made_ms + (int64_t)p->p.valid_ms - app->now_ms : INT64_MAX;
     char title[100];
     struct ui_area in;
     int y, x;

@@ -658,6 +658,7 @@ static void plain_event(struct ui_app *app, const struct ui_event *ev)
 void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms)
 {
     app->now_ms = now_ms;
+    ui_modal_tick(app); /* what has expired by now is not for this key any more */
     switch (ev->kind) {
     case UI_EVENT_RESIZE:
         app->w = SU_MIN(SU_MAX(ev->x, 1), UI_GRID_MAX_W);
@@ -679,6 +680,5 @@ void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms)
             plain_event(app, ev);
         break;
     }
-    ui_modal_tick(app);
     ui_pane_refresh(app);
 }

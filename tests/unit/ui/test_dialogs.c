@@ -157,6 +157,27 @@ static void expired_previews_are_dead(void **state)
     kit_keys(&k, "{Tab}{Enter}");
     assert_int_equal(k.submits[SU_UI_COMMIT], 0);
     kit_close(&k);
+    /* Also when nothing but the key tells that time has passed. */
+    propose(&k, "3S100{Enter}", 2, "");
+    kit_pass(&k, 400);
+    kit_keys(&k, "{Tab}");
+    k.now_ms += 60000;
+    kit_keys(&k, "{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    kit_close(&k);
+    /* They hold from when they came, not from when there was room to show them. */
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    kit_keys(&k, "3S100{Enter}");
+    kit_size(&k, 40, 10);
+    struct su_ui_result r = kit_proposal(&k, 9, 2, "");
+    kit_result(&k, &r);
+    kit_pass(&k, 50000);
+    kit_size(&k, 80, 24);
+    kit_draw(&k);
+    kit_pass(&k, 11000);
+    kit_keys(&k, "{Tab}{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    kit_close(&k);
     /* So are those on a chain that no longer answers. */
     propose(&k, "3S100{Enter}", 2, "");
     kit_swap(&k, ui_fixture_make(UI_FIXTURE_STALE, 2));
@@ -223,7 +244,7 @@ static void failures_say_what_was_spent(void **state)
     kit_keys(&k, "{Enter}"); /* back to what was typed */
     assert_int_equal(k.app.mode, UI_FORM);
     assert_string_equal(k.app.form.in[1].text, "100");
-    assert_true(kit_has(&k, "1 errors"));
+    assert_true(kit_has(&k, "1 error "));
     kit_keys(&k, "{Enter}");
     r.maybe = true;
     kit_result(&k, &r);
