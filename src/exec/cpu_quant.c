@@ -493,7 +493,8 @@ static void product_run(struct product *p, bool quantised)
     }
     uint64_t units = (uint64_t)p->batches * p->groups;
     p->parts = threads > 1 && macs >= SPLIT_MACS ? (uint32_t)SU_MIN(threads, units) : 1;
-    p->take = p->parts > 1 ? SU_MAX(1u, units / (p->parts * SU_MIN(macs / SPLIT_MACS, 8u))) : units;
+    p->take =
+        p->parts > 1 ? SU_MAX(1u, units / (p->parts * SU_MIN(macs / SPLIT_MACS, 32u))) : units;
     if (p->parts > 1)
         su_jobs_run(jobs, p->parts, product_part, p);
     else if (p->batches > 0)

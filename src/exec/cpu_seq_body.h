@@ -5,6 +5,7 @@
 
 #define ROPE_PAIRS 64u
 #define PARTS (CPU_GROUP / VEC_LANES) /* vectors of 16 positions */
+#define MOST (TILE_ROWS == 8 ? 5u : 4u) /* queries at a time: as many sums as registers hold */
 
 /* Dots of nq queries with `blocks` blocks of 16 positions. */
 static FMA_TARGET INLINE void score_tile(const struct cpu_scores *s, uint32_t j, uint32_t nq,
@@ -12,7 +13,7 @@ static FMA_TARGET INLINE void score_tile(const struct cpu_scores *s, uint32_t j,
 {
     const uint16_t *key = s->key + at / CPU_GROUP * s->key_block;
     const float *q = s->q + (size_t)j * s->dim;
-    vec acc[4][4];
+    vec acc[MOST][4];
     UNROLL for (uint32_t n = 0; n < nq; n++) UNROLL for (uint32_t b = 0; b < blocks * PARTS; b++)
         acc[n][b] = (vec){0};
     for (uint32_t i = 0; i < s->dim; i++) {
@@ -58,7 +59,7 @@ static void score_finish(const struct cpu_scores *s, float *x, uint32_t n)
 
 static FMA_TARGET void scores(const struct cpu_scores *s)
 {
-    for (uint32_t j = 0; j < s->n; j += 4) {
+    for (uint32_t j = 0; j < s->n; j += MOST) {
         switch (s->n - j) {
         case 1:
             score_rows(s, j, 1);
@@ -69,8 +70,11 @@ static FMA_TARGET void scores(const struct cpu_scores *s)
         case 3:
             score_rows(s, j, 3);
             break;
-        default:
+        case 4:
             score_rows(s, j, 4);
+            break;
+        default:
+            score_rows(s, j, MOST);
         }
     }
     for (uint32_t j = 0; j < s->n; j++)
@@ -129,7 +133,7 @@ static FMA_TARGET INLINE void value_tile(const float *e, uint32_t nq, const uint
                                          size_t value_row, uint32_t count, uint32_t vecs, float *o,
                                          size_t o_row)
 {
-    vec acc[4][4];
+    vec acc[MOST][4];
     UNROLL for (uint32_t n = 0; n < nq; n++) UNROLL for (uint32_t b = 0; b < vecs; b++) acc[n][b] =
         (vec){0};
     for (uint32_t p = 0; p < count; p++, value += value_row) {
@@ -160,8 +164,8 @@ static FMA_TARGET INLINE void value_rows(const float *e, uint32_t nq, const uint
 static FMA_TARGET void values(const float *e, uint32_t n, const uint16_t *value, size_t value_row,
                               uint32_t count, uint32_t dim, float *o, size_t o_row)
 {
-    for (; n > 4; n -= 4, e += 4 * CPU_SEGMENT, o += 4 * o_row)
-        value_rows(e, 4, value, value_row, count, dim, o, o_row);
+    for (; n > MOST; n -= MOST, e += MOST * CPU_SEGMENT, o += MOST * o_row)
+        value_rows(e, MOST, value, value_row, count, dim, o, o_row);
     switch (n) {
     case 1:
         value_rows(e, 1, value, value_row, count, dim, o, o_row);
@@ -172,8 +176,11 @@ static FMA_TARGET void values(const float *e, uint32_t n, const uint16_t *value,
     case 3:
         value_rows(e, 3, value, value_row, count, dim, o, o_row);
         break;
-    default:
+    case 4:
         value_rows(e, 4, value, value_row, count, dim, o, o_row);
+        break;
+    default:
+        value_rows(e, MOST, value, value_row, count, dim, o, o_row);
     }
 }
 
