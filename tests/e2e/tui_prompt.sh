@@ -21,7 +21,7 @@ clean() {
     rm -rf "$tmp"
 }
 trap clean EXIT
-screen() { t capture-pane -p -t s; }
+screen() { t capture-pane -p -t app:0; }
 # sees TEXT [SECONDS]: until the screen has it.
 sees() {
     local i
@@ -33,7 +33,7 @@ sees() {
     return 1
 }
 keys() {
-    t send-keys -t s "$@"
+    t send-keys -t app:0 "$@"
     sleep 0.3
 }
 # agree: reads the preview to its end and signs it.
@@ -47,7 +47,7 @@ agree() {
 }
 
 "$SPLITUP" run "$model" --ctx 256 --json --prompt "$prompt" --max-tokens 16 >"$tmp/local" || fail "a local run"
-t new-session -d -s s -x 80 -y 24 "env LC_ALL=C.UTF-8 TERM=tmux-256color '$SPLITUP' demo --model '$model' --prompt '$prompt' \
+t new-session -d -s app -x 80 -y 24 "env LC_ALL=C.UTF-8 TERM=tmux-256color '$SPLITUP' demo --model '$model' --prompt '$prompt' \
     --max-tokens 8 --seed 7 --sampling 100 2>$tmp/demo.err; sleep 5"
 check "the app over the demo" sees "[1 Models]" 200
 check "a model" sees "SmolLM2" 30
@@ -61,9 +61,9 @@ before=$(usdc)
 keys 6
 check "nothing yet" sees "nothing typed yet"
 keys i
-t send-keys -t s -l "The capital of Spain is"
+t send-keys -t app:0 -l "The capital of Spain is"
 keys M-Enter C-u
-t send-keys -t s -l "$prompt"
+t send-keys -t app:0 -l "$prompt"
 check "typed" sees "│$prompt "
 keys Escape
 check "a draft" sees "prompt: i types"
@@ -108,13 +108,13 @@ clear_of_all
 
 # ---- ended by hand ----------------------------------------------------------------------------------------------
 before=$(usdc)
-t resize-window -t s -x 160 -y 48
+t resize-window -t app:0 -x 160 -y 48
 keys + + + # 128 tokens
 keys i C-u
 keys Up
 check "history" sees "│$prompt "
 keys C-u
-t send-keys -t s -l "Once upon a time"
+t send-keys -t app:0 -l "Once upon a time"
 keys Enter
 agree
 check "tokens come" sees "provisional: tokens come" 90
@@ -128,10 +128,27 @@ held=$(screen | sed -n 's/.*cost so far .* of \([0-9.]*\) USDC.*/\1/p')
 check "cheaper" python3 -c "assert $cost < $held"
 check "paid for what was run" paid "$cost"
 clear_of_all
+
+# ---- the same from the shell, on a terminal ---------------------------------------------------------------------
+ask="'$SPLITUP' run SmolLM2-135M-Instruct.Q4_1@$url --keypair $home/requestor/wallet.json --yes"
+t new-window -d -t app: -n shell "env LC_ALL=C.UTF-8 TERM=tmux-256color $ask --prompt '$prompt' --max-tokens 16; sleep 30"
+t new-window -d -t app: -n plain "env LC_ALL=C NO_COLOR=1 TERM=vt100 $ask --prompt 'Once upon a time' --max-tokens 120; sleep 30"
+screen() { t capture-pane -p -t app:plain; }
+check "a block" sees "cost so far" 60
+check "its bars" sees " % network " 60
+check "in ASCII" [ "$(screen | grep -cE 'stage [1-3]/3 .* [#~-]{6,} ')" -gt 0 ]
+check "the end of the block" sees "checks: 3 of 3 stages sampled, 3 matched" 90
+check "it is gone" [ "$(screen | grep -c 'cost so far')" = 0 ]
+screen() { t capture-pane -p -t app:shell; }
+check "final" sees "checks: 3 of 3 stages sampled, 3 matched" 90
+check "bars" [ "$(screen | grep -cE '^stage [1-3]/3 ....\.\..... (cpu|vulkan) +█*▒*░* compute ')" = 3 ]
+check "the answer is whole" [ "$(screen | sed -n '/^  fee /,/^stage 1/p' | sed '1d;$d' | tr -d ' \n')" = "$(json 'd["text"]' <"$tmp/local" | tr -d ' \n')" ]
+screen() { t capture-pane -p -t app:0; }
 keys q
 for ((i = 0; i < 150; i++)); do
     [ -e "$home" ] || break
     sleep 0.1
 done
+[ ! -e "$home" ] || screen >&2
 check "everything is gone" [ ! -e "$home" ]
 done_ok
