@@ -119,8 +119,10 @@ struct su_step_result {
     uint32_t n_output;
     double ms; /* on the device (timestamps where it has them, else wall time of the dispatch) */
     uint64_t saturations;
-    struct su_op_time *
-        op; /* n_op entries, in order of execution; fused nodes under the last of them; NULL unless asked for */
+    /* n_op entries, in order of execution; fused nodes under the last of them; NULL unless asked
+       for. A Vulkan stage begins to take them when they are first asked for: a step that was
+       submitted before has none. */
+    struct su_op_time *op;
     uint32_t n_op;
 };
 #define SU_STAGE_IN_FLIGHT 2u

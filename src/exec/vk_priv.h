@@ -198,6 +198,7 @@ struct vk_flight {
     VkQueryPool queries;
     VkFence fence;
     uint32_t n_row, n_emit;
+    bool stamped; /* the step takes the time of every dispatch */
     uint64_t submit_ns;
 };
 #define VK_CHAIN_EXTERNALS 4u
@@ -232,6 +233,9 @@ struct vk_stage {
     uint32_t n_turns;
     struct vk_buffer *state; /* per state of the graph */
     uint32_t state_rows, ctx_max;
+    /* Commands are recorded to take the time of every dispatch: once such times were asked for,
+       because that is dear on a software device. */
+    bool stamps;
     bool unbound; /* writing descriptors anew failed: no step can run until it succeeds */
     struct vk_session session[SU_STAGE_SESSION_MAX];
     struct vk_dispatch *dispatch;

@@ -395,7 +395,7 @@ static enum su_code record(struct vk_stage *s, struct vk_flight *f, VkCommandBuf
     enum su_code rc = SU_OK;
     for (uint32_t i = 0; i < s->n_dispatch && rc == SU_OK; i++) {
         rc = record_dispatch(s, cb, &s->dispatch[i], rows, e);
-        if (f->queries)
+        if (f->queries && s->stamps)
             vkCmdWriteTimestamp(cb, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, f->queries, i + 1);
     }
     copy_outputs(s, cb, f, rows);

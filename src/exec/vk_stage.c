@@ -198,6 +198,7 @@ enum su_code vk_submit(struct su_stage *stage, const struct su_step *step, uint3
     if (rc != SU_OK)
         return rc;
     fill_inputs(s, f, step);
+    f->stamped = s->stamps;
     f->submit_ns = su_clock_mono_ns();
     VkSubmitInfo info = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &cb};
@@ -227,19 +228,26 @@ static void op_times(const struct vk_stage *s, const uint64_t *stamp, struct su_
     }
 }
 
+static bool read_stamps(const struct vk_stage *s, const struct vk_flight *f, uint32_t first,
+                        uint32_t n, uint64_t *stamp)
+{
+    return f->queries &&
+           vkGetQueryPoolResults(s->vx->handle, f->queries, first, n, n * sizeof *stamp, stamp,
+                                 sizeof *stamp, VK_QUERY_RESULT_64_BIT) == VK_SUCCESS;
+}
+
 static void read_times(const struct vk_stage *s, const struct vk_flight *f, bool want_ops,
                        struct su_step_result *r)
 {
     uint32_t n = s->n_dispatch + 2;
-    uint64_t *stamp = f->queries ? su_try_alloc(n, sizeof *stamp) : NULL;
-    if (stamp && vkGetQueryPoolResults(s->vx->handle, f->queries, 0, n, n * sizeof *stamp, stamp,
-                                       sizeof *stamp, VK_QUERY_RESULT_64_BIT) == VK_SUCCESS) {
-        r->ms = between(s->vx, stamp[0], stamp[n - 1]);
-        if (want_ops)
-            op_times(s, stamp, r);
-    } else {
+    uint64_t begin, end;
+    if (read_stamps(s, f, 0, 1, &begin) && read_stamps(s, f, n - 1, 1, &end))
+        r->ms = between(s->vx, begin, end);
+    else
         r->ms = (double)(su_clock_mono_ns() - f->submit_ns) * 1e-6;
-    }
+    uint64_t *stamp = want_ops && f->stamped ? su_try_alloc(n, sizeof *stamp) : NULL;
+    if (stamp && read_stamps(s, f, 0, n, stamp))
+        op_times(s, stamp, r);
     free(stamp);
 }
 
@@ -259,7 +267,10 @@ enum su_code vk_wait(struct su_stage *stage, uint32_t slot, bool want_ops, struc
         memcpy(r->output[i], (const uint8_t *)f->out.map + s->output_at[i], r->output_bytes[i]);
     r->saturations = *(const uint32_t *)f->counter.map;
     read_times(s, f, want_ops, r);
-    return SU_OK;
+    if (!want_ops || s->stamps)
+        return SU_OK;
+    s->stamps = true;
+    return vk_record_forget(s, e);
 }
 
 /* ---- the table

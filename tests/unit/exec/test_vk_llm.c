@@ -362,6 +362,35 @@ static void neighbours(void **state)
     }
 }
 
+/* Times of ops are there from the second step on that asks for them, and add up to no more than the
+   step's own. */
+static void times(void **state)
+{
+    (void)state;
+    struct pair p;
+    struct su_row row = {.emit = true};
+    struct su_err e = {0};
+    if (!device)
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
+    pair_init(&p, device, neighbours_graph(SU_Q4_1), 1, 1, 60, true);
+    const void *in[1] = {p.c->input[0]};
+    struct su_step step = {.row = &row, .n_row = 1, .input = in};
+    for (uint32_t i = 0; i < 4; i++) {
+        struct su_step_result r;
+        uint64_t ticket = 0;
+        double sum = 0;
+        ok(su_stage_submit(p.stage, &step, &ticket, &e), &e);
+        ok(su_stage_wait(p.stage, ticket, i > 0, &r, &e), &e);
+        for (uint32_t k = 0; k < r.n_op; k++)
+            sum += r.op[k].ms;
+        bool stamps = ((struct vk_exec *)device->impl)->device.info.timestamps;
+        assert_int_equal(r.n_op > 0, i > 1 && stamps);
+        assert_true(sum <= r.ms * 1.001 + 1e-6);
+        su_step_result_fini(&r);
+    }
+    pair_fini(&p);
+}
+
 static void embeddings(void **state)
 {
     (void)state;
@@ -689,6 +718,7 @@ int main(void)
         cmocka_unit_test(odd_scales),
         cmocka_unit_test(products_elsewhere),
         cmocka_unit_test(neighbours),
+        cmocka_unit_test(times),
         cmocka_unit_test(largest_quants),
         cmocka_unit_test(embeddings),
         cmocka_unit_test(ropes),
