@@ -86,6 +86,7 @@ check "final" [ "$(tail -n 1 "$tmp/far" | json 'd["final"]')" = true ]
 check "the same tokens" [ "$(tail -n 1 "$tmp/far" | json 'd["token_ids"]')" = "$(json 'd["token_ids"]' <"$tmp/local")" ]
 check "a part of the weights" [ -n "$(find "$SPLITUP_HOME/blobs" -name '*.chunks')" ]
 check "a small part" [ "$(du -sk "$SPLITUP_HOME/blobs" | cut -f1)" -lt 20000 ]
+check "anybody can run it again" [ "$("$SPLITUP" verify -u "$url" --result "$tmp/far" --backend cpu --json | json '[t["found"] for t in d["tasks"]]')" = "['equal', 'equal', 'equal']" ]
 
 # With the model's file: in its own form of a conversation, which ends by itself.
 local_run "$tmp/local" --prompt "Say hello." --system "" --max-tokens 40
