@@ -29,9 +29,12 @@ are medians over rounds, ratios medians of the rounds' ratios. SplitUp's idle ne
 others run; its share of a processor is printed. "tokens/s" is of decoding: the tokens behind the
 first over the time from the first to the last at the node that draws them. "first" is the time to
 the first token: of SplitUp from the request, which contains the oracles' round on the chain, and
-from the assignment, which does not; of the others from the prompt to the loaded model. "ring" is
-the time from the first token to the last over the computing of all stages in it, less one: what
-three nodes cost beyond computing.
+from the assignment, which does not; of the others from the prompt to the loaded model. A token's
+milliseconds are told beside those that all stages compute for it and those that it is on slow
+links: what is beyond them is what a network costs ("ring" in the JSON is that to the computing
+alone). Then the time of each stage, prompt included: computing, waiting for the device behind
+others, for inputs, for inputs or acknowledgements on their way, and the rest, which hashes, signs
+and keeps.
 
 --delays: the same over slow links, one way, between whoever asks (with ledger and oracles, or
 llama.cpp's or distributed-llama's main program) and the nodes, and between nodes: each in a network
@@ -130,7 +133,9 @@ def times(run, n, ended_at):
         raise BenchError("no node told when it drew tokens")
     decode_s = (drew["last_token_ms"] - drew["first_token_ms"]) / 1e3
     compute_s = sum(t["decode_ms"] for t in run["tasks"]) / 1e3
-    return {"first_ms": run["time_to_first_token_ms"], "answer_s": n / run["tokens_per_second"],
+    per_token = 1e3 / (n - 1)
+    return {"token_ms": decode_s * per_token, "token_compute_ms": compute_s * per_token,
+            "first_ms": run["time_to_first_token_ms"], "answer_s": n / run["tokens_per_second"],
             "assigned_ms": drew["first_token_ms"], "ring": decode_s / compute_s - 1,
             "tokens_per_second": (n - 1) / decode_s, "first_at": ended_at - decode_s,
             "last_at": ended_at}
@@ -274,7 +279,7 @@ def tell(bench):
     figures = {"delay_ms": bench.delay_ms, "rtt_ms": bench.rtt_ms, "setup_s": bench.setup_s,
                "programs": {}}
     print("  %-34s %9s %10s %10s   %s" % ("", "tokens/s", "first ms", "answer s",
-                                         "SplitUp 3 nodes is faster by"))
+                                          "SplitUp's 3 nodes / it"))
     for n in names:
         f = {what: median(rounds, n, what)
              for what in ("tokens_per_second", "first_ms", "answer_s")}
@@ -286,10 +291,15 @@ def tell(bench):
         if not n.startswith("SplitUp"):
             continue
         f = figures["programs"][n]
-        for what in ("assigned_ms", "ring"):
+        for what in ("assigned_ms", "ring", "token_ms", "token_compute_ms"):
             f[what] = median(rounds, n, what)
-        print("  %s: first token %.0f ms after the assignment; decoding takes %.1f %% more than "
-              "its computing" % (n, f["assigned_ms"], 100 * f["ring"]))
+        stages = len(rounds[0][n]["tasks"])
+        f["token_links_ms"] = stages * bench.delay_ms if stages > 1 else 0.0
+        print("  %s: first token %.0f ms after the assignment, then one in %.2f ms, %.1f %% more "
+              "than the %.2f ms of computing and %.0f ms of links" %
+              (n, f["assigned_ms"], f["token_ms"],
+               100 * (f["token_ms"] / (f["token_compute_ms"] + f["token_links_ms"]) - 1),
+               f["token_compute_ms"], f["token_links_ms"]))
         f["stages"] = stage_shares(rounds, n)
         for i, s in enumerate(f["stages"]):
             print("  %s: stage %d: %s" % (n, i, ", ".join("%s %.0f ms" % x for x in s.items())))

@@ -19,7 +19,8 @@ class LlamaRpc:
 
     def __init__(self, options, folder, places, model, prompt, prompt_tokens, sessions=1):
         hub, spots = places[0], places[1:]
-        self.crew, self.name = Crew(folder), "llama.cpp RPC, %d servers" % len(spots)
+        self.crew = Crew(folder)
+        self.name = "llama.cpp RPC, %d server%s" % (len(spots), "s" if len(spots) > 1 else "")
         self.sessions, self.tokens = sessions, options.tokens
         try:
             ends = []
@@ -71,7 +72,8 @@ class Dllama:
     def __init__(self, options, folder, places, prompt_tokens):
         hub, spots = places[0], places[1:]
         self.crew = Crew(folder)
-        self.name = "distributed-llama, %d processes" % len(places)
+        self.name = "distributed-llama, %d process%s" % (len(places),
+                                                         "es" if len(places) > 1 else "")
         self.hub, self.tokens, self.prompt = hub, options.tokens, "a" * prompt_tokens
         # Its processes compute at the same time, those of a pipeline in turn.
         threads = str(max(1, options.threads // len(places)))
