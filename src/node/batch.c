@@ -6,20 +6,32 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { TOGETHER_MAX = 16 };
+/* Sessions that once went together stay so, as their results go out and come in together. Until then a
+   part of a dispatch's time is spent waiting for one another, now and then when it is mostly in vain. */
+enum { LINGER_SHARE = 2, LINGER_MOST_NS = 2000000, IN_VAIN_MOST = 4, AGAIN = 16 };
 
 void node_batch_init(struct node_batch *b)
 {
+    memset(b, 0, sizeof *b);
     pthread_mutex_init(&b->lock, NULL);
-    b->first = NULL;
+    node_cond_init(&b->arrived);
     b->last = &b->first;
-    b->dispatches = b->rows = 0;
 }
 
 void node_batch_fini(struct node_batch *b)
 {
+    pthread_cond_destroy(&b->arrived);
     pthread_mutex_destroy(&b->lock);
+}
+
+void node_batch_sessions(struct node_batch *b, int change)
+{
+    pthread_mutex_lock(&b->lock);
+    b->sessions = (uint32_t)((int64_t)b->sessions + change);
+    pthread_mutex_unlock(&b->lock);
 }
 
 /* ---- the queue; under its lock --------------------------------------------------------------- */
@@ -29,6 +41,8 @@ static void append(struct node_batch *b, struct node_batch_item *item)
     item->next = NULL;
     *b->last = item;
     b->last = &item->next;
+    b->n_wait++;
+    pthread_cond_signal(&b->arrived);
 }
 
 static void take_out(struct node_batch *b, struct node_batch_item *item)
@@ -40,6 +54,26 @@ static void take_out(struct node_batch *b, struct node_batch_item *item)
     *at = item->next;
     if (b->last == &item->next)
         b->last = at;
+    b->n_wait--;
+}
+
+/* Before a dispatch of one step: for the steps of other sessions. */
+static void linger(struct node_batch *b, const struct node_batch_item *item)
+{
+    uint64_t now = su_clock_mono_ns();
+    uint64_t until = now + SU_MIN(b->last_ns / LINGER_SHARE, (uint64_t)LINGER_MOST_NS);
+    uint32_t before = b->n_wait;
+
+    if (item->n_row > 1 || b->sessions <= before ||
+        (b->in_vain >= IN_VAIN_MOST && b->dispatches % AGAIN != 0))
+        return;
+    const struct timespec t = {.tv_sec = (time_t)(until / 1000000000u),
+                               .tv_nsec = (long)(until % 1000000000u)};
+    while (b->n_wait < b->sessions && now < until) {
+        (void)pthread_cond_timedwait(&b->arrived, &b->lock, &t);
+        now = su_clock_mono_ns();
+    }
+    b->in_vain = b->n_wait > before ? 0 : b->in_vain + 1;
 }
 
 static uint32_t count_emit(const struct node_batch_item *item)
@@ -215,9 +249,12 @@ enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, s
     pthread_mutex_unlock(&b->lock);
     node_turn_take(&t->turn);
     pthread_mutex_lock(&b->lock);
-    if (!item->done)
+    if (!item->done) {
+        linger(b, item);
         n = collect(t, b, item, all);
+    }
     pthread_mutex_unlock(&b->lock);
+    uint64_t begun = su_clock_mono_ns();
     bool together = n > 1 && run_together(t, all, n);
     for (uint32_t i = 0; i < n; i++) {
         if (!together)
@@ -226,6 +263,8 @@ enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, s
         rows += all[i]->n_row;
     }
     pthread_mutex_lock(&b->lock);
+    if (n > 0 && item->n_row == 1)
+        b->last_ns = su_clock_mono_ns() - begun;
     b->dispatches += together ? 1 : n;
     b->rows += rows;
     pthread_mutex_unlock(&b->lock);

@@ -13,16 +13,20 @@ static const char container_note[] = "input";
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void acknowledged(void *ctx)
+void su_monotonic_cond_init(pthread_cond_t *c)
 {
-    su_exchange_changed(ctx);
+    pthread_condattr_t monotonic;
+
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(c, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
 }
 
 enum su_code su_exchange_new(const struct su_exchange_opts *o, struct su_exchange **out,
                              struct su_err *e)
 {
     struct su_exchange *x = su_alloc(sizeof *x);
-    pthread_condattr_t monotonic;
 
     *out = NULL;
     x->o = *o;
@@ -31,15 +35,10 @@ enum su_code su_exchange_new(const struct su_exchange_opts *o, struct su_exchang
     x->o.executions_max = o->executions_max != 0 ? o->executions_max : RUNS_MAX;
     (void)pthread_mutex_init(&x->lock, NULL);
     (void)pthread_mutex_init(&x->open_lock, NULL);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&x->changed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    su_monotonic_cond_init(&x->changed);
     const struct su_sender_opts so = {.scope = *su_peer_self_scope(o->self),
                                       .call_ms = o->call_ms,
-                                      .pause_max_ms = o->pause_max_ms,
-                                      .acknowledged = acknowledged,
-                                      .ctx = x};
+                                      .pause_max_ms = o->pause_max_ms};
     enum su_code c = su_sender_new(&so, &x->sender, e);
     if (c == SU_OK)
         c = su_wire_guard_new(SENDERS_MAX, &x->guard, e);
@@ -73,6 +72,7 @@ static void run_free(struct su_exchange_run *run)
         run->parts = p->next;
         free(p);
     }
+    (void)pthread_cond_destroy(&run->changed);
     free(run);
 }
 
@@ -101,16 +101,36 @@ void su_exchange_changed(struct su_exchange *x)
     (void)pthread_mutex_lock(&x->lock);
     x->changes++;
     (void)pthread_cond_broadcast(&x->changed);
+    for (struct su_exchange_run *run = x->runs; run != NULL; run = run->next) {
+        run->changes++;
+        (void)pthread_cond_broadcast(&run->changed);
+    }
     (void)pthread_mutex_unlock(&x->lock);
 }
 
-void su_exchange_wait_change(struct su_exchange *x, uint64_t seen, uint64_t until_ns)
+void su_run_changed(struct su_exchange *x, const uint8_t execution[32])
+{
+    (void)pthread_mutex_lock(&x->lock);
+    struct su_exchange_run *run = su_run_find(x, execution);
+    if (run != NULL) {
+        run->changes++;
+        (void)pthread_cond_broadcast(&run->changed);
+    }
+    x->changes++;
+    if (x->n_waiter > 0)
+        (void)pthread_cond_broadcast(&x->changed);
+    (void)pthread_mutex_unlock(&x->lock);
+}
+
+void su_exchange_wait_change(struct su_exchange *x, struct su_exchange_run *run, uint64_t seen,
+                             uint64_t until_ns)
 {
     const struct timespec t = {.tv_sec = (time_t)(until_ns / (1000 * NS_PER_MS)),
                                .tv_nsec = (long)(until_ns % (1000 * NS_PER_MS))};
 
-    while (x->changes == seen && !x->stopping && su_clock_mono_ns() < until_ns)
-        (void)pthread_cond_timedwait(&x->changed, &x->lock, &t);
+    while ((run != NULL ? run->changes : x->changes) == seen && !x->stopping &&
+           su_clock_mono_ns() < until_ns)
+        (void)pthread_cond_timedwait(run != NULL ? &run->changed : &x->changed, &x->lock, &t);
 }
 
 bool su_exchange_memory_take(struct su_exchange *x, uint64_t n)
@@ -197,6 +217,7 @@ enum su_code su_exchange_enter(struct su_exchange *x, const uint8_t execution[32
         c = su_journal_enter(x->o.journal, execution, bytes, e);
     if (c == SU_OK && run == NULL) {
         run = su_alloc(sizeof *run);
+        su_monotonic_cond_init(&run->changed);
         memcpy(run->execution, execution, 32);
         run->request_slot = request_slot;
         run->next = x->runs;

@@ -444,7 +444,7 @@ enum su_code su_flow_open(struct su_exchange *x, const struct su_flow_opts *o, s
     enum su_code c = flow_open(x, o, row_bytes, out, e);
     (void)pthread_mutex_unlock(&x->open_lock);
     if (c == SU_OK)
-        su_exchange_changed(x);
+        su_run_changed(x, o->execution);
     return c;
 }
 
@@ -493,17 +493,18 @@ enum su_code su_flow_wait(struct su_exchange *x, const struct su_flow_need *need
     if (n == 0)
         return SU_OK;
     (void)pthread_mutex_lock(&x->lock);
-    const struct su_exchange_run *run = need[0].flow->run;
+    struct su_exchange_run *run = need[0].flow->run;
     for (;;) {
-        uint64_t seen = x->changes;
+        uint64_t seen = run->changes;
         if (x->stopping || run->leaving || run->cancelled)
             c = SU_ECANCELLED;
         else if (met(need, n))
             c = SU_OK;
         if (c != SU_ETIMEOUT || now >= deadline)
             break;
-        su_exchange_wait_change(
-            x, seen, cancelled != NULL ? SU_MIN(deadline, now + POLL_MS * NS_PER_MS) : deadline);
+        su_exchange_wait_change(x, run, seen,
+                                cancelled != NULL ? SU_MIN(deadline, now + POLL_MS * NS_PER_MS)
+                                                  : deadline);
         now = su_clock_mono_ns();
         if (cancelled != NULL) {
             (void)pthread_mutex_unlock(&x->lock);
@@ -647,10 +648,11 @@ enum su_code su_flow_emit_all(const struct su_flow_given *given, uint32_t n, str
         c = emit(given[i].flow, given[i].step, given[i].n, given[i].rows, given[i].leaves, e);
     for (uint32_t i = 0; i < n; i++)
         su_flow_ready_lines(given[i].flow);
-    if (n > 0) {
+    if (n > 0)
         su_sender_attend(given[0].flow->x->sender);
-        su_exchange_changed(given[0].flow->x);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        if (i == 0 || given[i].flow->run != given[i - 1].flow->run)
+            su_run_changed(given[i].flow->x, given[i].flow->run->execution);
     return c;
 }
 

@@ -65,6 +65,8 @@ struct su_exchange_run { /* an execution */
     uint64_t request_slot;
     bool leaving, cancelled;
     uint32_t refs; /* of flows and calls under way, under the exchange's lock */
+    pthread_cond_t changed; /* frames of it came, or it ended */
+    uint64_t changes;
     struct su_flow *flows;
     struct su_parts *parts;
     struct su_exchange_run *next;
@@ -74,7 +76,7 @@ struct su_exchange {
     struct su_sender *sender;
     pthread_mutex_t open_lock; /* one flow is opened at a time; before all others */
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* frames came, or something ended */
+    pthread_cond_t changed; /* for WANTs that wait: frames came, or something ended */
     struct su_exchange_run *runs;
     uint32_t n_run, n_waiter;
     uint64_t in_use_bytes;
@@ -94,8 +96,11 @@ struct su_exchange_run *su_run_find(struct su_exchange *x, const uint8_t executi
 void su_run_release(struct su_exchange *x, struct su_exchange_run *run); /* a reference; no lock */
 /* Tells everybody who waits; no lock of the exchange may be held. */
 void su_exchange_changed(struct su_exchange *x);
-/* Waits for a change after `seen`, until a time at most; under the lock. */
-void su_exchange_wait_change(struct su_exchange *x, uint64_t seen, uint64_t until_ns);
+/* Tells those who wait for this execution: with many under way, all others are left alone. */
+void su_run_changed(struct su_exchange *x, const uint8_t execution[32]);
+/* Waits for a change of the run, NULL = of any, after `seen`, until a time at most; under the lock. */
+void su_exchange_wait_change(struct su_exchange *x, struct su_exchange_run *run, uint64_t seen,
+                             uint64_t until_ns);
 /* Sets n bytes of memory aside; false: too much is under way. */
 bool su_exchange_memory_take(struct su_exchange *x, uint64_t n);
 void su_exchange_memory_give(struct su_exchange *x, uint64_t n);
@@ -103,6 +108,7 @@ void su_exchange_memory_give(struct su_exchange *x, uint64_t n);
 SU_CHECK enum su_code su_exchange_container_bytes(struct su_exchange *x,
                                                   const uint8_t execution[32], uint64_t *bytes,
                                                   struct su_err *e);
+void su_monotonic_cond_init(pthread_cond_t *c);
 void su_exchange_unknown(struct su_exchange *x, const uint8_t execution[32]);
 
 /* ---- exchange_flow.c ------------------------------------------------------------------------- */

@@ -130,7 +130,8 @@ void su_exchange_take(struct su_exchange *x, const void *body, size_t n, struct 
     struct su_wire_frame f[SU_PEER_TOGETHER_MAX];
     unsigned refusal[SU_PEER_TOGETHER_MAX];
     struct su_err e = {0};
-    bool any = false, all = true;
+    const uint8_t *told = NULL; /* an execution whose frames came, to be told */
+    bool all = true;
 
     uint32_t count = take_apart(body, n, f, &e);
     if (count == 0) {
@@ -143,11 +144,14 @@ void su_exchange_take(struct su_exchange *x, const void *body, size_t n, struct 
                                    : n - (size_t)(f[i].head - (const uint8_t *)body);
         bool added;
         refusal[i] = take(x, &f[i], f[i].head, end, &added, &why[i]);
-        any |= added;
+        const uint8_t *execution = f[i].m.u.activation.ref.execution;
+        if (added && told != NULL && memcmp(told, execution, 32) != 0)
+            su_run_changed(x, told);
+        told = added ? execution : told;
         all = all && refusal[i] == 0;
     }
-    if (any)
-        su_exchange_changed(x);
+    if (told != NULL)
+        su_run_changed(x, told);
     if (all)
         acknowledge(x, f, count, answer);
     for (uint32_t i = 0; i < count && !all; i++)
@@ -307,7 +311,7 @@ static bool await(struct serving *s, uint32_t wait_ms, enum su_code *c, struct s
         (void)pthread_mutex_lock(&x->lock);
         if (over || su_run_find(x, s->want->ref.execution) == NULL)
             break;
-        su_exchange_wait_change(x, seen, until);
+        su_exchange_wait_change(x, NULL, seen, until);
     }
     x->n_waiter -= may;
     (void)pthread_mutex_unlock(&x->lock);
@@ -434,7 +438,7 @@ enum su_code su_flow_fetch(struct su_flow *f, const char *endpoint, uint32_t wai
     }
     su_buf_fini(&frames);
     if (any)
-        su_exchange_changed(f->x);
+        su_run_changed(f->x, f->run->execution);
     if (c == SU_OK && su_flow_have(f) == have)
         return su_fail(e, SU_ENOENT, f->name, "nothing new came");
     return c;

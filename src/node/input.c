@@ -20,13 +20,9 @@ enum su_code node_input_get(struct node_duty *d, const struct node_view *v, stru
                             struct su_input *in, struct su_err *e)
 {
     struct su_exchange *x = d->node->exchange;
-    bool keep = d->kind == NODE_PART; /* a check ends too soon to be worth a place in the journal */
     enum su_code rc = su_exchange_container_get(x, d->execution->key, buf, NULL);
 
-    if (rc) {
+    if (rc)
         rc = fetch(d, v, buf, e);
-        if (!rc && keep)
-            rc = su_exchange_container_put(x, d->execution->key, buf->data, buf->len, e);
-    }
     return rc ? rc : su_input_decode(buf->data, buf->len, in, e);
 }

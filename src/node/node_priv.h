@@ -74,12 +74,19 @@ struct node_batch_item {
 };
 struct node_batch {
     pthread_mutex_t lock;
+    pthread_cond_t arrived;
     struct node_batch_item *first, **last; /* who wait */
+    uint32_t n_wait, sessions; /* how many those are; sessions that are open */
+    uint32_t in_vain; /* times in a row that others were waited for and none came */
+    uint64_t last_ns; /* the last dispatch took */
     uint64_t dispatches, rows; /* since the task was loaded */
 };
 struct node_task;
 void node_batch_init(struct node_batch *b);
 void node_batch_fini(struct node_batch *b);
+/* A session of the task was opened, +1, or closed, -1: while there are others, a dispatch of a step waits
+   a little for theirs. */
+void node_batch_sessions(struct node_batch *b, int change);
 /* Waits for its turn, runs the rows, perhaps with those of others. Errors of su_task_run; finish the
    item in any case. */
 SU_CHECK enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item,

@@ -156,6 +156,7 @@ static void drop_run(struct part *p)
         node_turn_take(&t->turn);
         su_task_session_free(t->task, p->session);
         node_turn_give(&t->turn);
+        node_batch_sessions(&t->batch, -1);
         p->has_session = false;
     }
     su_trace_free(p->trace);
@@ -310,6 +311,8 @@ static enum su_code open_run(struct part *p, struct su_err *e)
     node_turn_take(&t->turn);
     rc = su_task_session_new(t->task, SU_MAX(p->steps, 1u), &p->session, e);
     p->has_session = rc == SU_OK;
+    if (p->has_session)
+        node_batch_sessions(&t->batch, 1);
     if (!rc && p->v.generates)
         rc = su_task_session_draw(t->task, p->session, &p->prompt.draw, e);
     node_turn_give(&t->turn);
@@ -753,6 +756,18 @@ static enum su_code dispatch(struct part *p, struct su_err *e)
     return rc;
 }
 
+/* The token behind those that were run. */
+static enum su_code take_last(struct part *p, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+
+    for (uint32_t i = 0; i < p->n_in && !rc; i++)
+        if (p->v.source[i].fed && p->steps >= p->prompt.steps)
+            rc = su_flow_rows(p->in[i], p->steps - 1, 1, p->rows[i] + p->steps * p->row_bytes[i],
+                              NULL, e);
+    return rc;
+}
+
 /* The clock of the run: on and off. */
 static void count_run(struct part *p, bool on)
 {
@@ -764,18 +779,6 @@ static void count_run(struct part *p, bool on)
         t->wall_us += (now - t->run_ns) / 1000;
     t->run_ns = on ? now : 0;
     pthread_mutex_unlock(&p->d->node->lock);
-}
-
-/* The token behind those that were run. */
-static enum su_code take_last(struct part *p, struct su_err *e)
-{
-    enum su_code rc = SU_OK;
-
-    for (uint32_t i = 0; i < p->n_in && !rc; i++)
-        if (p->v.source[i].fed && p->steps >= p->prompt.steps)
-            rc = su_flow_rows(p->in[i], p->steps - 1, 1, p->rows[i] + p->steps * p->row_bytes[i],
-                              NULL, e);
-    return rc;
 }
 
 static enum su_code produce(struct part *p, struct su_err *e)
@@ -804,6 +807,9 @@ static enum su_code produce(struct part *p, struct su_err *e)
     }
     if (!rc)
         rc = take_last(p, e);
+    if (!rc && p->container.len > 0) /* for checks; not before, as it takes a disk's time */
+        rc = su_exchange_container_put(p->d->node->exchange, p->d->execution->key,
+                                       p->container.data, p->container.len, e);
     if (!rc)
         su_trace_truncate(p->trace, p->steps);
     return rc;

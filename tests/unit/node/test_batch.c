@@ -13,6 +13,7 @@
 #include "support/toy_llm.h"
 
 #include <ftw.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -206,6 +207,145 @@ static void together_as_alone(void **state)
     }
 }
 
+/* A prompt in chunks as large as a dispatch, and steps of another session meanwhile. */
+struct chunks {
+    struct world *w;
+    uint32_t session, done;
+    struct su_trace *trace;
+    atomic_uint n; /* that were run */
+    atomic_bool stop;
+    enum su_code rc;
+};
+
+static enum su_code one_chunk(struct chunks *c, uint32_t rows)
+{
+    int32_t said[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const void *input[SU_PORTS_MAX] = {said};
+    struct su_row row[8];
+
+    if (c->done + rows > TOY_CTX) { /* the next prompt */
+        node_turn_take(&c->w->task.turn);
+        must(su_task_session_truncate(c->w->task.task, c->session, 0, NULL), NULL);
+        node_turn_give(&c->w->task.turn);
+        su_trace_truncate(c->trace, 0);
+        c->done = 0;
+    }
+    for (uint32_t i = 0; i < rows; i++)
+        row[i] = (struct su_row){c->session, c->done + i, false};
+    struct node_batch_item item = {.row = row, .n_row = rows, .input = input, .trace = c->trace};
+    enum su_code rc = node_batch_run(&c->w->task, &item, NULL);
+    node_batch_item_fini(&item);
+    c->done += rows;
+    atomic_fetch_add(&c->n, 1);
+    return rc;
+}
+
+static void *run_chunks(void *arg)
+{
+    struct chunks *c = arg;
+
+    while (!atomic_load(&c->stop) && c->rc == SU_OK)
+        c->rc = one_chunk(c, 8);
+    return NULL;
+}
+
+static void chunks_open(struct chunks *c, struct world *w)
+{
+    struct su_err e;
+
+    *c = (struct chunks){.w = w};
+    must(su_task_session_new(w->task.task, TOY_CTX, &c->session, &e), &e);
+    must(su_trace_new(1, 1, &c->trace, &e), &e);
+    node_batch_sessions(&w->task.batch, 1);
+}
+
+static void chunks_close(struct chunks *c)
+{
+    node_batch_sessions(&c->w->task.batch, -1);
+    su_trace_free(c->trace);
+    su_task_session_free(c->w->task.task, c->session);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* A long prompt keeps another session waiting for the chunk that runs, and no longer. */
+static void a_prompt_stalls_nobody(void **state)
+{
+    struct world *w = *state;
+    struct chunks prompt, steps;
+    unsigned passed[41];
+    pthread_t thread;
+
+    chunks_open(&prompt, w);
+    chunks_open(&steps, w);
+    assert_int_equal(pthread_create(&thread, NULL, run_chunks, &prompt), 0);
+    while (atomic_load(&prompt.n) < 4)
+        (void)usleep(100);
+    for (uint32_t i = 0; i < SU_ARRAY_LEN(passed); i++) {
+        unsigned before = atomic_load(&prompt.n);
+        assert_int_equal(one_chunk(&steps, 1), SU_OK);
+        passed[i] = atomic_load(&prompt.n) - before;
+    }
+    /* That which ran, one that ended before this one waited, one since it was through. The machine may
+       stop this thread outside of the queue for as long as it likes, but not most of the times. */
+    qsort(passed, SU_ARRAY_LEN(passed), sizeof passed[0], by_number);
+    assert_in_range(passed[SU_ARRAY_LEN(passed) / 2], 0, 3);
+    atomic_store(&prompt.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(prompt.rc, SU_OK);
+    assert_int_equal(w->task.batch.sessions, 2);
+    chunks_close(&prompt);
+    chunks_close(&steps);
+    assert_int_equal(w->task.batch.sessions, 0);
+}
+
+static void *run_step(void *arg)
+{
+    struct chunks *c = arg;
+
+    c->rc = one_chunk(c, 1);
+    return NULL;
+}
+
+/* Steps of sessions that come a little apart go out together; a few times in vain, and nobody waits. */
+static void steps_wait_for_one_another(void **state)
+{
+    struct world *w = *state;
+    struct node_batch *b = &w->task.batch;
+    struct chunks c[2];
+    bool together = false;
+
+    for (unsigned i = 0; i < 2; i++)
+        chunks_open(&c[i], w);
+    b->in_vain = 0;
+    for (unsigned i = 1; i <= 4; i++) {
+        assert_int_equal(one_chunk(&c[0], 1), SU_OK);
+        assert_int_equal(b->in_vain, i);
+    }
+    for (unsigned i = 0; i < 15; i++)
+        assert_int_equal(one_chunk(&c[0], 1), SU_OK);
+    assert_in_range(b->in_vain, 4, 5); /* one in sixteen tries again */
+    for (unsigned i = 0; i < 1000 && !together; i++) {
+        uint64_t before = b->dispatches;
+        pthread_t thread;
+        b->in_vain = 0;
+        b->last_ns = 1000000000u;
+        assert_int_equal(pthread_create(&thread, NULL, run_step, &c[1]), 0);
+        assert_int_equal(one_chunk(&c[0], 1), SU_OK);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(c[1].rc, SU_OK);
+        together = b->dispatches == before + 1;
+    }
+    assert_true(together);
+    for (unsigned i = 0; i < 2; i++)
+        chunks_close(&c[i]);
+}
+
 /* What one asks for in vain is no harm to the others. */
 static void a_failure_is_ones_own(void **state)
 {
@@ -230,6 +370,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(together_as_alone),
         cmocka_unit_test(a_failure_is_ones_own),
+        cmocka_unit_test(a_prompt_stalls_nobody),
+        cmocka_unit_test(steps_wait_for_one_another),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
