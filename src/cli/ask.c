@@ -240,6 +240,8 @@ static enum su_code leave_provisional(struct asked *q, struct su_err *e)
     cli_screen_clear(&q->screen);
     struct su_buf b;
     su_buf_init(&b, 0);
+    if (q->screen.draws)
+        su_buf_str(&b, "\n"); /* behind the ^C that stands there */
     put_mark(q, &b);
     if (!b.failed)
         fwrite(b.data, 1, b.len, stderr);
