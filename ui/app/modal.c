@@ -557,6 +557,8 @@ void ui_modal_result(struct ui_app *app, const struct su_ui_result *r)
             app->pending_kind = r->kind;
             if (app->pending == UI_PENDING_PREPARE)
                 app->pending = UI_PENDING_NONE;
+            if (app->mode == UI_PREVIEW)
+                app->preview.dead = true; /* there is one proposal at a time: that was it */
             submit_token(app, SU_UI_DISCARD, r->token);
         }
         break;

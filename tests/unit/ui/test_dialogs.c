@@ -178,6 +178,15 @@ static void expired_previews_are_dead(void **state)
     kit_keys(&k, "{Tab}{Enter}");
     assert_int_equal(k.submits[SU_UI_COMMIT], 0);
     kit_close(&k);
+    /* There is one proposal at a time: another one, wherever it comes from, ends the one shown. */
+    propose(&k, "3S100{Enter}", 2, "");
+    r = kit_proposal(&k, 78, 2, "");
+    kit_result(&k, &r);
+    kit_pass(&k, 400);
+    kit_keys(&k, "{Tab}{Enter}");
+    assert_int_equal(k.submits[SU_UI_DISCARD], 1);
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    kit_close(&k);
     /* So are those on a chain that no longer answers. */
     propose(&k, "3S100{Enter}", 2, "");
     kit_swap(&k, ui_fixture_make(UI_FIXTURE_STALE, 2));
