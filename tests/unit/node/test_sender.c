@@ -153,32 +153,36 @@ static void frames_arrive_in_order(void **state)
 static void lines_go_together(void **state)
 {
     struct fixture *x = *state;
-    struct su_sender_line *l[4];
+    enum { GOOD = 10 };
+    struct su_sender_line *l[GOOD + 1];
     struct list stranger = {.n = 0};
     const struct su_sender_source strange = {frame_of, &stranger};
     struct su_sender_stat stat;
 
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < GOOD; i++)
         l[i] = line(x, x->to.endpoint);
     assert_int_equal(su_sender_line_open(x->sender, x->to.endpoint, x->to.signer.public_key,
-                                         &strange, 0, &l[3], NULL),
+                                         &strange, 0, &l[GOOD], NULL),
                      SU_OK);
     frames_sleep_ms(50);
     assert_int_equal(atomic_load(&x->to.posts), 0);
     list_add(&x->list, &x->from, 1);
     frames_activation(&stranger.frame[0], &x->from, 9, 0, 0, 1, 0);
     atomic_store(&stranger.n, 1);
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i <= GOOD; i++)
         su_sender_line_ready(l[i]);
     su_sender_attend(x->sender);
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < GOOD; i++)
         assert_true(reaches(l[i], 1, 60000));
-    fails(l[3], 1, 0, SU_WIRE_REFUSED_SCOPE, &stat);
+    fails(l[GOOD], 1, 0, SU_WIRE_REFUSED_SCOPE, &stat);
     assert_int_equal(stat.acknowledged, 0);
     frames_expect(x->flow, 1, 0);
-    assert_true(atomic_load(&x->to.posts) >= 1 &&
-                atomic_load(&x->to.posts) <= 1 + (int)stat.failures);
-    for (unsigned i = 0; i < 4; i++)
+    /* One call, or two when a worker looked up in between; else the stranger's, of which one may not be
+       counted yet. */
+    int posts = atomic_load(&x->to.posts);
+    su_sender_line_stat(l[GOOD], &stat);
+    assert_in_range(posts, 1, 3 + stat.failures);
+    for (unsigned i = 0; i <= GOOD; i++)
         su_sender_line_close(l[i]);
     list_fini(&stranger);
 }
