@@ -73,7 +73,7 @@ def unpack(tmp):
     with open(os.path.join(tmp, "requirements.txt"), "w", encoding="ascii") as f:
         f.write("%s==%s --hash=sha256:%s\n" % (PACKAGE, VERSION, SHA256))
     call([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-          "--no-input", "--no-deps", "--no-binary", ":all:", "--require-hashes", "--dest", tmp,
+          "--no-input", "--no-deps", "--no-binary", PACKAGE, "--require-hashes", "--dest", tmp,
           "--requirement", "requirements.txt"], tmp)
     archive = next(name for name in os.listdir(tmp) if name.endswith(".tar.gz"))
     with open(os.path.join(tmp, archive), "rb") as f:
