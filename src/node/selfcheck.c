@@ -8,7 +8,7 @@
 
 /* Multiply-adds that a comparison may take; of a task with states, all steps before it are run too. */
 #define MACS_CPU 20000000000ull
-#define MACS_REFERENCE 500000000ull
+#define MACS_REFERENCE 150000000ull
 
 /* What a step gives depends on those before it. */
 static bool remembers(const struct node_duty *d, const struct su_package_task *def)

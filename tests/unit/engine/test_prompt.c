@@ -205,7 +205,7 @@ static void pass(struct stage *stage, const struct packed *p, unsigned first, un
         struct su_row row[N_SESSION * N_ROW];
         uint32_t n = 0;
         for (unsigned i = first; i <= last; i++) {
-            group[i - first] = (struct su_task_group){rows_of[i], stage[t].trace[i]};
+            group[i - first] = (struct su_task_group){rows_of[i], stage[t].trace[i], false};
             for (uint32_t s = 0; s < rows_of[i]; s++, n++) {
                 token[n] = said[i][s];
                 row[n] = (struct su_row){stage[t].session[i], s, emits(i, s)};
