@@ -219,7 +219,8 @@ size_t cli_stages_get(struct cli_stages *w, struct cli_stage *out, size_t cap)
         return 0;
     pthread_mutex_lock(&w->mutex);
     n = SU_MIN(w->n, cap);
-    memcpy(out, w->stage, n * sizeof *out);
+    if (n > 0)
+        memcpy(out, w->stage, n * sizeof *out);
     pthread_mutex_unlock(&w->mutex);
     return n;
 }

@@ -100,7 +100,9 @@ static uint32_t take_apart(const uint8_t *body, size_t n,
 {
     uint32_t count = 0;
 
-    for (size_t at = 0; at < n || count == 0; count++) {
+    if (n == 0)
+        (void)su_fail(e, SU_EFORMAT, "frame", "the body is empty");
+    for (size_t at = 0; at < n; count++) {
         uint64_t bytes = n - at;
         if (count == SU_PEER_TOGETHER_MAX) {
             (void)su_fail(e, SU_ELIMIT, "frame", "more than %u together", SU_PEER_TOGETHER_MAX);

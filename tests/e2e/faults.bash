@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/network.bash"
 digits=$SU_SOURCE_DIR/models/mnist/digits-images-idx3-ubyte
 [ -x "${SPLITUP_FAULTY:-}" ] || fail "SPLITUP_FAULTY names no program: build the target splitup-faulty"
-tries=8 # assignments until one gives the liar a task
+tries=40 # assignments until one gives the liar a task: who was slashed just now rests for thirty rounds
 
 expected=$("$SPLITUP" run mnist --target-vram 300KB --backend cpu --input "$digits" --index 0 --json | json 'd["output_sha256"]') ||
     fail "the digit does not run here"
@@ -181,7 +181,7 @@ faults() {
         wrong-output) slashed node2 wrong-output ;;
         wrong-weights) slashed node3 wrong-weights ;;
         double-sign) slashed node1 double-sign ;;
-        equivocate) slashed node2 equivocate ;;
+        equivocate) slashed node3 equivocate ;;
         silent-after-commit) slashed node3 silent-after-commit ;;
         crash-before-commit) dies node1 crash-before-commit 8 ;;
         crash-after-commit) dies node2 crash-after-commit 1 ;;

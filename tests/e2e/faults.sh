@@ -7,5 +7,5 @@ if full; then
     faults wrong-output wrong-weights double-sign equivocate lying-heartbeat heartbeat-one-oracle votes-wrongly silent \
         withholds-draw
 else
-    faults wrong-output equivocate votes-wrongly
+    faults equivocate wrong-output votes-wrongly
 fi
