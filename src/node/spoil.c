@@ -179,7 +179,8 @@ void part_spoil_frames(struct part *p, uint32_t n, const struct su_task_result *
 
     bool tokens = su_node_fault("two-tokens") && p->v.draws;
 
-    if ((!tokens && !su_node_fault("equivocate")) || !to || to->endpoint[0] == 0)
+    if ((!tokens && !su_node_fault("equivocate")) || !to || to->endpoint[0] == 0 ||
+        memcmp(to->identity, su_peer_self_key(p->d->node->self), 32) == 0)
         return;
     uint32_t from = SU_MAX(p->done, part_first(p, true, to->output));
     if (from >= p->done + n)
