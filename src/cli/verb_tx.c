@@ -15,79 +15,24 @@ struct shown {
     char error[640]; /* "" when it succeeded */
 };
 
-static const char *program_name(const struct shown *s, const struct su_instr *i,
-                                char text[SU_CHAIN_TEXT])
-{
-    static const struct {
-        const uint8_t *id;
-        const char *name;
-    } known[] = {{su_system_id, "System"},
-                 {su_token_id, "Token"},
-                 {su_ata_id, "Associated Token Account"},
-                 {su_budget_id, "Compute Budget"}};
-
-    if (memcmp(i->program, s->program, 32) == 0)
-        return "SplitUp";
-    for (size_t k = 0; k < SU_ARRAY_LEN(known); k++)
-        if (memcmp(i->program, known[k].id, 32) == 0)
-            return known[k].name;
-    return su_chain_key_text(i->program, text);
-}
-
-/* Name of the instruction where it is known, else "". */
-static const char *instr_name(const struct shown *s, const struct su_instr *i)
-{
-    const struct su_ix_info *info;
-    uint32_t units;
-    uint64_t price;
-
-    if (su_instr_is_unit_limit(i, &units))
-        return "SetComputeUnitLimit";
-    if (su_instr_is_unit_price(i, &price))
-        return "SetComputeUnitPrice";
-    if (memcmp(i->program, s->program, 32) != 0 || i->data_bytes == 0)
-        return "";
-    info = su_ix_info(i->data[0]);
-    return info ? info->name : "";
-}
-
-/* The role of account k of an instruction of ours, "" when there is none; the last may repeat. */
-static void role_of(const struct su_ix_info *info, size_t k, char *out, size_t cap)
-{
-    const char *at = info->accounts, *last = at;
-
-    for (size_t i = 0; *at; i++) {
-        last = at;
-        if (i == k)
-            break;
-        at += strcspn(at, " ");
-        at += *at == ' ';
-    }
-    size_t n = strcspn(last, ":* ");
-    bool repeats = last[n] == '*';
-    (void)snprintf(out, cap, "%.*s", *at || repeats ? (int)n : 0, last);
-}
-
-static const struct su_ix_info *ours(const struct shown *s, const struct su_instr *i)
-{
-    return memcmp(i->program, s->program, 32) == 0 && i->data_bytes > 0 ? su_ix_info(i->data[0])
-                                                                        : NULL;
-}
-
 /* ---- JSON ---------------------------------------------------------------------------------------- */
+
+static void put_field(void *ctx, const char *name, const char *value)
+{
+    su_json_put_str(ctx, name, value);
+}
 
 static void put_instr(struct su_json_writer *w, const struct shown *s, const struct su_instr *i)
 {
-    char key[SU_CHAIN_TEXT], role[32] = "";
+    char key[SU_CHAIN_TEXT], role[SU_OPS_ROLE];
 
     su_json_put_object(w, NULL);
-    su_json_put_str(w, "program", program_name(s, i, key));
+    su_json_put_str(w, "program", su_ops_program_name(i->program, s->program, key));
     su_json_put_str(w, "program_id", su_chain_key_text(i->program, key));
-    su_json_put_str(w, "name", instr_name(s, i));
+    su_json_put_str(w, "name", su_ops_instr_name(i, s->program));
     su_json_put_array(w, "accounts");
     for (uint16_t k = 0; k < i->n_metas; k++) {
-        if (ours(s, i))
-            role_of(ours(s, i), k, role, sizeof role);
+        su_ops_instr_role(i, s->program, k, role);
         su_json_put_object(w, NULL);
         su_json_put_str(w, "key", su_chain_key_text(i->metas[k].key, key));
         su_json_put_str(w, "role", role);
@@ -96,6 +41,9 @@ static void put_instr(struct su_json_writer *w, const struct shown *s, const str
         su_json_end_object(w);
     }
     su_json_end_array(w);
+    su_json_put_object(w, "fields");
+    su_ops_instr_fields(i, s->program, put_field, w);
+    su_json_end_object(w);
     su_json_put_hex(w, "data", i->data, i->data_bytes);
     su_json_end_object(w);
 }
@@ -130,20 +78,25 @@ static enum su_code show_json(const struct shown *s, struct su_err *e)
 
 /* ---- text ---------------------------------------------------------------------------------------- */
 
+static void show_field(void *ctx, const char *name, const char *value)
+{
+    (void)ctx;
+    printf("   %-16s %s\n", name, value);
+}
+
 static void show_instr(const struct shown *s, unsigned number, const struct su_instr *i)
 {
-    char key[SU_CHAIN_TEXT], role[32] = "";
-    const char *name = instr_name(s, i);
+    char key[SU_CHAIN_TEXT], role[SU_OPS_ROLE];
+    const char *name = su_ops_instr_name(i, s->program);
 
-    printf("%u  %s%s%s\n", number + 1, program_name(s, i, key), *name ? ": " : "", name);
-    if (memcmp(i->program, su_budget_id, 32) == 0)
-        return;
+    printf("%u  %s%s%s\n", number + 1, su_ops_program_name(i->program, s->program, key),
+           *name ? ": " : "", name);
     for (uint16_t k = 0; k < i->n_metas; k++) {
-        if (ours(s, i))
-            role_of(ours(s, i), k, role, sizeof role);
+        su_ops_instr_role(i, s->program, k, role);
         printf("   %-16s %s%s%s\n", role, su_chain_key_text(i->metas[k].key, key),
                i->metas[k].signer ? " signs" : "", i->metas[k].writable ? " written" : "");
     }
+    su_ops_instr_fields(i, s->program, show_field, NULL);
 }
 
 static void show_text(const struct shown *s)
@@ -216,9 +169,10 @@ const struct cli_verb cli_verb_tx = {
     .name = "tx",
     .args = "SIGNATURE",
     .summary = "Explain a transaction: its instructions, its cost, why it failed",
-    .detail = "Instructions of the SplitUp program are shown by name with the role of each "
-              "account, its errors by name and meaning. The exit status is 0 for a failed "
-              "transaction, too: it was found.",
+    .detail =
+        "Instructions of the SplitUp program are shown by name with the role of each "
+        "account and its fields, its errors by name and meaning. The exit status is 0 for a failed "
+        "transaction, too: it was found.",
     .min_arg = 1,
     .max_arg = 1,
     .option = {CLI_OPTION_URL, CLI_OPTION_KEYPAIR, CLI_OPTION_PASSPHRASE, CLI_OPTION_JSON},

@@ -231,6 +231,7 @@ SU_CHECK enum su_code su_ops_take_out_prepare(struct su_ops *o, const struct su_
 SU_CHECK enum su_code su_ops_claim_prepare(struct su_ops *o, const struct su_ops_stake *f,
                                            struct su_ops_proposal *out, struct su_err *e);
 
+#include "raw.h"
 #include "request.h"
 
 #endif

@@ -256,6 +256,32 @@ enum su_code ops_finish(struct su_ops *o, struct su_ops_proposal *p, struct su_e
     return SU_OK;
 }
 
+enum su_code su_ops_proposal_tx(struct su_ops *o, const struct su_ops_proposal *p, size_t i,
+                                struct su_tx *out, bool *fresh, struct su_err *e)
+{
+    const struct su_ops_steps *s = p->steps;
+    struct su_chain_blockhash hash;
+    struct su_small_instr limit;
+    struct su_instr list[TX_INSTRS_MAX + 1];
+    enum su_tx_status status;
+    size_t at = 0;
+
+    *fresh = false;
+    if (i >= p->n_tx)
+        return su_fail(e, SU_EINVAL, "transaction", "%zu of %zu: there is none", i + 1, p->n_tx);
+    *fresh = su_chain_latest_blockhash(o->chain, &hash, NULL) == SU_OK;
+    if (!*fresh)
+        memset(&hash, 0, sizeof hash);
+    for (size_t k = 0; k < i; k++)
+        at += s->tx_instrs[k];
+    su_instr_unit_limit(&limit, UNITS_MAX);
+    list[0] = limit.instr;
+    memcpy(list + 1, s->instr + at, s->tx_instrs[i] * sizeof *list);
+    status = su_tx_compile(s->payer, hash.hash, list, s->tx_instrs[i] + 1u, out);
+    return status == SU_TX_OK ? SU_OK
+                              : su_fail(e, SU_EINVAL, p->title, "%s", su_tx_status_text(status));
+}
+
 /* ---- committing -------------------------------------------------------------------------------- */
 
 struct teller {
