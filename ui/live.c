@@ -86,6 +86,12 @@ static void on_hurry(void *ctx)
     pthread_mutex_unlock(&l->mutex);
 }
 
+/* Whoever only looks, or puts away, is in nobody's way. */
+static bool is_aside(enum su_ui_step step)
+{
+    return step == SU_UI_DISCARD || step == SU_UI_SHOW;
+}
+
 static bool on_submit(void *ctx, const struct su_ui_intent *i)
 {
     struct su_ui_live *l = ctx;
@@ -97,12 +103,12 @@ static bool on_submit(void *ctx, const struct su_ui_intent *i)
         l->answered = true;
     } else if (i->step == SU_UI_STOP) {
         l->stop = true;
-    } else if (l->n_intent == UI_LIVE_INTENTS || (l->busy && i->step != SU_UI_DISCARD)) {
+    } else if (l->n_intent == UI_LIVE_INTENTS || (l->busy && !is_aside(i->step))) {
         taken = false;
     } else {
         l->intent[l->n_intent++] = *i;
         l->cancelled = false;
-        if (i->step != SU_UI_DISCARD)
+        if (!is_aside(i->step))
             l->busy = true;
     }
     pthread_cond_broadcast(&l->changed);
@@ -272,10 +278,34 @@ static OWN_FRAME void complete(struct su_ui_live *l, const struct su_ui_intent *
     ui_live_push(l, &r);
 }
 
+static OWN_FRAME void show(struct su_ui_live *l, const struct su_ui_intent *i)
+{
+    struct su_ui_result r = {.outcome = SU_UI_SHOWN, .kind = i->kind, .token = i->token};
+    enum su_code rc = SU_OK;
+    uint64_t number = 0;
+    struct su_tx t;
+
+    if (l->token == 0 || i->token != l->token || !l->proposal.title)
+        rc = su_fail(&r.err, SU_EACCES, "preview", "it has no transaction any more");
+    if (!rc)
+        rc = su_parse_u64(i->field[0], "transaction", 0, UINT32_MAX, &number, &r.err);
+    r.tx = (size_t)number;
+    if (!rc)
+        rc = su_ops_proposal_tx(l->ops, &l->proposal, r.tx, &t, &r.fresh, &r.err);
+    if (!rc) {
+        memcpy(r.wire, t.wire, t.wire_bytes);
+        r.wire_bytes = t.wire_bytes;
+        memcpy(r.program, su_chain_program(su_ops_chain(l->ops)), 32);
+    }
+    ui_live_push(l, &r);
+}
+
 static void work(struct su_ui_live *l, struct su_ui_intent *i)
 {
     if (i->step == SU_UI_COMPLETE) {
         complete(l, i);
+    } else if (i->step == SU_UI_SHOW) {
+        show(l, i);
     } else if (i->step == SU_UI_PREPARE) {
         l->now = *i;
         prepare(l);
@@ -287,7 +317,7 @@ static void work(struct su_ui_live *l, struct su_ui_intent *i)
         explicit_bzero(&l->now, sizeof l->now);
     }
     pthread_mutex_lock(&l->mutex);
-    if (i->step != SU_UI_DISCARD)
+    if (!is_aside(i->step))
         l->busy = l->cancelled = false;
     pthread_mutex_unlock(&l->mutex);
     explicit_bzero(i, sizeof *i);

@@ -44,6 +44,7 @@ enum su_ui_step {
     SU_UI_DISCARD, /* forget the proposal `token`; not answered */
     SU_UI_ANSWER, /* field 0 is the passphrase that was asked for */
     SU_UI_COMPLETE, /* field 0 is the beginning of a path; answered with COMPLETED */
+    SU_UI_SHOW, /* field 0: number from 0 of a transaction of the proposal `token`; SHOWN */
     SU_UI_STOP /* RUN: the generation under way ends where it is; not answered */
 };
 struct su_ui_intent {
@@ -61,7 +62,8 @@ enum su_ui_outcome {
     SU_UI_DONE,
     SU_UI_FAILED,
     SU_UI_PASSPHRASE, /* ANSWER it; an empty one refuses */
-    SU_UI_COMPLETED /* text: the path as far as it is known; title: what there is to choose from */
+    SU_UI_COMPLETED, /* text: the path as far as it is known; title: what there is to choose from */
+    SU_UI_SHOWN /* wire: the transaction as it would be signed now; err.code says when there is none */
 };
 #define SU_UI_OUTPUT 4096u
 struct su_ui_news { /* what has come of a run */
@@ -91,6 +93,9 @@ struct su_ui_result {
     char signer[64]; /* whose wallet */
     uint32_t valid_ms; /* how long a proposal holds; 0 = no end */
     uint8_t execution[32]; /* DONE, PROGRESS of RUN: whose */
+    uint8_t wire[SU_TX_MAX_BYTES], program[32]; /* SHOWN; the key of our program */
+    size_t wire_bytes, tx; /* SHOWN: its number */
+    bool fresh; /* SHOWN: with the newest blockhash; else zeros are in its place */
     struct su_ui_news news; /* PROGRESS of RUN */
 };
 

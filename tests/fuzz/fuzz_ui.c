@@ -82,6 +82,18 @@ static void draw(struct world *w)
         w->drawn_ms = w->now_ms;
 }
 
+static size_t a_transaction(uint8_t wire[SU_TX_MAX_BYTES])
+{
+    static const uint8_t who[32] = {1}, whom[32] = {2};
+    struct su_small_instr i;
+    struct su_tx t;
+
+    su_instr_transfer(&i, who, whom, 3);
+    MUST(su_tx_compile(who, whom, &i.instr, 1, &t) == SU_TX_OK);
+    memcpy(wire, t.wire, t.wire_bytes);
+    return t.wire_bytes;
+}
+
 static void result(struct world *w, uint8_t how)
 {
     struct su_ui_result r = {.kind = w->last.kind, .token = ++w->number, .n_tx = 1};
@@ -89,7 +101,7 @@ static void result(struct world *w, uint8_t how)
     static const enum su_ui_outcome outcome[] = {SU_UI_PROPOSED, SU_UI_PROPOSED, SU_UI_PROGRESS,
                                                  SU_UI_DONE,     SU_UI_FAILED,   SU_UI_PASSPHRASE};
 
-    r.outcome = how == 0xff ? SU_UI_COMPLETED : outcome[how % 6];
+    r.outcome = how == 0xff ? SU_UI_COMPLETED : how == 0xfe ? SU_UI_SHOWN : outcome[how % 6];
     if (r.outcome == SU_UI_COMPLETED && w->app.form.def)
         r.kind = w->app.form.def->kind;
     else if (how & 0x80)
@@ -107,6 +119,14 @@ static void result(struct world *w, uint8_t how)
         w->proposed_ms = w->now_ms;
         w->tier = r.tier;
         memcpy(w->confirm, r.confirm, sizeof w->confirm);
+    }
+    if (r.outcome == SU_UI_SHOWN) { /* bytes of any kind, and those of a transaction */
+        r.token = w->app.preview.p.token;
+        r.tx = w->app.raw.tx;
+        r.wire_bytes = sizeof r.wire;
+        memset(r.wire, (int)w->number, sizeof r.wire);
+        if (w->number & 1)
+            r.wire_bytes = a_transaction(r.wire);
     }
     if (r.outcome == SU_UI_FAILED)
         su_fail(&r.err, how & 0x10 ? SU_ECANCELLED : SU_EIO, "fuzz", "failed");

@@ -31,7 +31,8 @@ enum ui_scope {
     UI_SCOPE_RUN,
     UI_SCOPE_LOG,
     UI_SCOPE_ALL,
-    UI_SCOPE_FORM
+    UI_SCOPE_FORM,
+    UI_SCOPE_PREVIEW
 };
 struct ui_key_row {
     int request; /* enum ui_request */
@@ -122,6 +123,7 @@ enum ui_request { /* rows of the same name in several scopes are the same reques
                   UI_REQ_SUBMIT,
                   UI_REQ_LEAVE,
                   UI_REQ_MOST,
+                  UI_REQ_RAW,
                   UI_REQUESTS
 };
 /* Keys of one's own in place of the table's, from lines `bind.SCOPE.REQUEST = KEY KEY KEY`; zeroed:
@@ -228,7 +230,8 @@ enum ui_mode {
     UI_SECRET, /* a passphrase is asked for */
     UI_WALLET,
     UI_WELCOME,
-    UI_ASK /* y or not */
+    UI_ASK, /* y or not */
+    UI_RAW /* a transaction of the preview, in words; leads back to it */
 };
 enum ui_prompt_kind {
     UI_PROMPT_SEARCH,
@@ -266,6 +269,15 @@ struct ui_preview {
     struct ui_input typed;
     size_t top, seen; /* first line shown; lines that were on the screen */
     bool dead; /* expired or replaced: cannot be signed any more */
+};
+#define UI_RAW_TEXT (64u << 10)
+struct ui_raw {
+    struct su_buf text; /* in words; empty: not here yet */
+    size_t tx; /* its number in the preview */
+    int64_t asked_ms;
+    bool waiting, fresh; /* fresh: with a blockhash */
+    struct su_err err; /* why there is none */
+    int top; /* first row shown */
 };
 enum ui_pending { UI_PENDING_NONE, UI_PENDING_PREPARE, UI_PENDING_COMMIT };
 #define UI_PROMPTS 8u
@@ -329,6 +341,7 @@ struct ui_app {
     struct ui_prompt prompt;
     struct ui_form form;
     struct ui_preview preview;
+    struct ui_raw raw;
     enum ui_pending pending;
     enum su_ui_kind pending_kind;
     uint64_t pending_token;
@@ -395,6 +408,11 @@ void ui_modal_tick(struct ui_app *app);
 bool ui_modal_is_dialog(enum ui_mode m);
 /* Whether Enter leads from what failed back to the form. */
 bool ui_notice_again(const struct ui_app *app);
+/* Shows a transaction of the preview that is open. */
+void ui_raw_open(struct ui_app *app);
+void ui_raw_key(struct ui_app *app, int key);
+void ui_raw_result(struct ui_app *app, const struct su_ui_result *r);
+void ui_draw_raw(struct ui_app *app, struct ui_area in, size_t n_tx);
 void ui_draw_modal(struct ui_app *app, struct ui_area a);
 void ui_draw_help(const struct ui_app *app, struct ui_area a);
 int ui_help_lines(const struct ui_app *app);

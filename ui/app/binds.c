@@ -18,7 +18,7 @@ static const struct {
 const char *ui_scope_word(enum ui_scope s)
 {
     static const char *const word[] = {"models", "tasks", "stake",      "beats", "samples",
-                                       "run",    "log",   "everywhere", "forms"};
+                                       "run",    "log",   "everywhere", "forms", "previews"};
 
     return word[s];
 }

@@ -213,7 +213,7 @@ static const char *hint(const struct ui_app *app)
     case UI_FORM:
         return "Tab next field   Enter goes on   Esc cancel   ^A all there is";
     case UI_PREVIEW:
-        return "Tab to Sign   Esc cancel   early keys are dropped";
+        return "Tab to Sign   Esc cancel   d raw transaction   early keys are dropped";
     case UI_WAIT:
         return "Asking the chain what it would do. Esc cancel";
     case UI_SENDING:

@@ -31,6 +31,7 @@ static size_t entries(const struct ui_app *app, const struct ui_key_row *out[ENT
     n = collect(app, UI_SCOPE_ALL, out, n, ENTRIES);
     first[2] = n;
     n = collect(app, UI_SCOPE_FORM, out, n, ENTRIES);
+    n = collect(app, UI_SCOPE_PREVIEW, out, n, ENTRIES);
     first[3] = n;
     return n;
 }
@@ -129,7 +130,7 @@ static void bind_page(struct su_buf *out)
                     "part of another, or when a character would be taken from fields.\n"
                     "Help and the bar of F keys show what is bound.\n.Pp\nThe requests:\n"
                     ".Bl -tag -width \"everywhere\" -compact\n");
-    for (int s = 0; s <= UI_SCOPE_FORM; s++) {
+    for (int s = 0; s <= UI_SCOPE_PREVIEW; s++) {
         const char *sep = "";
         su_buf_printf(out, ".It %s\n", ui_scope_word((enum ui_scope)s));
         for (size_t i = 0; i < ui_keys_count; i++) {
@@ -146,9 +147,9 @@ static void bind_page(struct su_buf *out)
 
 void su_ui_keys_page(struct su_buf *out)
 {
-    static const enum ui_scope order[] = {UI_SCOPE_ALL,   UI_SCOPE_MODELS, UI_SCOPE_TASKS,
-                                          UI_SCOPE_STAKE, UI_SCOPE_BEATS,  UI_SCOPE_SAMPLES,
-                                          UI_SCOPE_RUN,   UI_SCOPE_LOG,    UI_SCOPE_FORM};
+    static const enum ui_scope order[] = {
+        UI_SCOPE_ALL,     UI_SCOPE_MODELS, UI_SCOPE_TASKS, UI_SCOPE_STAKE, UI_SCOPE_BEATS,
+        UI_SCOPE_SAMPLES, UI_SCOPE_RUN,    UI_SCOPE_LOG,   UI_SCOPE_FORM,  UI_SCOPE_PREVIEW};
 
     su_buf_str(out,
                ".\\\" SPDX-License-Identifier: MIT\n"

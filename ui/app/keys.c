@@ -33,7 +33,7 @@ const struct ui_key_row *ui_keys_bound(const struct ui_binds *binds, enum ui_sco
     if (key == 0)
         return NULL;
     r = find(binds, scope, key);
-    return r || scope == UI_SCOPE_FORM ? r : find(binds, UI_SCOPE_ALL, key);
+    return r || scope >= UI_SCOPE_FORM ? r : find(binds, UI_SCOPE_ALL, key);
 }
 
 const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key)
@@ -44,7 +44,7 @@ const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key)
 const char *ui_scope_name(enum ui_scope s)
 {
     static const char *const name[] = {"Models", "Tasks", "Stake",      "Beats", "Samples",
-                                       "Run",    "Log",   "Everywhere", "Forms"};
+                                       "Run",    "Log",   "Everywhere", "Forms", "Previews"};
 
     return name[s];
 }

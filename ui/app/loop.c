@@ -169,7 +169,8 @@ static void submit(struct run *r)
     const struct su_ui_backend *b = r->l->backend;
     struct ui_app *app = r->l->app;
 
-    if (!b->submit(b->ctx, &app->intent) && app->intent.step != SU_UI_COMPLETE) {
+    if (!b->submit(b->ctx, &app->intent) && app->intent.step != SU_UI_COMPLETE &&
+        app->intent.step != SU_UI_SHOW) {
         struct su_ui_result busy = {.outcome = SU_UI_FAILED, .kind = app->intent.kind};
         su_fail(&busy.err, SU_EBUSY, NULL, "another transaction is under way");
         ui_modal_result(app, &busy);

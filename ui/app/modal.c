@@ -173,6 +173,7 @@ static void sign(struct ui_app *app)
 
 static void preview_key(struct ui_app *app, int key)
 {
+    const struct ui_key_row *r = ui_keys_bound(&app->binds, UI_SCOPE_PREVIEW, key);
     struct ui_preview *p = &app->preview;
     size_t first = first_button(p), n = first + 2;
 
@@ -181,6 +182,8 @@ static void preview_key(struct ui_app *app, int key)
         return;
     if (key == UI_K_ESC || key == UI_K_F(10) || key == UI_K_CTRL('C')) {
         discard(app);
+    } else if (r && r->request == UI_REQ_RAW && p->focus >= first) {
+        ui_raw_open(app);
     } else if (key == UI_K_TAB || key == UI_K_RIGHT) {
         p->focus = (p->focus + 1) % n;
     } else if (key == UI_K_BTAB || key == UI_K_LEFT) {
@@ -459,7 +462,7 @@ static void (*const key_of[])(struct ui_app *, int) = {
     [UI_HELP] = help_key,       [UI_MENU] = menu_key,       [UI_FORM] = form_key,
     [UI_WAIT] = wait_key,       [UI_PREVIEW] = preview_key, [UI_SENDING] = sending_key,
     [UI_NOTICE] = notice_key,   [UI_SECRET] = secret_key,   [UI_WALLET] = wallet_key,
-    [UI_WELCOME] = welcome_key, [UI_ASK] = ask_key,
+    [UI_WELCOME] = welcome_key, [UI_ASK] = ask_key,         [UI_RAW] = ui_raw_key,
 };
 
 bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
@@ -489,6 +492,12 @@ bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
 
 /* ---- results ----------------------------------------------------------------------------------- */
 
+/* Its raw transactions belong to the preview. */
+static bool preview_is_open(const struct ui_app *app)
+{
+    return app->mode == UI_PREVIEW || app->mode == UI_RAW;
+}
+
 static void run_progress(struct ui_app *app, const struct su_ui_result *r)
 {
     static const uint8_t none[32];
@@ -510,12 +519,12 @@ static void run_progress(struct ui_app *app, const struct su_ui_result *r)
 static void done(struct ui_app *app, const struct su_ui_result *r)
 {
     bool hidden = app->mode != UI_WAIT && app->mode != UI_SENDING && app->mode != UI_SECRET &&
-                  app->mode != UI_PREVIEW;
+                  !preview_is_open(app);
 
     run_progress(app, r);
     if (app->mode == UI_SECRET)
         ui_input_wipe(&app->secret);
-    if (app->mode == UI_PREVIEW)
+    if (preview_is_open(app))
         app->preview.dead = true;
     app->pending = UI_PENDING_NONE;
     if (r->outcome == SU_UI_FAILED && r->err.code == SU_ECANCELLED) {
@@ -557,7 +566,7 @@ void ui_modal_result(struct ui_app *app, const struct su_ui_result *r)
             app->pending_kind = r->kind;
             if (app->pending == UI_PENDING_PREPARE)
                 app->pending = UI_PENDING_NONE;
-            if (app->mode == UI_PREVIEW)
+            if (preview_is_open(app))
                 app->preview.dead = true; /* there is one proposal at a time: that was it */
             submit_token(app, SU_UI_DISCARD, r->token);
         }
@@ -573,6 +582,9 @@ void ui_modal_result(struct ui_app *app, const struct su_ui_result *r)
     case SU_UI_COMPLETED:
         completed(app, r);
         break;
+    case SU_UI_SHOWN:
+        ui_raw_result(app, r);
+        break;
     default:
         if (app->pending != UI_PENDING_NONE)
             done(app, r);
@@ -584,7 +596,7 @@ void ui_modal_tick(struct ui_app *app)
 {
     struct ui_preview *p = &app->preview;
 
-    if (app->mode == UI_PREVIEW && p->p.valid_ms > 0 &&
+    if (preview_is_open(app) && p->p.valid_ms > 0 &&
         app->now_ms - p->made_ms > (int64_t)p->p.valid_ms)
         p->dead = true;
 }

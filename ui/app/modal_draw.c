@@ -311,6 +311,15 @@ static void draw_ask(const struct ui_app *app, struct ui_area a)
     ui_cursor(in, 0, 2);
 }
 
+static void draw_raw(struct ui_app *app, struct ui_area a)
+{
+    size_t n = SU_MAX(app->preview.p.n_tx, (size_t)1);
+    char title[64];
+
+    snprintf(title, sizeof title, "Raw transaction %zu of %zu, not signed", app->raw.tx + 1, n);
+    ui_draw_raw(app, dialog(app, a, 100, app->h, title, UI_ROLE_FRAME), n);
+}
+
 void ui_draw_modal(struct ui_app *app, struct ui_area a)
 {
     a.g->cursor = false;
@@ -344,6 +353,9 @@ void ui_draw_modal(struct ui_app *app, struct ui_area a)
         break;
     case UI_ASK:
         draw_ask(app, a);
+        break;
+    case UI_RAW:
+        draw_raw(app, a);
         break;
     default:
         break;

@@ -8,6 +8,7 @@ void ui_app_init(struct ui_app *app)
     for (int i = 0; i < UI_PANES; i++)
         if (ui_pane_list[i]->source)
             ui_table_init(&app->table[i], ui_pane_list[i]->source(app));
+    su_buf_init(&app->raw.text, UI_RAW_TEXT);
     app->log_level = SU_FEED_INFO;
     app->variant[UI_PANE_LOG] = SU_FEED_INFO;
     app->table[UI_PANE_LOG].follow = true;
@@ -17,6 +18,7 @@ void ui_app_fini(struct ui_app *app)
 {
     for (int i = 0; i < UI_PANES; i++)
         ui_table_fini(&app->table[i]);
+    su_buf_fini(&app->raw.text);
     explicit_bzero(app, sizeof *app);
 }
 

@@ -215,6 +215,98 @@ static void nothing_is_typed_ahead(void **state)
     kit_close(&k);
 }
 
+/* `d` shows the bytes in words; nothing in there agrees to anything, and what was pressed there is not
+   for the buttons behind it. */
+static void raw_transactions_are_only_looked_at(void **state)
+{
+    struct su_ui_result r;
+    struct kit k;
+
+    (void)state;
+    propose(&k, "3S100{Enter}", 2, "");
+    kit_keys(&k, "d"); /* too early */
+    assert_int_equal(k.app.mode, UI_PREVIEW);
+    kit_pass(&k, 301);
+    kit_keys(&k, "{Tab}d");
+    assert_int_equal(k.app.mode, UI_RAW);
+    assert_int_equal(k.intent.step, SU_UI_SHOW);
+    assert_int_equal(k.intent.token, 77);
+    assert_true(kit_has(&k, "Asking for the newest blockhash"));
+    r = kit_shown(&k);
+    r.token = 76; /* of another one */
+    kit_result(&k, &r);
+    assert_true(k.app.raw.waiting);
+    r = kit_shown(&k);
+    kit_result(&k, &r);
+    assert_true(kit_has(&k, "of at most 1232 bytes"));
+    assert_true(kit_has(&k, "SplitUp: stake_deposit"));
+    kit_keys(&k, "G");
+    assert_true(kit_has(&k, "all bytes"));
+    kit_keys(&k, "gj{PgDn}{PgUp}k");
+    assert_true(kit_has(&k, "of at most 1232 bytes"));
+    kit_pass(&k, 1000);
+    kit_keys(&k, "{Enter}{Enter}{Tab}{Enter}y ");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    assert_int_equal(k.app.mode, UI_RAW);
+    kit_keys(&k, "l");
+    assert_true(kit_has(&k, "It is the last one"));
+    kit_keys(&k, "{Esc}");
+    assert_int_equal(k.app.mode, UI_PREVIEW);
+    kit_draw(&k);
+    kit_keys(&k, "{Tab}{Enter}"); /* typed ahead */
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    kit_pass(&k, 301);
+    kit_keys(&k, "{Tab}{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 1);
+    assert_int_equal(k.intent.token, 77);
+    kit_close(&k);
+    /* What is typed is typed; and while looking time passes. */
+    propose(&k, "3U100{Enter}", 3, "100d");
+    kit_pass(&k, 301);
+    kit_keys(&k, "{Tab}{Tab}d");
+    assert_int_equal(k.app.mode, UI_PREVIEW);
+    assert_string_equal(k.app.preview.typed.text, "d");
+    kit_keys(&k, "{Tab}d");
+    assert_int_equal(k.app.mode, UI_RAW);
+    r = kit_shown(&k);
+    su_fail(&r.err, SU_ENET, "chain", "does not answer");
+    kit_result(&k, &r);
+    assert_true(kit_has(&k, "does not answer"));
+    kit_pass(&k, 60001);
+    kit_keys(&k, "d");
+    assert_true(kit_has(&k, "expired"));
+    kit_keys(&k, "{Esc}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    assert_int_equal(k.submits[SU_UI_DISCARD], 1);
+    kit_close(&k);
+    /* Several, and bytes that are none. */
+    propose(&k, "3S100{Enter}", 2, "");
+    k.app.preview.p.n_tx = 2;
+    kit_pass(&k, 301);
+    kit_keys(&k, "dl");
+    assert_string_equal(k.intent.field[0], "1");
+    r = kit_shown(&k);
+    r.tx = 0; /* late */
+    kit_result(&k, &r);
+    assert_true(k.app.raw.waiting);
+    r = kit_shown(&k);
+    r.wire_bytes--;
+    kit_result(&k, &r);
+    assert_int_equal(k.app.raw.err.code, SU_EFORMAT);
+    kit_keys(&k, "hh");
+    assert_string_equal(k.intent.field[0], "0");
+    kit_keys(&k, "{C-c}{Esc}");
+    assert_int_equal(k.app.mode, UI_LIST);
+    kit_close(&k);
+    /* Where nothing is signed there is nothing to see. */
+    propose(&k, "3S100{Enter}", 2, "");
+    k.app.preview.p.n_tx = 0;
+    kit_pass(&k, 301);
+    kit_keys(&k, "d");
+    assert_true(kit_has(&k, "There is no transaction"));
+    kit_close(&k);
+}
+
 static void cancelled_proposals_are_discarded(void **state)
 {
     struct su_ui_result r;
@@ -426,6 +518,7 @@ int main(void)
         cmocka_unit_test(all_lines_are_read_first),
         cmocka_unit_test(expired_previews_are_dead),
         cmocka_unit_test(nothing_is_typed_ahead),
+        cmocka_unit_test(raw_transactions_are_only_looked_at),
         cmocka_unit_test(cancelled_proposals_are_discarded),
         cmocka_unit_test(failures_say_what_was_spent),
         cmocka_unit_test(fields_are_checked_at_once),

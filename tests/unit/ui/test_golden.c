@@ -261,12 +261,19 @@ static void dialogs_are_as_agreed(void **state)
 {
     (void)state;
     for (size_t s = 0; s < SU_ARRAY_LEN(sizes); s++) {
-        struct su_ui_result r = {.outcome = SU_UI_PASSPHRASE, .again = true};
+        struct su_ui_result r = {.outcome = SU_UI_PASSPHRASE, .again = true}, shown;
         struct kit k;
         int w = sizes[s][0], h = sizes[s][1];
         kit_open(&k, UI_FIXTURE_LIVE, w, h);
         open_preview(&k, 2);
         compare_screen("preview", &k);
+        kit_close(&k);
+        kit_open(&k, UI_FIXTURE_LIVE, w, h);
+        open_preview(&k, 2);
+        kit_keys(&k, "d");
+        shown = kit_shown(&k);
+        kit_result(&k, &shown);
+        compare_screen("raw", &k);
         kit_close(&k);
         kit_open(&k, UI_FIXTURE_LIVE, w, h);
         open_preview(&k, 3);

@@ -147,6 +147,40 @@ struct su_ui_result kit_proposal(const struct kit *k, uint64_t token, unsigned t
     return r;
 }
 
+struct su_ui_result kit_shown(const struct kit *k)
+{
+    struct su_ui_result r = {.outcome = SU_UI_SHOWN,
+                             .kind = k->intent.kind,
+                             .token = k->intent.token,
+                             .tx = strtoul(k->intent.field[0], NULL, 10),
+                             .fresh = true};
+    struct su_ix_amount deposit = {.ix = {.number = SU_IX_STAKE_DEPOSIT}, .amount = 100000000};
+    struct su_meta meta[7] = {{.signer = true, .writable = true}, {.writable = true}};
+    struct su_instr list[2];
+    struct su_small_instr limit;
+    uint8_t hash[32];
+    struct su_tx t;
+
+    memset(hash, 0x5a, sizeof hash);
+    memset(r.program, 0x11, sizeof r.program);
+    memcpy(meta[0].key, k->snap->wallet, 32);
+    for (uint8_t i = 1; i < 7; i++)
+        memset(meta[i].key, 0x20 + i, 32);
+    meta[5].writable = true;
+    su_instr_unit_limit(&limit, 1400000);
+    list[0] = limit.instr;
+    list[1] = (struct su_instr){.metas = meta,
+                                .n_metas = 7,
+                                .data = (const uint8_t *)&deposit,
+                                .data_bytes = sizeof deposit};
+    memcpy(list[1].program, r.program, 32);
+    if (su_tx_compile(k->snap->wallet, hash, list, 2, &t) != SU_TX_OK)
+        abort();
+    memcpy(r.wire, t.wire, t.wire_bytes);
+    r.wire_bytes = t.wire_bytes;
+    return r;
+}
+
 void kit_ask(struct kit *k, const char *keys, const uint8_t *key)
 {
     struct su_ui_result r;

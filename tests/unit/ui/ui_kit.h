@@ -31,6 +31,8 @@ void kit_result(struct kit *k, const struct su_ui_result *r);
 /* A proposal for the intent that was submitted last. */
 struct su_ui_result kit_proposal(const struct kit *k, uint64_t token, unsigned tier,
                                  const char *confirm);
+/* The answer to what was asked for last, by `d` in a preview: a deposit of 100 USDC as bytes. */
+struct su_ui_result kit_shown(const struct kit *k);
 /* Types a prompt in the Run pane, agrees to its preview, and it has landed as the execution `key`. */
 void kit_ask(struct kit *k, const char *keys, const uint8_t *key);
 void kit_news(struct kit *k, const struct su_ui_news *n); /* of it */
