@@ -21,7 +21,8 @@
 struct world {
     struct ui_app app;
     struct ui_grid grid;
-    struct su_feed_snapshot *snap;
+    struct su_feed_snapshot *snap; /* that is shown */
+    struct su_feed_snapshot *kept[3]; /* shown, to be shown next, and one that comes */
     int64_t now_ms;
     struct su_ui_intent last; /* prepared last */
     uint64_t token; /* of the proposal that is on offer; 0 = none */
@@ -53,6 +54,8 @@ static void check_submit(struct world *w, const struct su_ui_intent *i)
     w->token = 0; /* once */
 }
 
+static void give_back(struct world *w);
+
 static void step(struct world *w, const struct ui_event *ev)
 {
     struct ui_row r;
@@ -63,6 +66,7 @@ static void step(struct world *w, const struct ui_event *ev)
         if (w->app.out[i] == UI_ACT_SUBMIT)
             check_submit(w, &w->app.intent);
     w->app.n_out = 0;
+    give_back(w);
     MUST(w->app.pane >= 0 && w->app.pane < UI_PANES);
     for (int i = 0; i < UI_PANES; i++)
         MUST(w->app.table[i].n == 0 || w->app.table[i].cursor < w->app.table[i].n ||
@@ -133,15 +137,29 @@ static void result(struct world *w, uint8_t how)
     step(w, &ev);
 }
 
+/* Frees the snapshots that the app has left; one that it goes on with is the one to be. */
+static void give_back(struct world *w)
+{
+    for (size_t i = 0; i < SU_ARRAY_LEN(w->kept); i++)
+        if (w->kept[i] && !ui_app_uses(&w->app, w->kept[i])) {
+            ui_fixture_free(w->kept[i]);
+            w->kept[i] = NULL;
+        }
+    for (size_t i = 0; i < SU_ARRAY_LEN(w->kept); i++)
+        if (w->kept[i] && w->kept[i] == w->app.snap)
+            w->snap = w->kept[i];
+}
+
 static void swap(struct world *w, uint8_t which)
 {
-    struct su_feed_snapshot *old = w->snap;
     struct ui_event ev = {.kind = UI_EVENT_FEED};
+    size_t at = 0;
 
-    w->snap = ui_fixture_make((enum ui_fixture_kind)(which % UI_FIXTURE_KINDS), ++w->number);
-    ev.snapshot = w->snap;
+    while (w->kept[at])
+        at++;
+    w->kept[at] = ui_fixture_make((enum ui_fixture_kind)(which % UI_FIXTURE_KINDS), ++w->number);
+    ev.snapshot = w->kept[at];
     step(w, &ev);
-    ui_fixture_free(old);
 }
 
 static int key_of(uint8_t a)
@@ -186,6 +204,10 @@ static void one(struct world *w, const uint8_t *d)
     case 6:
         draw(w);
         return;
+    case 8: /* of tables that take more than one */
+        ev = (struct ui_event){.kind = UI_EVENT_WORK};
+        w->app.slice = 1 + d[1] * 8u;
+        break;
     case 7: /* a key, and nothing before it told that time passes */
         w->now_ms += d[2] * 256;
         break;
@@ -221,6 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     draw(&w);
     ui_app_fini(&w.app);
     ui_grid_fini(&w.grid);
-    ui_fixture_free(w.snap);
+    for (size_t i = 0; i < SU_ARRAY_LEN(w.kept); i++)
+        ui_fixture_free(w.kept[i]);
     return 0;
 }

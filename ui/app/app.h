@@ -319,6 +319,9 @@ struct ui_app {
     int w, h;
     int64_t now_ms, wall_ms; /* monotonic; Unix */
     const struct su_feed_snapshot *snap; /* borrowed; NULL before the first */
+    const struct su_feed_snapshot *next; /* takes its place once the rows of it are made; or NULL */
+    bool working; /* wants UI_EVENT_WORK */
+    size_t slice; /* units of work for one event */
     bool readonly, paused, mouse, mouse_drawn;
     struct ui_binds binds;
     bool can_switch; /* whoever runs the app goes on with its choice */
@@ -372,6 +375,8 @@ void ui_app_init(struct ui_app *app);
 void ui_app_fini(struct ui_app *app); /* wipes secrets */
 /* Takes one event at a monotonic time. */
 void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms);
+/* Whether a snapshot that came is still needed. */
+bool ui_app_uses(const struct ui_app *app, const struct su_feed_snapshot *s);
 /* Fills a grid of any size with what there is to see. Remembers that a preview was seen, no more. */
 void ui_draw(struct ui_app *app, struct ui_grid *g);
 
@@ -384,7 +389,6 @@ struct ui_layout ui_layout_of(const struct ui_app *app);
 struct ui_table *ui_table_of(struct ui_app *app); /* of the pane; NULL: it has none */
 bool ui_selected(const struct ui_app *app, struct ui_row *out);
 void ui_pane_set(struct ui_app *app, int pane);
-void ui_pane_refresh(struct ui_app *app);
 /* Whether money can move now; false says why in the message row. */
 bool ui_may_sign(struct ui_app *app);
 /* Money moves, and the wallet with it; else it is about key files. */

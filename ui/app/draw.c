@@ -60,7 +60,9 @@ static void draw_table(const struct ui_app *app, struct ui_area all, const struc
 
     ui_table_draw_head(t, rect(all, l->head));
     ui_table_draw(t, &v, body, !ui_modal_is_dialog(app->mode));
-    if (t->n == 0 && t->filter[0])
+    if (t->n == 0 && t->build)
+        ui_text(body, 4, 1, UI_ROLE_DIM, "Putting the rows in order ...");
+    else if (t->n == 0 && t->filter[0])
         ui_textf(body, 4, 1, UI_ROLE_WARN, "0 of %zu match \\%s; Esc clears the filter", t->items,
                  t->filter);
     else if (t->n == 0 && chain_never(app->snap) && app->pane != UI_PANE_LOG)

@@ -19,7 +19,7 @@
 struct run {
     struct ui_loop *l;
     struct ui_grid grid;
-    const struct su_feed_snapshot *snap;
+    const struct su_feed_snapshot *snap, *next; /* that the app may be using */
     int64_t now_ms, drawn_ms, tick_ms, last_feed_ms;
     bool dirty, hurried, whole, quit, gone, stop;
 };
@@ -56,17 +56,37 @@ static void resize(struct run *r)
     step(r, &ev, true);
 }
 
+/* Gives the old snapshot back once the app has gone on with the next one. */
+static void give_back(struct run *r)
+{
+    const struct su_ui_backend *b = r->l->backend;
+
+    if (!r->next || r->l->app->next == r->next)
+        return;
+    if (r->snap)
+        b->release(b->ctx, r->snap);
+    r->snap = r->next;
+    r->next = NULL;
+}
+
 static void take(struct run *r)
 {
     const struct su_ui_backend *b = r->l->backend;
     struct ui_event ev = {.kind = UI_EVENT_FEED, .snapshot = b->take(b->ctx)};
-    const struct su_feed_snapshot *old = r->snap;
 
-    r->snap = ev.snapshot;
+    r->next = ev.snapshot;
     r->last_feed_ms = mono();
     step(r, &ev, false);
-    if (old)
-        b->release(b->ctx, old);
+}
+
+static void work(struct run *r)
+{
+    struct ui_event ev = {.kind = UI_EVENT_WORK};
+
+    r->now_ms = mono();
+    ui_step(r->l->app, &ev, r->now_ms);
+    r->dirty = r->dirty || !r->l->app->working;
+    r->hurried = r->hurried || !r->l->app->working;
 }
 
 /* ---- what the state asks for ------------------------------------------------------------------- */
@@ -300,6 +320,8 @@ static int wait_ms(const struct run *r)
 {
     int64_t now = mono(), due = r->tick_ms + (r->l->app->pending ? DATA_MS : TICK_MS);
 
+    if (r->l->app->working)
+        return 0;
     if (r->dirty)
         due = SU_MIN(due, r->drawn_ms + (r->hurried ? FRAME_MS : DATA_MS));
     return due <= now ? 0 : (int)(due - now);
@@ -326,7 +348,7 @@ static void turn(struct run *r)
 {
     const struct su_ui_backend *b = r->l->backend;
     /* What comes while it is paused, or twice within a moment, waits. */
-    bool feed = !r->l->app->paused && mono() - r->last_feed_ms >= DATA_MS;
+    bool feed = !r->l->app->paused && !r->next && mono() - r->last_feed_ms >= DATA_MS;
     struct pollfd p[4] = {{r->l->term->fd, POLLIN, 0},
                           {r->l->signals, POLLIN, 0},
                           {b->result_fd(b->ctx), POLLIN, 0},
@@ -343,6 +365,9 @@ static void turn(struct run *r)
         drain_results(r);
     if (p[3].revents)
         take(r);
+    if (r->l->app->working)
+        work(r);
+    give_back(r);
     if (mono() - r->tick_ms >= (r->l->app->pending ? DATA_MS : TICK_MS))
         tick(r);
 }
@@ -356,15 +381,18 @@ enum su_code ui_loop_run(struct ui_loop *l, struct su_err *e)
     tick(&r);
     resize(&r);
     take(&r);
+    give_back(&r);
     while (!r.quit && !r.gone && !r.stop) {
         draw(&r);
         turn(&r);
     }
     b->cancel(b->ctx);
     b->lock(b->ctx);
-    l->app->snap = NULL;
+    l->app->snap = l->app->next = NULL;
     if (r.snap)
         b->release(b->ctx, r.snap);
+    if (r.next)
+        b->release(b->ctx, r.next);
     ui_grid_fini(&r.grid);
     return r.quit ? SU_OK
                   : su_fail(e, SU_ECANCELLED, "terminal",

@@ -164,7 +164,7 @@ enum su_code su_ui_print(const struct su_feed_snapshot *s, const char *pane,
     free(app);
     v.variant = i == UI_PANE_LOG ? SU_FEED_DEBUG : 0;
     t.all_open = true;
-    ui_table_update(&t, &v, 1);
+    (void)ui_table_update(&t, &v, 1, SIZE_MAX, true);
     if (format == SU_UI_JSON)
         print_json(&t, &v, pane, out);
     else if (format == SU_UI_TSV)

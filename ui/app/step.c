@@ -4,7 +4,8 @@
 
 void ui_app_init(struct ui_app *app)
 {
-    *app = (struct ui_app){.w = 80, .h = 24, .charset = UI_CHARSET_ASCII, .mouse = true};
+    *app = (struct ui_app){
+        .w = 80, .h = 24, .charset = UI_CHARSET_ASCII, .mouse = true, .slice = UI_TABLE_SLICE};
     for (int i = 0; i < UI_PANES; i++)
         if (ui_pane_list[i]->source)
             ui_table_init(&app->table[i], ui_pane_list[i]->source(app));
@@ -63,22 +64,54 @@ bool ui_selected(const struct ui_app *app, struct ui_row *out)
            ui_table_row(&app->table[app->pane], out);
 }
 
-void ui_pane_refresh(struct ui_app *app)
+bool ui_app_uses(const struct ui_app *app, const struct su_feed_snapshot *s)
 {
-    const struct ui_pane_ops *p = ui_pane_list[app->pane];
+    return s && (s == app->snap || s == app->next);
+}
+
+static void go_on_with_next(struct ui_app *app)
+{
+    app->snap = app->next;
+    app->next = NULL;
+}
+
+/* Rows in their order, of the newest snapshot. What takes long leaves those of the one before. */
+static void refresh(struct ui_app *app, bool slice)
+{
     struct ui_layout l = ui_layout_of(app);
-    struct ui_view v = ui_view_of(app);
     struct ui_table *t = ui_table_of(app);
     const struct ui_source *source;
+    struct ui_view v;
 
-    if (!t || !app->snap)
+    app->working = false;
+    if (!app->snap)
         return;
-    source = p->source(app);
-    if (t->source != source) {
+    source = t ? ui_pane_list[app->pane]->source(app) : NULL;
+    if (t && t->source != source) {
         ui_table_fini(t);
         ui_table_init(t, source);
     }
-    ui_table_update(t, &v, l.body.h);
+    if (app->next && (!t || !ui_table_is_of(t, app->snap)))
+        go_on_with_next(app);
+    if (!t)
+        return;
+    v = ui_view_of(app);
+    v.s = app->next ? app->next : app->snap;
+    if (ui_table_update(t, &v, l.body.h, app->slice, slice)) {
+        if (app->next)
+            go_on_with_next(app);
+        return;
+    }
+    if (!ui_table_is_of(t, app->snap))
+        ui_table_clear(t);
+    app->working = true;
+}
+
+static void take(struct ui_app *app, const struct su_feed_snapshot *s)
+{
+    app->next = s;
+    if (!app->snap)
+        go_on_with_next(app);
 }
 
 void ui_pane_set(struct ui_app *app, int pane)
@@ -672,7 +705,9 @@ void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms)
         app->wall_ms = ev->wall_ms;
         break;
     case UI_EVENT_FEED:
-        app->snap = ev->snapshot;
+        take(app, ev->snapshot);
+        break;
+    case UI_EVENT_WORK:
         break;
     case UI_EVENT_RESULT:
         ui_modal_result(app, ev->result);
@@ -682,5 +717,5 @@ void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms)
             plain_event(app, ev);
         break;
     }
-    ui_pane_refresh(app);
+    refresh(app, ev->kind == UI_EVENT_WORK);
 }

@@ -58,7 +58,8 @@ enum ui_event_kind {
     UI_EVENT_RESIZE,
     UI_EVENT_TICK,
     UI_EVENT_FEED,
-    UI_EVENT_RESULT
+    UI_EVENT_RESULT,
+    UI_EVENT_WORK /* a slice of what the app said it is working at */
 };
 enum ui_mouse {
     UI_MOUSE_CLICK,
@@ -76,7 +77,7 @@ struct ui_event {
     enum ui_mouse mouse; /* MOUSE */
     int x, y; /* MOUSE; RESIZE: width and height */
     int64_t wall_ms; /* TICK: Unix time */
-    const struct su_feed_snapshot *snapshot; /* FEED: lives until the next FEED */
+    const struct su_feed_snapshot *snapshot; /* FEED: lives while ui_app_uses it */
     const struct su_ui_result *result; /* RESULT, borrowed */
 };
 

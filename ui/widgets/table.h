@@ -55,8 +55,19 @@ struct ui_source {
     bool (*alert)(const struct ui_view *v, struct ui_row r); /* NULL = never */
 };
 
+/* What rows are made of. */
+struct ui_wish {
+    const struct su_feed_snapshot *s;
+    uint64_t number; /* the snapshot's */
+    unsigned variant;
+    int sort;
+    bool desc;
+    char filter[64];
+};
+
 #define UI_TABLE_OPEN 128u
 #define UI_TABLE_TAGS 256u
+struct ui_build;
 struct ui_table {
     const struct ui_source *source;
     int sort; /* column, -1 = as the snapshot has it */
@@ -72,18 +83,24 @@ struct ui_table {
     struct ui_id open[UI_TABLE_OPEN], tag[UI_TABLE_TAGS];
     size_t n_open, n_tag;
     bool failed; /* out of memory: rows are missing */
-    /* what the rows were made of */
-    const void *made_of;
-    uint64_t made_number;
-    unsigned made_variant;
-    bool dirty;
-    bool narrower; /* and all that changed is that the filter got longer */
+    struct ui_wish made; /* what the rows were made of */
+    struct ui_build *build; /* others that are under way; NULL: none */
+    bool dirty; /* what made does not tell has changed */
 };
 
 void ui_table_init(struct ui_table *t, const struct ui_source *source);
 void ui_table_fini(struct ui_table *t);
-/* Brings rows up to date with the view and keeps the selection on its row; page: rows visible. */
-void ui_table_update(struct ui_table *t, const struct ui_view *v, int page);
+/* Brings rows up to date with the view and keeps the selection on its row; page: rows visible. What
+   takes more than so many units of work goes on with the next call whose slice is set, and the rows are
+   what they were until then: false. */
+#define UI_TABLE_SLICE 120000u /* about 3 ms */
+bool ui_table_update(struct ui_table *t, const struct ui_view *v, int page, size_t units,
+                     bool slice);
+/* Whether the rows are of that snapshot, so that they can be drawn from it. */
+bool ui_table_is_of(const struct ui_table *t, const struct su_feed_snapshot *s);
+void ui_table_clear(struct ui_table *t); /* of rows; what is selected stays so */
+struct ui_wish ui_table_wish(const struct ui_table *t, const struct ui_view *v);
+bool ui_wish_same(const struct ui_wish *a, const struct ui_wish *b);
 /* The selected row; false: none. */
 bool ui_table_row(const struct ui_table *t, struct ui_row *out);
 void ui_table_move(struct ui_table *t, const struct ui_view *v, int64_t by); /* clamps */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Which rows a table has, in which order, and which is selected. */
 #include "ui/widgets/format.h"
-#include "ui/widgets/table.h"
+#include "ui/widgets/table_build.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -15,9 +15,12 @@ void ui_table_init(struct ui_table *t, const struct ui_source *source)
 
 void ui_table_fini(struct ui_table *t)
 {
+    ui_build_drop(t->build);
+    t->build = NULL;
     free(t->row);
     t->row = NULL;
     t->n = t->cap = 0;
+    t->made.s = NULL;
 }
 
 /* ---- matching ---------------------------------------------------------------------------------- */
@@ -49,131 +52,6 @@ bool ui_table_match(const struct ui_source *src, const struct ui_view *v, uint32
             return true;
     }
     return false;
-}
-
-/* ---- order ------------------------------------------------------------------------------------- */
-
-struct order {
-    uint64_t key;
-    uint32_t item;
-};
-
-/* Stable, by bytes of the key; a pass whose byte is the same everywhere is left out. */
-static bool radix(struct order *a, size_t n)
-{
-    struct order *b = su_try_alloc(n, sizeof *b), *from = a, *to = b;
-
-    if (!b)
-        return false;
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        size_t count[257] = {0};
-        for (size_t i = 0; i < n; i++)
-            count[(from[i].key >> shift & 0xff) + 1]++;
-        if (count[(from[0].key >> shift & 0xff) + 1] == n)
-            continue;
-        for (size_t i = 0; i < 256; i++)
-            count[i + 1] += count[i];
-        for (size_t i = 0; i < n; i++)
-            to[count[from[i].key >> shift & 0xff]++] = from[i];
-        struct order *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != a)
-        memcpy(a, from, n * sizeof *a);
-    free(b);
-    return true;
-}
-
-/* Eight characters of the text from there on. */
-static uint64_t text_key(const struct ui_col *c, const struct ui_view *v, uint32_t item,
-                         size_t from)
-{
-    struct ui_value out = {.text = ""};
-    uint64_t key = 0;
-    bool end;
-
-    c->cell(v, (struct ui_row){item, 0}, true, &out);
-    end = from > 0 && memchr(out.text, 0, from) != NULL;
-    for (size_t i = from; i < from + 8; i++) {
-        end = end || i >= sizeof out.text || out.text[i] == 0;
-        key = key << 8 | (uint8_t)(end ? 0 : tolower((unsigned char)out.text[i]));
-    }
-    return key;
-}
-
-static bool sort_some(struct order *a, size_t n)
-{
-    if (n > 48)
-        return radix(a, n);
-    for (size_t i = 1; i < n; i++) {
-        struct order x = a[i];
-        size_t k = i;
-        for (; k > 0 && a[k - 1].key > x.key; k--)
-            a[k] = a[k - 1];
-        a[k] = x;
-    }
-    return true;
-}
-
-struct texts {
-    const struct ui_col *col;
-    const struct ui_view *v;
-    bool desc;
-};
-
-/* Rows in order of the first `from` characters: those that share them by what follows. A text is made
-   once for every eight characters, not for every comparison. */
-static bool sort_ties(struct order *a, size_t n, const struct texts *t, size_t from)
-{
-    const uint8_t end = t->desc ? 0xff : 0;
-    bool ok = true;
-
-    for (size_t i = 0, j; ok && i < n; i = j) {
-        for (j = i + 1; j < n && a[j].key == a[i].key; j++)
-            ;
-        if (j - i < 2 || (uint8_t)a[i].key == end)
-            continue;
-        for (size_t k = i; k < j; k++) {
-            a[k].key = text_key(t->col, t->v, a[k].item, from);
-            a[k].key = t->desc ? ~a[k].key : a[k].key;
-        }
-        ok = sort_some(a + i, j - i) && sort_ties(a + i, j - i, t, from + 8);
-    }
-    return ok;
-}
-
-static bool sort_rows(struct ui_table *t, const struct ui_view *v, size_t n)
-{
-    const struct ui_col *c;
-    struct order *a;
-    bool ok;
-
-    if (t->sort < 0 && t->desc)
-        for (size_t i = 0; i < n / 2; i++) {
-            struct ui_row swap = t->row[i];
-            t->row[i] = t->row[n - 1 - i];
-            t->row[n - 1 - i] = swap;
-        }
-    if (t->sort < 0 || n < 2)
-        return true;
-    c = &t->source->col[t->sort];
-    a = su_try_alloc(n, sizeof *a);
-    if (!a)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        a[i].item = t->row[i].item;
-        a[i].key = c->key ? c->key(v, a[i].item) : text_key(c, v, a[i].item, 0);
-        if (t->desc)
-            a[i].key = ~a[i].key;
-    }
-    ok = radix(a, n);
-    if (ok && !c->key)
-        ok = sort_ties(a, n, &(struct texts){c, v, t->desc}, 8);
-    for (size_t i = 0; ok && i < n; i++)
-        t->row[i] = (struct ui_row){a[i].item, 0};
-    free(a);
-    return ok;
 }
 
 /* ---- ids --------------------------------------------------------------------------------------- */
@@ -231,37 +109,6 @@ static bool room(struct ui_table *t, size_t n)
     return true;
 }
 
-/* A longer filter shows some of the rows that a shorter one showed, in the same order. */
-static void narrow(struct ui_table *t, const struct ui_view *v)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < t->n; i++)
-        if (t->row[i].sub == 0 && ui_table_match(t->source, v, t->row[i].item, t->filter))
-            t->row[n++] = t->row[i];
-    t->n = t->matching = n;
-}
-
-static void collect(struct ui_table *t, const struct ui_view *v)
-{
-    const struct ui_source *src = t->source;
-    size_t total = src->count(v);
-
-    t->n = t->items = 0;
-    t->failed = total > UINT32_MAX / 2 || !room(t, total);
-    if (t->failed)
-        return;
-    for (uint32_t i = 0; i < total; i++) {
-        if (src->shown && !src->shown(v, i))
-            continue;
-        t->items++;
-        if (!t->filter[0] || ui_table_match(src, v, i, t->filter))
-            t->row[t->n++] = (struct ui_row){i, 0};
-    }
-    t->matching = t->n;
-    t->failed = !sort_rows(t, v, t->n);
-}
-
 /* Puts the children of open items in, from the end, so that each row moves once. */
 static void unfold(struct ui_table *t, const struct ui_view *v)
 {
@@ -309,23 +156,79 @@ static void keep_selection(struct ui_table *t, const struct ui_view *v)
     ui_table_go(t, v, t->follow && t->n > 0 ? t->n - 1 : t->cursor);
 }
 
-void ui_table_update(struct ui_table *t, const struct ui_view *v, int page)
+/* ---- what they are made of --------------------------------------------------------------------- */
+
+struct ui_wish ui_table_wish(const struct ui_table *t, const struct ui_view *v)
+{
+    struct ui_wish w = {
+        .s = v->s, .number = v->s->number, .variant = v->variant, .sort = t->sort, .desc = t->desc};
+
+    su_str_copy(w.filter, sizeof w.filter, t->filter);
+    return w;
+}
+
+/* The same but for the filter. */
+static bool same_order(const struct ui_wish *a, const struct ui_wish *b)
+{
+    return a->s == b->s && a->number == b->number && a->variant == b->variant &&
+           a->sort == b->sort && a->desc == b->desc;
+}
+
+bool ui_wish_same(const struct ui_wish *a, const struct ui_wish *b)
+{
+    return same_order(a, b) && strcmp(a->filter, b->filter) == 0;
+}
+
+bool ui_table_is_of(const struct ui_table *t, const struct su_feed_snapshot *s)
+{
+    return t->made.s == s && t->made.number == s->number;
+}
+
+void ui_table_clear(struct ui_table *t)
+{
+    t->n = 0;
+    t->made.s = NULL;
+}
+
+/* A longer filter shows some of the rows that a shorter one showed, in the same order. */
+static bool is_narrower(const struct ui_table *t, const struct ui_wish *w)
+{
+    return !t->dirty && !t->failed && t->made.s && same_order(&t->made, w) &&
+           su_str_starts(w->filter, t->made.filter);
+}
+
+static void renew(struct ui_table *t, const struct ui_view *v)
+{
+    struct ui_wish w = ui_table_wish(t, v);
+
+    if (t->build && (t->dirty || !ui_build_fits(t->build, t, v))) {
+        ui_build_drop(t->build);
+        t->build = NULL;
+    }
+    if (!t->build && (t->dirty || !t->made.s || !ui_wish_same(&t->made, &w))) {
+        t->build = ui_build_begin(t, v, is_narrower(t, &w));
+        if (!t->build) {
+            t->n = t->matching = 0;
+            t->failed = true;
+            t->made = w;
+        }
+    }
+    t->dirty = false;
+}
+
+bool ui_table_update(struct ui_table *t, const struct ui_view *v, int page, size_t units,
+                     bool slice)
 {
     size_t rows = page < 1 ? 1 : (size_t)page;
 
-    if (t->dirty || t->made_of != v->s || t->made_number != v->s->number ||
-        t->made_variant != v->variant) {
-        bool same = t->made_of == v->s && t->made_number == v->s->number &&
-                    t->made_variant == v->variant && !t->failed;
-        t->dirty = false;
-        t->made_of = v->s;
-        t->made_number = v->s->number;
-        t->made_variant = v->variant;
-        if (same && t->narrower)
-            narrow(t, v);
-        else
-            collect(t, v);
-        t->narrower = false;
+    renew(t, v);
+    if (t->build && !slice && ui_build_units(t->build) > units)
+        return false;
+    if (t->build) {
+        if (!ui_build_work(t->build, v, units))
+            return false;
+        ui_build_finish(t->build, t);
+        t->build = NULL;
         unfold(t, v);
         keep_selection(t, v);
     }
@@ -335,6 +238,7 @@ void ui_table_update(struct ui_table *t, const struct ui_view *v, int page)
         t->top = t->cursor - rows + 1;
     if (t->top + rows > t->n)
         t->top = t->n > rows ? t->n - rows : 0;
+    return true;
 }
 
 bool ui_table_row(const struct ui_table *t, struct ui_row *out)
@@ -347,6 +251,8 @@ bool ui_table_row(const struct ui_table *t, struct ui_row *out)
 
 void ui_table_go(struct ui_table *t, const struct ui_view *v, size_t to)
 {
+    if (t->n == 0 && t->build)
+        return; /* its rows are on their way, with the selected one */
     t->cursor = t->n == 0 ? 0 : SU_MIN(to, t->n - 1);
     t->selected = t->n > 0;
     if (t->selected)
@@ -366,17 +272,11 @@ void ui_table_sort(struct ui_table *t, int column, bool desc)
 {
     t->sort = column;
     t->desc = desc;
-    t->dirty = true;
-    t->narrower = false;
 }
 
 void ui_table_filter(struct ui_table *t, const char *text)
 {
-    if (strcmp(t->filter, text) == 0)
-        return;
-    t->narrower = su_str_starts(text, t->filter) && (!t->dirty || t->narrower);
     su_str_copy(t->filter, sizeof t->filter, text);
-    t->dirty = true;
 }
 
 bool ui_table_find(struct ui_table *t, const struct ui_view *v, const char *text, int by,

@@ -60,9 +60,36 @@ static void press(struct kit *k, int key, struct meter *m)
     frame(k, &(struct ui_event){.kind = UI_EVENT_KEY, .key = key}, m);
 }
 
-static void news(struct kit *k, struct su_feed_snapshot *s, struct meter *m)
+/* What the app goes on with between two frames. */
+static void settle(struct kit *k, struct meter *m)
 {
-    s->number++;
+    while (k->app.working)
+        frame(k, &(struct ui_event){.kind = UI_EVENT_WORK}, m);
+}
+
+/* Two in turn: the app may go on with the old one for a while. */
+struct pair {
+    struct su_feed_snapshot *s[2];
+    uint64_t number;
+};
+
+static struct pair pair_make(void)
+{
+    return (struct pair){{ui_fixture_large(7), ui_fixture_large(7)}, 7};
+}
+
+static void pair_free(struct pair *p)
+{
+    ui_fixture_free(p->s[0]);
+    ui_fixture_free(p->s[1]);
+}
+
+static void news(struct kit *k, struct pair *p, struct meter *m)
+{
+    struct su_feed_snapshot *s = p->s[k->app.snap == p->s[0]];
+
+    settle(k, m);
+    s->number = ++p->number;
     frame(k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = s}, m);
 }
 
@@ -86,17 +113,19 @@ static void open_large(struct kit *k, struct su_feed_snapshot *s)
     kit_event(k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = s});
 }
 
-static void close_large(struct kit *k, struct su_feed_snapshot *s)
+static void close_large(struct kit *k, struct pair *p)
 {
+    kit_key(k, '1');
     kit_event(k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = k->snap});
-    ui_fixture_free(s);
     kit_close(k);
+    pair_free(p);
 }
 
 static void every_row_is_walked(void **state)
 {
     const bool full = getenv("SU_TEST_FULL") != NULL;
-    struct su_feed_snapshot *s = ui_fixture_large(7);
+    struct pair two = pair_make();
+    struct su_feed_snapshot *s = two.s[0];
     const size_t rows[UI_PANES] = {[UI_PANE_MODELS] = s->n_model,
                                    [UI_PANE_TASKS] = s->n_execution,
                                    [UI_PANE_BEATS] = s->n_node,
@@ -105,7 +134,7 @@ static void every_row_is_walked(void **state)
 
     (void)state;
     assert_true(s->n_model == 1000 && s->n_node == 10000 && s->n_sample == 100000);
-    open_large(&k, s);
+    open_large(&k, two.s[0]);
     for (int pane = 0; pane < UI_PANES; pane++) {
         const struct ui_table *t = &k.app.table[pane];
         struct meter page = {0}, line = {0};
@@ -131,16 +160,16 @@ static void every_row_is_walked(void **state)
             assert_fast(&page);
         }
     }
-    close_large(&k, s);
+    close_large(&k, &two);
 }
 
 static void snapshots_come_while_scrolling(void **state)
 {
-    struct su_feed_snapshot *s = ui_fixture_large(7);
+    struct pair two = pair_make();
     struct kit k;
 
     (void)state;
-    open_large(&k, s);
+    open_large(&k, two.s[0]);
     for (int pane = 0; pane < UI_PANES; pane++) {
         const struct ui_table *t = &k.app.table[pane];
         struct meter m = {0};
@@ -150,7 +179,7 @@ static void snapshots_come_while_scrolling(void **state)
         for (int i = 0; i < 120; i++) {
             press(&k, 'j', &m);
             if (i % 4 == 0)
-                news(&k, s, &m);
+                news(&k, &two, &m);
         }
         at = t->cursor;
         if (t->n > 1000 && !t->follow)
@@ -158,16 +187,16 @@ static void snapshots_come_while_scrolling(void **state)
         tell(ui_pane_list[pane]->name, "with snapshots", &m);
         assert_fast(&m);
     }
-    close_large(&k, s);
+    close_large(&k, &two);
 }
 
 static void sorted_and_filtered_while_snapshots_come(void **state)
 {
-    struct su_feed_snapshot *s = ui_fixture_large(7);
+    struct pair two = pair_make();
     struct kit k;
 
     (void)state;
-    open_large(&k, s);
+    open_large(&k, two.s[0]);
     for (int pane = 0; pane < UI_PANES; pane++) {
         const struct ui_table *t = &k.app.table[pane];
         struct meter sort = {0}, filter = {0};
@@ -178,29 +207,32 @@ static void sorted_and_filtered_while_snapshots_come(void **state)
         all = t->n;
         for (size_t i = 0; i <= t->source->n_col; i++) {
             press(&k, '>', &sort);
-            news(&k, s, &sort);
+            settle(&k, &sort);
+            news(&k, &two, &sort);
+            settle(&k, &sort);
             press(&k, 'I', &sort);
+            settle(&k, &sort);
             press(&k, UI_K_PGDN, &sort);
         }
         assert_int_equal(t->n, all);
         kit_key(&k, '\\');
         for (const char *c = "mismatch"; *c; c++) {
             press(&k, *c, &filter);
-            news(&k, s, &filter);
+            news(&k, &two, &filter);
         }
         kit_keys(&k, "{Enter}");
+        settle(&k, &filter);
         if (pane == UI_PANE_SAMPLES)
             assert_true(t->n > 10000 && t->n < 20000);
         press(&k, UI_K_ESC, &filter);
+        settle(&k, &filter);
         assert_int_equal(t->n, all);
         tell(ui_pane_list[pane]->name, "sorted", &sort);
         tell(ui_pane_list[pane]->name, "filtered", &filter);
-        /* A hundred thousand texts are put in order anew: not within a frame, but without a pause that
-           anybody would feel as one. */
-        assert_true(sort.most < 250.0 * SLOWER && filter.most < 250.0 * SLOWER);
-        assert_true(sort.sum / sort.frames < 50.0 * SLOWER);
+        assert_fast(&sort); /* the frames right after another order and another filter, too */
+        assert_fast(&filter);
     }
-    close_large(&k, s);
+    close_large(&k, &two);
 }
 
 /* The same through the feed's own rows, from accounts as they lie on chain. */
