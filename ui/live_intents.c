@@ -138,6 +138,26 @@ static enum su_code prepare_file(struct su_ui_live *l, struct su_ui_result *r, s
     return rc;
 }
 
+static struct su_ops_delete deletion(const struct su_ui_live *l)
+{
+    return (struct su_ops_delete){l->now.field[0], given(&l->now, 1)};
+}
+
+static enum su_code prepare_delete(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
+{
+    struct su_ops_delete f;
+    enum su_code rc;
+
+    ui_live_expand(l->now.field[0]);
+    ui_live_expand(l->now.field[1]);
+    f = deletion(l);
+    rc = su_ops_delete_prepare(l->ops, &f, &l->deleting, e);
+    for (size_t i = 0; !rc && i < l->deleting.n_line; i++)
+        line(r, l->deleting.line[i].label, l->deleting.line[i].text);
+    su_str_copy(r->confirm, sizeof r->confirm, l->deleting.confirm);
+    return rc;
+}
+
 /* What has no transaction of the wallet is told in lines of our own. */
 static enum su_code prepare_plain(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
 {
@@ -145,6 +165,8 @@ static enum su_code prepare_plain(struct su_ui_live *l, struct su_ui_result *r, 
     struct su_wallet *w;
     enum su_code rc;
 
+    if (i->kind == SU_UI_WALLET_DELETE)
+        return prepare_delete(l, r, e);
     if (i->kind != SU_UI_AIRDROP)
         return prepare_file(l, r, e);
     rc = su_ops_wallet(l->ops, &w, e);
@@ -276,21 +298,12 @@ static bool chain_answers(struct su_ui_live *l)
     return ok;
 }
 
-enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
-                                const uint8_t *identity, struct su_err *e)
+static enum su_code open_feed(struct su_ui_live *l, struct su_err *e)
 {
-    struct su_feed_options *f = &l->options.feed;
     struct su_feed *fresh = NULL, *old;
     struct su_err late;
-    enum su_code rc;
+    enum su_code rc = su_feed_open(&l->options.feed, &fresh, e);
 
-    if ((f->wallet || !wallet) && (f->identity || !identity))
-        return SU_OK;
-    if (!f->wallet && wallet)
-        f->wallet = memcpy(l->wallet_key, wallet, 32);
-    if (!f->identity && identity)
-        f->identity = memcpy(l->identity_key, identity, 32);
-    rc = su_feed_open(&l->options.feed, &fresh, e);
     if (rc)
         return rc;
     /* Where the chain answers, the new one takes over with its answers: nothing flickers. */
@@ -302,6 +315,26 @@ enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
     pthread_mutex_unlock(&l->mutex);
     su_feed_close(old);
     return SU_OK;
+}
+
+enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
+                                const uint8_t *identity, struct su_err *e)
+{
+    struct su_feed_options *f = &l->options.feed;
+
+    if ((f->wallet || !wallet) && (f->identity || !identity))
+        return SU_OK;
+    if (!f->wallet && wallet)
+        f->wallet = memcpy(l->wallet_key, wallet, 32);
+    if (!f->identity && identity)
+        f->identity = memcpy(l->identity_key, identity, 32);
+    return open_feed(l, e);
+}
+
+enum su_code ui_live_forget_wallet(struct su_ui_live *l, struct su_err *e)
+{
+    l->options.feed.wallet = NULL;
+    return open_feed(l, e);
 }
 
 /* A sealed source asks for its passphrase once more, also where the wallet is open. */
@@ -352,6 +385,26 @@ static enum su_code commit_file(struct su_ui_live *l, struct su_ui_result *r, st
     return ui_live_renew_feed(l, key, NULL, e);
 }
 
+static enum su_code commit_delete(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
+{
+    const struct su_ops_delete f = deletion(l);
+    struct su_wallet *kept = l->wallet;
+    enum su_code rc;
+
+    if (l->deleting.in_use)
+        ui_live_keep(l, NULL); /* before ops closes it */
+    rc = su_ops_delete_commit(l->ops, &f, &l->deleting, e);
+    if (rc) {
+        ui_live_keep(l, kept);
+        return rc;
+    }
+    r->gone = l->deleting.in_use;
+    snprintf(r->text, sizeof r->text, "Deleted: %.400s", f.path);
+    if (r->gone && ui_live_forget_wallet(l, e))
+        snprintf(r->text, sizeof r->text, "Deleted. What it owned is shown until the app is left");
+    return SU_OK;
+}
+
 static enum su_code commit_plain(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
 {
     const struct su_ui_intent *i = &l->now;
@@ -359,6 +412,8 @@ static enum su_code commit_plain(struct su_ui_live *l, struct su_ui_result *r, s
     struct su_wallet *w;
     enum su_code rc;
 
+    if (i->kind == SU_UI_WALLET_DELETE)
+        return commit_delete(l, r, e);
     if (i->kind != SU_UI_AIRDROP)
         return commit_file(l, r, e);
     rc = su_ops_wallet(l->ops, &w, e);

@@ -33,6 +33,7 @@ struct su_ui_live {
     struct su_ui_intent now;
     struct su_ops_proposal proposal;
     struct su_ops_request_terms terms;
+    struct su_ops_delete_plan deleting;
     struct su_buf input;
     bool helped; /* the helper holds what the proposal was made of */
     uint64_t token; /* of the proposal; 0 = none */
@@ -63,6 +64,8 @@ enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct
 /* A wallet was opened or a node was made, NULL = not: the feed looks at what is theirs from now on. */
 enum su_code ui_live_renew_feed(struct su_ui_live *l, const uint8_t *wallet,
                                 const uint8_t *identity, struct su_err *e);
+/* The wallet's file is gone: nothing is signed or looked at in its name any more. */
+enum su_code ui_live_forget_wallet(struct su_ui_live *l, struct su_err *e);
 /* A turn of following what was asked for, if anything was. */
 void ui_live_follow(struct su_ui_live *l, uint32_t wait_ms);
 

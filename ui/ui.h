@@ -32,6 +32,7 @@ enum su_ui_kind { /* of an intent; its fields are in ui/app/intents.def */
                   SU_UI_WALLET_EXPORT, /* from here on files alone: no chain is needed */
                   SU_UI_WALLET_NEW,
                   SU_UI_WALLET_IMPORT,
+                  SU_UI_WALLET_DELETE,
                   SU_UI_WALLET_OPEN, /* asks the passphrase; PREPARE is answered with DONE */
                   SU_UI_KINDS
 };
@@ -86,6 +87,7 @@ struct su_ui_result {
     bool again; /* PASSPHRASE: the last one was wrong */
     bool maybe; /* FAILED: it was sent and may still land */
     bool sealed; /* DONE of a key file: it has a passphrase */
+    bool gone; /* DONE of WALLET_DELETE: it was the wallet in use */
     unsigned tier; /* PROPOSED: enum su_ops_tier */
     struct su_ops_line line[SU_OPS_LINES_MAX];
     size_t n_line, n_tx;

@@ -176,22 +176,49 @@ static enum su_code wallet_airdrop(const struct cli *c, struct su_ops *o, struct
     return rc ? rc : print_balance(c, o, su_wallet_public_key(w), e);
 }
 
-static const char *const words[] = {"new", "address", "balance", "airdrop", "import", "export"};
+static enum su_code wallet_delete(const struct cli *c, struct su_ops *o, struct su_err *e)
+{
+    const struct su_ops_delete f = {c->arg[1], cli_get(c, "--copy")};
+    struct su_ops_delete_plan p;
+    struct su_buf b;
+    enum su_code rc = su_ops_delete_prepare(o, &f, &p, e);
+
+    su_buf_init(&b, 0);
+    for (size_t i = 0; !rc && i < p.n_line; i++)
+        su_buf_printf(&b, "%-12s %s\n", p.line[i].label, p.line[i].text);
+    su_buf_u8(&b, 0);
+    if (!rc)
+        rc = su_buf_check(&b, f.path, e);
+    if (!rc && !cli_has(c, "--yes"))
+        rc = cli_ask((const char *)b.data, e);
+    if (!rc)
+        rc = su_ops_delete_commit(o, &f, &p, e);
+    su_buf_fini(&b);
+    return rc;
+}
+
+static const char *const words[] = {"new",    "address", "balance", "airdrop",
+                                    "import", "export",  "delete"};
+enum { AIRDROP = 3, DELETE = 6 };
 
 static enum su_code run(struct cli *c, struct su_err *e)
 {
     static enum su_code (*const act[])(const struct cli *, struct su_ops *, struct su_err *) = {
-        wallet_new, wallet_address, wallet_balance, wallet_airdrop, wallet_import, wallet_export};
-    static const unsigned least[] = {0, 0, 0, 0, 1, 1}, most[] = {0, 0, 1, 1, 1, 1};
+        wallet_new,    wallet_address, wallet_balance, wallet_airdrop,
+        wallet_import, wallet_export,  wallet_delete};
+    static const unsigned least[] = {0, 0, 0, 0, 1, 1, 1}, most[] = {0, 0, 1, 1, 1, 1, 1};
     struct su_ops *o = NULL;
     size_t i;
     enum su_code rc = cli_subcommand(c, words, SU_ARRAY_LEN(words), &i, e);
 
     if (!rc)
         rc = cli_words(c, least[i], most[i], e);
-    if (!rc && cli_has(c, "--usdc") && i != 3)
+    if (!rc && cli_has(c, "--usdc") && i != AIRDROP)
         rc = su_fail(e, SU_EUSAGE, "--usdc", "is for wallet airdrop");
-    if (!rc && (cli_has(c, "--seal") || cli_has(c, "--plain")) && i >= 1 && i <= 3)
+    if (!rc && cli_has(c, "--copy") && i != DELETE)
+        rc = su_fail(e, SU_EUSAGE, "--copy", "is for wallet delete");
+    if (!rc && (cli_has(c, "--seal") || cli_has(c, "--plain")) &&
+        ((i >= 1 && i <= AIRDROP) || i == DELETE))
         rc = su_fail(e, SU_EUSAGE, cli_has(c, "--seal") ? "--seal" : "--plain",
                      "is for wallet new, import and export");
     if (!rc)
@@ -204,7 +231,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
 
 const struct cli_verb cli_verb_wallet = {
     .name = "wallet",
-    .args = "new|address|balance [ADDRESS]|airdrop [SOL]|import FILE|export FILE",
+    .args = "new|address|balance [ADDRESS]|airdrop [SOL]|import FILE|export FILE|delete FILE",
     .summary = "Make and look after the key that owns your money",
     .detail =
         "A wallet is a key file as Solana's own tools write it: readable by its owner only, "
@@ -212,7 +239,9 @@ const struct cli_verb cli_verb_wallet = {
         "public half; balance shows SOL, which pays fees, and USDC, which is staked and "
         "paid; airdrop asks a test network's faucet for SOL, and a private one's for USDC; "
         "import copies an existing key file to the wallet's place; export copies the wallet "
-        "to a new file. With --seal the file written is sealed under a passphrase; what is sealed "
+        "to a new file; delete removes a key file for good, but only once its key owns nothing or "
+        "with a copy of it named. With --seal the file written is sealed under a passphrase; what "
+        "is sealed "
         "stays so without --plain.",
     .min_arg = 1,
     .max_arg = 2,
@@ -221,6 +250,7 @@ const struct cli_verb cli_verb_wallet = {
                {"--usdc", "AMOUNT", "airdrop: test USDC"},
                {"--seal", NULL, "new, import, export: seal the file under a passphrase"},
                {"--plain", NULL, "import, export: write the key of a sealed file unsealed"},
+               {"--copy", "FILE", "delete: another file with the same key"},
                CLI_OPTION_PASSPHRASE,
                CLI_OPTION_YES,
                CLI_OPTION_JSON},

@@ -231,6 +231,33 @@ SU_CHECK enum su_code su_ops_take_out_prepare(struct su_ops *o, const struct su_
 SU_CHECK enum su_code su_ops_claim_prepare(struct su_ops *o, const struct su_ops_stake *f,
                                            struct su_ops_proposal *out, struct su_err *e);
 
+/* ---- key files -------------------------------------------------------------------------------- */
+
+/* Deletes a key file for good. Whoever owns anything on the cluster (money, stake, earnings, a bond, a
+   refund) must name a copy of the same key, which is opened to see that it is one. */
+struct su_ops_delete {
+    const char *path;
+    const char *copy; /* NULL = none */
+};
+#define SU_OPS_DELETE_LINES 10u
+struct
+    su_ops_delete_plan { /* what is to be shown, and what must still be so when it is carried out */
+    struct su_ops_line line[SU_OPS_DELETE_LINES];
+    size_t n_line;
+    uint8_t key[32], mark[32], copy_mark[32];
+    bool in_use; /* it is the wallet of this context */
+    char confirm[5]; /* the end of the address, to be typed */
+};
+/* Asks the passphrases of sealed files; signs nothing. SU_EBUSY: the key of this machine's node, or one
+   that owns something and has no copy (the message says what), or nobody could say whether it does;
+   SU_EINVAL: the copy is the same file or another key's; errors of su_wallet_open. */
+SU_CHECK enum su_code su_ops_delete_prepare(struct su_ops *o, const struct su_ops_delete *f,
+                                            struct su_ops_delete_plan *out, struct su_err *e);
+/* SU_EBUSY: the file or its copy has changed since; errors of su_wallet_delete. The context forgets a
+   wallet that is gone: pointers to it are invalid then. */
+SU_CHECK enum su_code su_ops_delete_commit(struct su_ops *o, const struct su_ops_delete *f,
+                                           const struct su_ops_delete_plan *p, struct su_err *e);
+
 #include "raw.h"
 #include "request.h"
 

@@ -187,6 +187,106 @@ enum su_code su_wallet_file_kind(const char *path, enum su_wallet_kind *kind, st
     return c;
 }
 
+static enum su_code mark_of(int fd, const char *path, uint8_t mark[32], size_t *bytes,
+                            struct su_err *e)
+{
+    struct su_secret *text = NULL;
+    enum su_code c = check_file(fd, path, bytes, e);
+
+    if (!c)
+        c = su_secret_new(*bytes, &text, e);
+    if (!c)
+        c = read_whole(fd, path, text, e);
+    if (!c)
+        su_sha256(su_secret_data(text), *bytes, mark);
+    su_secret_free(text);
+    return c;
+}
+
+enum su_code su_wallet_file_mark(const char *path, uint8_t mark[32], struct su_err *e)
+{
+    size_t bytes = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return su_fail_sys(e, errno, path, "cannot open the key file");
+    enum su_code c = mark_of(fd, path, mark, &bytes, e);
+    (void)close(fd);
+    return c;
+}
+
+/* ---- removing -------------------------------------------------------------------------------- */
+
+/* That fd is what path names, and nothing else does. */
+static enum su_code check_name(int fd, const char *path, struct su_err *e)
+{
+    struct stat st, named;
+
+    if (fstat(fd, &st) != 0 || lstat(path, &named) != 0)
+        return su_fail_sys(e, errno, path, "cannot look at it");
+    if (st.st_dev != named.st_dev || st.st_ino != named.st_ino)
+        return su_fail(e, SU_EBUSY, path, "another file took its place just now");
+    if (st.st_nlink > 1)
+        return su_fail(e, SU_EINVAL, path,
+                       "is a file of %lu names (hard links): remove the others first",
+                       (unsigned long)st.st_nlink);
+    return SU_OK;
+}
+
+/* The name is gone by now: what is left is nobody's but this descriptor's. */
+static void write_over(int fd, size_t bytes)
+{
+    uint8_t noise[256];
+
+    for (size_t at = 0; at < bytes; at += sizeof noise) {
+        su_random(noise, sizeof noise);
+        if (pwrite(fd, noise, SU_MIN(sizeof noise, bytes - at), (off_t)at) <= 0)
+            break;
+    }
+    (void)fsync(fd);
+}
+
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = su_strdup(slash ? path : ".");
+    int fd;
+
+    if (slash)
+        folder[slash == path ? 1 : slash - path] = '\0';
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    (void)close(fd);
+}
+
+enum su_code su_wallet_delete(const char *path, const uint8_t mark[32], struct su_err *e)
+{
+    uint8_t now[32];
+    size_t bytes = 0;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+
+    if (fd < 0 && errno == ELOOP)
+        return su_fail(e, SU_EINVAL, path, "is a symbolic link: name the file itself");
+    if (fd < 0)
+        return su_fail_sys(e, errno, path, "cannot open the key file");
+    enum su_code c = mark_of(fd, path, now, &bytes, e);
+    if (!c && memcmp(now, mark, sizeof now) != 0)
+        c = su_fail(e, SU_EBUSY, path, "has changed since it was looked at; look again");
+    if (!c)
+        c = check_name(fd, path, e);
+    if (!c && unlink(path) != 0)
+        c = su_fail_sys(e, errno, path, "cannot be removed");
+    if (!c) {
+        sync_folder(path);
+        write_over(fd, bytes);
+    }
+    (void)close(fd);
+    return c;
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static enum su_code write_all(int fd, const char *path, const uint8_t *data, size_t n,

@@ -41,6 +41,14 @@ SU_CHECK enum su_code su_wallet_copy(const char *from, const char *from_passphra
 /* Asks what kind of file lies at path, after the same checks as su_wallet_open. */
 SU_CHECK enum su_code su_wallet_file_kind(const char *path, enum su_wallet_kind *kind,
                                           struct su_err *e);
+/* What a key file is at this moment: changes with every byte of it. Errors of su_wallet_open but those
+   of passphrases. */
+SU_CHECK enum su_code su_wallet_file_mark(const char *path, uint8_t mark[32], struct su_err *e);
+/* Removes a key file for good, provided that it is still what `mark` was taken of: its name goes first,
+   at once, and what lay on the disk is written over then, as far as the disk lets anybody. SU_EBUSY:
+   it has changed; SU_EINVAL: a symbolic link, or a file of several names, whose bytes another name
+   still needs; errors of su_wallet_file_mark. On failure the file is as it was. */
+SU_CHECK enum su_code su_wallet_delete(const char *path, const uint8_t mark[32], struct su_err *e);
 
 /* ---- Solana's settings ----------------------------------------------------------------------- */
 

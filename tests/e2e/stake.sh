@@ -159,6 +159,15 @@ deny 4 "passphrase" "$SPLITUP" wallet address -k "$tmp/sealed.json" --passphrase
 chmod 644 "$tmp/copy.json"
 deny 4 "chmod" "$SPLITUP" wallet address -k "$tmp/copy.json"
 chmod 600 "$tmp/copy.json"
+# The last file of a key that owns something is not deleted; with a copy, or of an empty key, one is.
+deny 16 "its key owns" "$SPLITUP" wallet delete "$SPLITUP_HOME/wallet.json" "${u[@]}" --yes
+deny 2 "--yes" "$SPLITUP" wallet delete "$tmp/sealed.json" --copy "$tmp/copy.json" "${u[@]}" --passphrase-file "$tmp/phrase"
+tell "delete" "$SPLITUP" wallet delete "$tmp/sealed.json" --copy "$tmp/copy.json" "${u[@]}" --passphrase-file "$tmp/phrase" --yes
+check "gone" [ ! -e "$tmp/sealed.json" ]
+check "the copy stays" [ -e "$tmp/copy.json" ]
+tell "an empty one" "$SPLITUP" wallet new -k "$tmp/empty.json"
+tell "delete it" "$SPLITUP" wallet delete "$tmp/empty.json" "${u[@]}" --yes
+check "gone, too" [ ! -e "$tmp/empty.json" ]
 
 # Solana's own settings are honoured.
 mkdir -p "$HOME/.config/solana/cli"

@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"request cancel", SU_UI_DROP, 0},
     {"request refund", SU_UI_REFUND, 0},
     {"wallet export", SU_UI_WALLET_EXPORT, 0},
+    {"wallet delete", SU_UI_WALLET_DELETE, 0},
     {"run", SU_UI_RUN, 0},
     {"demo", SU_UI_KINDS, 0},
     {"cluster", SU_UI_KINDS, 0},

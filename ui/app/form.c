@@ -2,19 +2,26 @@
 /* Forms: fields with their first values, checked before anything is asked of the chain. */
 #include "ui/panes/panes.h"
 
-bool ui_may_sign(struct ui_app *app)
+static bool may_open(struct ui_app *app)
 {
-    const struct su_feed_snapshot *s = app->snap;
-
     if (app->readonly)
         ui_say(app, UI_ROLE_WARN, "Read-only: started with --readonly");
-    else if (!s || !s->source[SU_FEED_CHAIN].ok)
-        ui_say(app, UI_ROLE_WARN, "Off until the chain answers");
     else if (app->pending != UI_PENDING_NONE)
         ui_say(app, UI_ROLE_WARN, "One transaction at a time: the last one is under way");
     else
         return true;
     return false;
+}
+
+bool ui_may_sign(struct ui_app *app)
+{
+    const struct su_feed_snapshot *s = app->snap;
+
+    if (!app->readonly && (!s || !s->source[SU_FEED_CHAIN].ok)) {
+        ui_say(app, UI_ROLE_WARN, "Off until the chain answers");
+        return false;
+    }
+    return may_open(app);
 }
 
 bool ui_needs_chain(enum su_ui_kind kind)
@@ -106,7 +113,7 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind)
 {
     const struct ui_intent_def *def = ui_intent_def(kind);
 
-    if (ui_needs_chain(kind) ? !ui_may_sign(app) : app->readonly || app->pending != UI_PENDING_NONE)
+    if (ui_needs_chain(kind) ? !ui_may_sign(app) : !may_open(app))
         return;
     if (ui_needs_chain(kind) && !app->snap->has_wallet) {
         ui_say(app, UI_ROLE_WARN,
@@ -183,6 +190,8 @@ static enum su_code check_secret(const struct ui_form *f, struct su_err *e, size
     *field = f->def->kind == SU_UI_WALLET_IMPORT ? 1 : 0;
     if (f->in[*field].len == 0)
         return su_fail(e, SU_EINVAL, "File", "a path is needed");
+    if (f->def->kind == SU_UI_WALLET_DELETE)
+        return SU_OK;
     if (f->def->kind != SU_UI_WALLET_IMPORT && strcmp(f->in[1].text, f->in[2].text) != 0) {
         *field = 2;
         return su_fail(e, SU_EINVAL, "Again", "the two passphrases differ");

@@ -234,8 +234,8 @@ static void answer(struct ui_app *app, bool give)
         su_str_copy(app->intent.field[0], SU_UI_TEXT, app->secret.text);
     ui_input_wipe(&app->secret);
     app->mode = app->under;
-    /* What an export or an import asks for opens nothing. */
-    if (app->pending_kind != SU_UI_WALLET_EXPORT && app->pending_kind != SU_UI_WALLET_IMPORT)
+    /* What is asked for about key files opens nothing. */
+    if (app->pending_kind < SU_UI_WALLET_EXPORT || app->pending_kind == SU_UI_WALLET_OPEN)
         app->unlocked = give;
     ui_act(app, UI_ACT_SUBMIT);
 }
@@ -311,6 +311,9 @@ static void wallet_key(struct ui_app *app, int key)
         break;
     case 'e':
         ui_open_form(app, SU_UI_WALLET_EXPORT);
+        break;
+    case 'D':
+        ui_open_form(app, SU_UI_WALLET_DELETE);
         break;
     case 'r':
         ui_ask_cluster(app);
@@ -539,6 +542,8 @@ static void done(struct ui_app *app, const struct su_ui_result *r)
         app->errors++;
     if (r->outcome == SU_UI_DONE && r->sealed)
         app->sealed = true;
+    if (r->outcome == SU_UI_DONE && r->gone)
+        app->sealed = app->unlocked = false;
     app->notice = *r;
     if (hidden) {
         char line[200];

@@ -245,7 +245,8 @@ static void draw_wallet(const struct ui_app *app, struct ui_area a)
         ui_pair(in, 0, y++, "Chain   ", UI_ROLE_TEXT, s->source[SU_FEED_CHAIN].url);
     y += in.r.h > 10;
     ui_text(in, 1, y++, UI_ROLE_TEXT, "n  new key file   i  import one   e  export the key !");
-    ui_text(in, 1, y++, UI_ROLE_TEXT, "u  unlock         l  lock now, also :lock");
+    ui_text(in, 1, y++, UI_ROLE_TEXT,
+            "u  unlock         l  lock now     D  delete a file !");
     ui_text(in, 1, y++, UI_ROLE_TEXT, "a  test money     r  another cluster or URL");
     ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Nothing on this page spends.   Esc close");
     ui_cursor(in, 0, in.r.h - 1);

@@ -445,6 +445,39 @@ static void without_leave_nothing_opens(void **state)
     kit_close(&k);
 }
 
+static void deleting_a_key_is_typed(void **state)
+{
+    struct su_ui_result r;
+    struct kit k;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    su_str_copy(k.app.wallet_path, sizeof k.app.wallet_path, "/home/me/wallet.json");
+    k.app.unlocked = true;
+    kit_keys(&k, "WD");
+    assert_int_equal(k.app.mode, UI_FORM);
+    assert_string_equal(k.app.form.in[0].text, "/home/me/wallet.json");
+    kit_keys(&k, "{S-Tab}{C-u}{Enter}{Enter}");
+    assert_true(kit_has(&k, "a path is needed"));
+    kit_keys(&k, "~/old.json{Enter}{Enter}");
+    assert_int_equal(k.intent.kind, SU_UI_WALLET_DELETE);
+    assert_string_equal(k.intent.field[0], "~/old.json");
+    r = kit_proposal(&k, 5, 2, "Fd3k");
+    r.n_tx = 0;
+    kit_result(&k, &r);
+    kit_draw(&k);
+    kit_pass(&k, 301);
+    kit_keys(&k, "{Tab}{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    kit_keys(&k, "Fd3k{Enter}{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 1);
+    r = (struct su_ui_result){
+        .outcome = SU_UI_DONE, .kind = SU_UI_WALLET_DELETE, .token = 5, .gone = true};
+    kit_result(&k, &r);
+    assert_false(k.app.sealed || k.app.unlocked);
+    kit_close(&k);
+}
+
 static void secrets_are_stars_and_gone(void **state)
 {
     struct su_ui_result r = {.outcome = SU_UI_PASSPHRASE, .kind = SU_UI_DEPOSIT, .token = 1};
@@ -524,6 +557,7 @@ int main(void)
         cmocka_unit_test(fields_are_checked_at_once),
         cmocka_unit_test(forms_begin_with_what_is_known),
         cmocka_unit_test(without_leave_nothing_opens),
+        cmocka_unit_test(deleting_a_key_is_typed),
         cmocka_unit_test(secrets_are_stars_and_gone),
         cmocka_unit_test(paste_goes_into_fields_only),
     };

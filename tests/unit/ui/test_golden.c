@@ -51,6 +51,7 @@ static const struct {
     {"form-deploy", UI_FIXTURE_LIVE, "1amnist{Down}"},
     {"form-deploy-error", UI_FIXTURE_LIVE, "1amnist{Down}12GB{Down}{Down}x{Down}{Down}{Enter}"},
     {"form-import", UI_FIXTURE_LIVE, "Wi"},
+    {"form-delete", UI_FIXTURE_LIVE, "WD"},
     {"wait-withdraw", UI_FIXTURE_LIVE, "3X"},
     {"hostile-models", UI_FIXTURE_HOSTILE, ""},
     {"hostile-log", UI_FIXTURE_HOSTILE, "7"},

@@ -271,6 +271,53 @@ static void keys_go_out_and_come_in(void **state)
     world_close(&w);
 }
 
+/* The last file of a key stays as long as nobody can say that it owns nothing; with a copy it goes, and
+   the app has no wallet then. */
+static void keys_are_deleted(void **state)
+{
+    char copy[64];
+    struct su_ui_result r;
+    struct su_ui_intent i = {.kind = SU_UI_DEPOSIT, .step = SU_UI_SHOW, .token = 99};
+    struct world w;
+
+    (void)state;
+    world_open(&w, false);
+    snprintf(copy, sizeof copy, "%s/copy.json", w.dir);
+    submit(&w, SU_UI_WALLET_DELETE, SU_UI_PREPARE, 0, (const char *const[]){w.key, "", ""});
+    r = result(&w);
+    assert_int_equal(r.outcome, SU_UI_FAILED);
+    assert_int_equal(r.err.code, SU_EBUSY);
+    r = agree(&w, SU_UI_WALLET_EXPORT, (const char *const[]){copy, "sesame", "sesame"}, NULL);
+    assert_int_equal(r.outcome, SU_UI_DONE);
+    submit(&w, SU_UI_WALLET_DELETE, SU_UI_PREPARE, 0,
+           (const char *const[]){"~/wallet.json", "~/copy.json", ""});
+    r = result(&w);
+    assert_int_equal(r.outcome, SU_UI_PASSPHRASE);
+    submit(&w, SU_UI_WALLET_DELETE, SU_UI_ANSWER, 0, (const char *const[]){"sesame", "", ""});
+    r = result(&w);
+    assert_int_equal(r.outcome, SU_UI_PROPOSED);
+    assert_int_equal(strlen(r.confirm), 4);
+    assert_int_equal(r.n_tx, 0);
+    /* It is no transaction, and there is nothing to be seen of one. */
+    i.token = r.token;
+    i.kind = SU_UI_WALLET_DELETE;
+    assert_true(w.b->submit(w.b->ctx, &i));
+    submit(&w, SU_UI_WALLET_DELETE, SU_UI_COMMIT, r.token, NULL);
+    r = result(&w);
+    assert_int_equal(r.outcome, SU_UI_SHOWN);
+    assert_int_equal(r.err.code, SU_EACCES);
+    r = result(&w);
+    assert_int_equal(r.outcome, SU_UI_DONE);
+    assert_true(r.gone);
+    assert_int_not_equal(access(w.key, F_OK), 0);
+    assert_int_equal(access(copy, F_OK), 0);
+    submit(&w, SU_UI_WALLET_OPEN, SU_UI_PREPARE, 0, NULL);
+    r = result(&w);
+    assert_int_equal(r.outcome, SU_UI_FAILED);
+    assert_int_equal(r.err.code, SU_ENOENT);
+    world_close(&w);
+}
+
 /* Who refuses the passphrase is not asked again. */
 static void a_refusal_is_final(void **state)
 {
@@ -321,6 +368,7 @@ int main(void)
         cmocka_unit_test(what_helps_is_given_back),
         cmocka_unit_test(folders_tell_what_a_path_can_be),
         cmocka_unit_test(keys_go_out_and_come_in),
+        cmocka_unit_test(keys_are_deleted),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(long_paths_stay_as_they_are),
     };

@@ -219,6 +219,48 @@ static void sealed_other_things(void **state)
     }
 }
 
+static void deletes_what_was_looked_at(void **state)
+{
+    const char *path = folder_path(*state, "a"), *other = folder_path(*state, "b");
+    char text[512], before[512];
+    uint8_t mark[32], fresh[32];
+    struct su_err e = {0};
+    size_t n;
+
+    file_put(path, known_key_file, strlen(known_key_file), 0600);
+    assert_int_equal(su_wallet_file_mark(path, mark, &e), SU_OK);
+    /* Another byte, a link, a second name, a reader too many: it stays as it is. */
+    file_put(path, "[1]", 3, 0600);
+    assert_int_equal(su_wallet_delete(path, mark, &e), SU_EBUSY);
+    assert_int_equal(file_get(path, text, sizeof text), 3);
+    file_put(path, known_key_file, strlen(known_key_file), 0600);
+    assert_int_equal(symlink(path, other), 0);
+    assert_int_equal(su_wallet_delete(other, mark, &e), SU_EINVAL);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(link(path, other), 0);
+    assert_int_equal(su_wallet_delete(path, mark, &e), SU_EINVAL);
+    assert_non_null(strstr(e.msg, "2 names"));
+    n = file_get(path, before, sizeof before);
+    assert_int_equal(n, strlen(known_key_file));
+    assert_memory_equal(before, known_key_file, n);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(su_wallet_delete(path, mark, &e), SU_EACCES);
+    assert_int_equal(su_wallet_file_mark(path, fresh, &e), SU_EACCES);
+    assert_int_equal(chmod(path, 0600), 0);
+    /* Its bytes are gone with its name: whoever still has it open reads noise. */
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(su_wallet_delete(path, mark, &e), SU_OK);
+    assert_int_not_equal(access(path, F_OK), 0);
+    n = fread(text, 1, sizeof text, f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(n, strlen(known_key_file));
+    assert_memory_not_equal(text, known_key_file, n);
+    assert_int_equal(su_wallet_delete(path, mark, &e), SU_ENOENT);
+    assert_int_equal(su_wallet_file_mark(path, fresh, &e), SU_ENOENT);
+}
+
 static void settings(void **state)
 {
     const char *path = folder_path(*state, "config.yml");
@@ -284,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_other_files, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(copies_between_kinds, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(sealed_other_things, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(deletes_what_was_looked_at, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(settings, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(settings_of_this_home, folder_setup, folder_teardown),
     };
