@@ -118,6 +118,8 @@ struct su_http_call {
     const uint8_t *body;
     size_t body_len;
     char peer[64]; /* address of the other side, without port */
+    uint64_t
+        connection; /* that it came over: a number of this server's, no other ever has, never 0 */
     void *transport; /* private */
 };
 /* Header or query argument by name (headers without regard to case), NULL when absent. */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +20,7 @@ struct su_http_server {
     struct MHD_Daemon *daemon;
     struct su_http_server_opts opts;
     uint16_t port;
+    atomic_uintptr_t connections; /* so far */
 };
 
 struct su_http_answer {
@@ -250,6 +252,27 @@ static void peer_name(struct MHD_Connection *conn, char *out, size_t cap)
     }
 }
 
+/* Numbers connections. */
+static void on_connection(void *cls, struct MHD_Connection *conn, void **own,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct su_http_server *s = cls;
+
+    (void)conn;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        uintptr_t number = atomic_fetch_add(&s->connections, 1) + 1;
+        *own = (void *)number; /* NOLINT(performance-no-int-to-ptr): it is no address */
+    }
+}
+
+static uint64_t connection_number(struct MHD_Connection *conn)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info != NULL ? (uintptr_t)info->socket_context : 0;
+}
+
 static enum MHD_Result send_answer(struct MHD_Connection *conn, struct su_http_answer *a)
 {
     enum MHD_Result rc = MHD_NO;
@@ -317,6 +340,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
                              .path = url,
                              .body = x->body.data,
                              .body_len = x->body.len,
+                             .connection = connection_number(conn),
                              .transport = conn};
     peer_name(conn, c.peer, sizeof c.peer);
     su_http_answer_text(&a, 404, "not found\n");
@@ -376,8 +400,9 @@ static struct MHD_Daemon *start_daemon(struct su_http_server *s, const union any
         flags, o->port, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR, &addr->sa,
         MHD_OPTION_CONNECTION_TIMEOUT, (o->idle_ms + 999) / 1000, MHD_OPTION_CONNECTION_LIMIT,
         o->connections, MHD_OPTION_THREAD_POOL_SIZE, o->blocking ? 0 : o->threads,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
-        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, s, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
 }
 
 enum su_code su_http_server_start(const struct su_http_server_opts *o, struct su_http_server **out,

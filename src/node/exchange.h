@@ -119,6 +119,7 @@ uint64_t su_flow_row_bytes(const struct su_flow *f);
 struct su_flow_need {
     struct su_flow *flow;
     uint32_t have; /* wanted of su_flow_have */
+    bool offered; /* of su_flow_offered */
 };
 /* Waits until all needs are met. SU_ETIMEOUT after timeout_ms; SU_ECANCELLED: cancelled (may be NULL,
    asked every 50 ms), su_exchange_cancel, su_exchange_leave, su_exchange_stop. Flows of one
@@ -126,6 +127,16 @@ struct su_flow_need {
 SU_CHECK enum su_code su_flow_wait(struct su_exchange *x, const struct su_flow_need *need,
                                    uint32_t n, uint32_t timeout_ms, bool (*cancelled)(void *ctx),
                                    void *ctx, struct su_err *e);
+/* A frame over a connection that brought its producer's frames before is offered: its rows may be used
+   while its signature is verified, by somebody who gives nothing of what comes of it to anybody before
+   su_flow_confirm. Of a flow of which one offer was refused there is no other. */
+uint32_t su_flow_offered(struct su_flow *f); /* as su_flow_have, with the steps of an offer */
+/* As su_flow_rows, with those of an offer, whose number is then in *offer, else 0. */
+SU_CHECK enum su_code su_flow_rows_offered(struct su_flow *f, uint32_t step, uint32_t n, void *rows,
+                                           uint64_t *offer, struct su_err *e);
+/* Waits until an offer is verified and kept: no longer than that takes. 0: at once. SU_EDIGEST: it was
+   refused, and everything that was computed from it is void. */
+SU_CHECK enum su_code su_flow_confirm(struct su_flow *f, uint64_t offer, struct su_err *e);
 /* Copies the rows of steps step .. step + n - 1 into rows, and their leaves as the producer signed
    them into leaves (32 bytes each; either may be NULL). SU_ENOENT: not all are here; errors of
    su_journal_stream_read. */
@@ -170,8 +181,10 @@ SU_CHECK enum su_code su_flow_fetch(struct su_flow *f, const char *endpoint, uin
    the other: one ACK of all, or the answer to each in their order. An answer is ACK, or REFUSAL with FORMAT (also: shape,
    type, steps or a leaf that are not those of the flow), SIGNATURE, SENDER (not the producer), SCOPE (no
    such flow here), BUSY (memory, or the journal's room), FAILED (the journal). Appended to answer, which
-   is empty only when memory is gone or the signer refuses. */
-void su_exchange_take(struct su_exchange *x, const void *body, size_t n, struct su_buf *answer);
+   is empty only when memory is gone or the signer refuses. connection: which one it came over
+   (su_http_call), 0: nothing is offered. */
+void su_exchange_take(struct su_exchange *x, uint64_t connection, const void *body, size_t n,
+                      struct su_buf *answer);
 /* The same for a POST to /api/frames (WANT): frames, or one REFUSAL: MISSING, SENDER (may says no), SCOPE
    (the execution is not open here), TIME, REPLAY, BUSY. Blocks up to wait_ms (cut to
    SU_PEER_WAIT_MS_MAX) while nothing of what is wanted is there. */

@@ -478,7 +478,8 @@ uint64_t su_flow_row_bytes(const struct su_flow *f)
 static bool met(const struct su_flow_need *need, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        if (su_flow_have(need[i].flow) < need[i].have)
+        if ((need[i].offered ? su_flow_offered(need[i].flow) : su_flow_have(need[i].flow)) <
+            need[i].have)
             return false;
     return true;
 }

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-enum { EXCHANGE_HINTS = 16 };
+enum { EXCHANGE_HINTS = 16, EXCHANGE_KNOWN = 64 };
 
 /* A frame in the journal. */
 struct su_held {
@@ -48,6 +48,11 @@ struct su_flow {
     struct su_piece *piece; /* by step, without overlaps */
     uint32_t n_held, cap_held, n_piece, cap_piece;
     uint32_t have;
+    /* The frame that is being verified: its rows, NULL when there is none; its number and that of the last
+       which was refused, after which there is none any more. */
+    const uint8_t *offered_rows;
+    uint32_t offered_first, offered_count;
+    uint64_t offers, refused_offer;
     bool accused; /* evidence was reported */
     struct su_destination *destinations;
     uint64_t received, received_bytes;
@@ -71,6 +76,11 @@ struct su_exchange_run { /* an execution */
     struct su_parts *parts;
     struct su_exchange_run *next;
 };
+/* A connection that brought a frame of a producer which was his. */
+struct su_exchange_known {
+    uint64_t connection; /* 0: none */
+    uint8_t producer[32];
+};
 struct su_exchange {
     struct su_exchange_opts o;
     struct su_sender *sender;
@@ -87,6 +97,8 @@ struct su_exchange {
         uint8_t execution[32];
         uint64_t at_ns;
     } hint[EXCHANGE_HINTS];
+    struct su_exchange_known known[EXCHANGE_KNOWN]; /* a ring */
+    uint32_t n_known;
 };
 
 /* ---- exchange.c ------------------------------------------------------------------------------ */
@@ -132,6 +144,23 @@ bool su_flow_holds(struct su_flow *f, const uint8_t digest[32]);
    out. False when there is no more. */
 bool su_flow_next_frame(struct su_flow *f, uint64_t first, uint64_t end, uint32_t *at,
                         uint64_t *last_end, uint32_t *record, uint64_t *bytes);
+
+/* ---- exchange_offer.c ------------------------------------------------------------------------ */
+
+/* Offers the rows of a frame that fits until su_flow_settle, which must follow, when they are those of the
+   next step and there is no other offer: its number, or 0. The caller keeps the frame. Wakes nobody. */
+uint64_t su_flow_offer(struct su_flow *f, const struct su_wire_frame *frame);
+/* Ends an offer. kept: it was verified, and its rows are in the flow. Wakes nobody. */
+void su_flow_settle(struct su_flow *f, uint64_t offer, bool kept);
+
+/* ---- exchange_take.c ------------------------------------------------------------------------- */
+
+/* The refusal that an error of su_wire_verify means. */
+unsigned su_exchange_refusal_of(enum su_code c);
+void su_exchange_refuse(struct su_exchange *x, const struct su_wire_frame *f, unsigned code,
+                        const struct su_err *why, struct su_buf *answer);
+/* The open flow of a task's output, with a reference, or NULL. */
+struct su_flow *su_exchange_flow_of(struct su_exchange *x, const struct su_wire_ref *r);
 
 /* ---- exchange_send.c ------------------------------------------------------------------------- */
 

@@ -1,168 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "exchange_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
-
-static void refuse(struct su_exchange *x, const struct su_wire_frame *f, unsigned code,
-                   const struct su_err *why, struct su_buf *answer)
-{
-    struct su_err e;
-
-    if (su_peer_refuse(x->o.self, f, (enum su_wire_refusal_code)code, why->msg, answer, &e) !=
-        SU_OK)
-        su_log(SU_LOG_WARN, "exchange", "a refusal cannot be made: %s", e.msg);
-}
-
-/* The refusal that an error of su_wire_verify means. */
-static unsigned refusal_of(enum su_code c)
-{
-    return c == SU_EACCES ? SU_WIRE_REFUSED_SIGNATURE : SU_WIRE_REFUSED_FORMAT;
-}
-
-/* ---- frames that come ------------------------------------------------------------------------ */
-
-/* The open flow an activation belongs to, with a reference. */
-static struct su_flow *flow_of(struct su_exchange *x, const struct su_wire_ref *r)
-{
-    struct su_flow *f = NULL;
-
-    (void)pthread_mutex_lock(&x->lock);
-    struct su_exchange_run *run = su_run_find(x, r->execution);
-    if (run != NULL && run->request_slot == r->request_slot)
-        f = su_flow_find(run, r->task, r->attempt, r->port);
-    (void)pthread_mutex_unlock(&x->lock);
-    return f;
-}
-
-/* Verifies and adds. 0 or the refusal. */
-static unsigned accept_frame(struct su_flow *f, const struct su_wire_frame *frame,
-                             const void *bytes, size_t n, bool verified, bool *added,
-                             struct su_err *e)
-{
-    const struct su_wire_expect x = {.scope = *su_peer_self_scope(f->x->o.self),
-                                     .sender = f->producer};
-    uint8_t digest[32];
-    unsigned refusal = su_flow_fits(f, &frame->m.u.activation, e);
-
-    *added = false;
-    if (refusal != 0)
-        return refusal;
-    su_wire_digest(frame, &x.scope, digest);
-    if (su_flow_holds(f, digest))
-        return 0;
-    enum su_code c = verified ? SU_OK : su_wire_verify(frame, &x, e);
-    if (c != SU_OK)
-        return refusal_of(c);
-    refusal = su_flow_check_leaves(f, frame, e);
-    return refusal != 0 ? refusal : su_flow_insert(f, frame, bytes, n, digest, added, e);
-}
-
-/* Into its flow; 0 or the refusal. */
-static unsigned take(struct su_exchange *x, const struct su_wire_frame *frame, const void *bytes,
-                     size_t n, bool *added, struct su_err *e)
-{
-    const struct su_wire_activation *a = &frame->m.u.activation;
-    unsigned refusal;
-
-    *added = false;
-
-    if (frame->m.kind != SU_WIRE_ACTIVATION) {
-        (void)su_fail(e, SU_ETYPE, "frame", "a %s is not taken here",
-                      su_wire_kind_name(frame->m.kind));
-        return SU_WIRE_REFUSED_FORMAT;
-    }
-    struct su_flow *f = flow_of(x, &a->ref);
-    if (f == NULL) {
-        su_exchange_unknown(x, a->ref.execution);
-        (void)su_fail(e, SU_ENOENT, "frame", "this output has no part in anything here (yet)");
-        return SU_WIRE_REFUSED_SCOPE;
-    }
-    if (f->own || memcmp(f->producer, frame->sender, 32) != 0) {
-        (void)su_fail(e, SU_EACCES, "frame", "the task is given to another node");
-        refusal = SU_WIRE_REFUSED_SENDER;
-    } else if (!su_exchange_memory_take(x, n)) {
-        (void)su_fail(e, SU_EBUSY, "frame", "too much is under way here: come back later");
-        refusal = SU_WIRE_REFUSED_BUSY;
-    } else {
-        refusal = accept_frame(f, frame, bytes, n, false, added, e);
-        su_exchange_memory_give(x, n);
-    }
-    su_flow_close(f);
-    return refusal;
-}
-
-/* The frames that lie one after the other in a body; 0: it is something else. */
-static uint32_t take_apart(const uint8_t *body, size_t n,
-                           struct su_wire_frame f[SU_PEER_TOGETHER_MAX], struct su_err *e)
-{
-    uint32_t count = 0;
-
-    if (n == 0)
-        (void)su_fail(e, SU_EFORMAT, "frame", "the body is empty");
-    for (size_t at = 0; at < n; count++) {
-        uint64_t bytes = n - at;
-        if (count == SU_PEER_TOGETHER_MAX) {
-            (void)su_fail(e, SU_ELIMIT, "frame", "more than %u together", SU_PEER_TOGETHER_MAX);
-            return 0;
-        }
-        if (n - at >= SU_WIRE_HEAD_BYTES && su_wire_frame_bytes(body + at, &bytes, e) != SU_OK)
-            return 0;
-        bytes = SU_MIN(bytes, (uint64_t)(n - at));
-        if (su_wire_parse(body + at, (size_t)bytes, &f[count], e) != SU_OK)
-            return 0;
-        at += (size_t)bytes;
-    }
-    return count;
-}
-
-static void acknowledge(struct su_exchange *x, const struct su_wire_frame *f, uint32_t n,
-                        struct su_buf *answer)
-{
-    struct su_err e;
-
-    if (su_peer_ack_all(x->o.self, f, n, answer, &e) != SU_OK)
-        su_log(SU_LOG_WARN, "exchange", "an acknowledgement cannot be made: %s", e.msg);
-}
-
-void su_exchange_take(struct su_exchange *x, const void *body, size_t n, struct su_buf *answer)
-{
-    struct su_wire_frame f[SU_PEER_TOGETHER_MAX];
-    unsigned refusal[SU_PEER_TOGETHER_MAX];
-    struct su_err e = {0};
-    const uint8_t *told = NULL; /* an execution whose frames came, to be told */
-    bool all = true;
-
-    uint32_t count = take_apart(body, n, f, &e);
-    if (count == 0) {
-        refuse(x, NULL, SU_WIRE_REFUSED_FORMAT, &e, answer);
-        return;
-    }
-    struct su_err *why = su_alloc(count * sizeof *why);
-    for (uint32_t i = 0; i < count; i++) {
-        size_t end = i + 1 < count ? (size_t)(f[i + 1].head - f[i].head)
-                                   : n - (size_t)(f[i].head - (const uint8_t *)body);
-        bool added;
-        refusal[i] = take(x, &f[i], f[i].head, end, &added, &why[i]);
-        const uint8_t *execution = f[i].m.u.activation.ref.execution;
-        if (added && told != NULL && memcmp(told, execution, 32) != 0)
-            su_run_changed(x, told);
-        told = added ? execution : told;
-        all = all && refusal[i] == 0;
-    }
-    if (told != NULL)
-        su_run_changed(x, told);
-    if (all)
-        acknowledge(x, f, count, answer);
-    for (uint32_t i = 0; i < count && !all; i++)
-        if (refusal[i] != 0)
-            refuse(x, &f[i], refusal[i], &why[i], answer);
-        else
-            acknowledge(x, &f[i], 1, answer);
-    free(why);
-}
 
 /* ---- frames that are asked for --------------------------------------------------------------- */
 
@@ -280,7 +121,7 @@ static enum su_code collect(struct serving *s, struct su_err *e)
     source.task = port.task;
     source.attempt = port.attempt;
     source.port = port.output;
-    struct su_flow *f = port.produced ? flow_of(s->x, &source) : NULL;
+    struct su_flow *f = port.produced ? su_exchange_flow_of(s->x, &source) : NULL;
     s->known = f != NULL || port.external;
     if (port.external && (f == NULL || first < (uint64_t)f->first + port.shift))
         c = serve_container(s, e);
@@ -329,7 +170,7 @@ static unsigned admit(struct su_exchange *x, const struct su_wire_frame *f, stru
 
     enum su_code c = su_wire_verify(f, &expect, e);
     if (c != SU_OK)
-        return refusal_of(c);
+        return su_exchange_refusal_of(c);
     (void)pthread_mutex_lock(&x->lock);
     const struct su_exchange_run *run = su_run_find(x, w->ref.execution);
     bool open = run != NULL && run->request_slot == w->ref.request_slot;
@@ -385,12 +226,12 @@ void su_exchange_serve(struct su_exchange *x, const void *want, size_t n, uint32
     struct su_err e = {0};
 
     if (su_wire_parse(want, n, &f, &e) != SU_OK) {
-        refuse(x, NULL, SU_WIRE_REFUSED_FORMAT, &e, answer);
+        su_exchange_refuse(x, NULL, SU_WIRE_REFUSED_FORMAT, &e, answer);
         return;
     }
     if (f.m.kind != SU_WIRE_WANT) {
         (void)su_fail(&e, SU_ETYPE, "want", "a %s asks for nothing", su_wire_kind_name(f.m.kind));
-        refuse(x, &f, SU_WIRE_REFUSED_FORMAT, &e, answer);
+        su_exchange_refuse(x, &f, SU_WIRE_REFUSED_FORMAT, &e, answer);
         return;
     }
     s.want = &f.m.u.want;
@@ -401,47 +242,5 @@ void su_exchange_serve(struct su_exchange *x, const void *want, size_t n, uint32
     if (refusal == 0)
         return;
     answer->len = s.start;
-    refuse(x, &f, refusal, &e, answer);
-}
-
-/* ---- fetching -------------------------------------------------------------------------------- */
-
-enum su_code su_flow_fetch(struct su_flow *f, const char *endpoint, uint32_t wait_ms,
-                           const struct su_peer_call *call, struct su_err *e)
-{
-    uint32_t have = su_flow_have(f);
-    struct su_peer_want w = {.wait_ms = wait_ms, .sender = f->producer};
-    struct su_wire_frame frame;
-    bool added, any = false;
-    struct su_buf frames;
-    size_t at = 0, before = 0;
-
-    if (have == f->end)
-        return su_fail(e, SU_ENOENT, f->name, "all its steps are here");
-    w.want = (struct su_wire_want){.ref = {.execution = f->run->execution,
-                                           .request_slot = f->run->request_slot,
-                                           .task = f->task,
-                                           .attempt = f->attempt,
-                                           .port = f->output},
-                                   .step_first = have,
-                                   .step_count = f->end - have,
-                                   .purpose = SU_WIRE_RECOVERY};
-    su_buf_init(&frames, 0);
-    enum su_code c = su_peer_want(f->x->o.self, endpoint, &w, call, &frames, NULL, e);
-    while (c == SU_OK && su_peer_next(&frames, &at, &frame)) {
-        struct su_err local = {0};
-        if (accept_frame(f, &frame, frames.data + before, at - before, true, &added, &local) != 0) {
-            c = local.code != SU_OK ? local.code : SU_EFORMAT;
-            if (e != NULL)
-                *e = local;
-        }
-        any |= added;
-        before = at;
-    }
-    su_buf_fini(&frames);
-    if (any)
-        su_run_changed(f->x, f->run->execution);
-    if (c == SU_OK && su_flow_have(f) == have)
-        return su_fail(e, SU_ENOENT, f->name, "nothing new came");
-    return c;
+    su_exchange_refuse(x, &f, refusal, &e, answer);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One task of one execution while it is run: shared by executor.c and produce.c. */
+/* One task of one execution while it is run: shared by executor.c, produce.c, inputs.c and connect.c. */
 #ifndef SU_NODE_PART_H
 #define SU_NODE_PART_H
 
@@ -31,14 +31,21 @@ struct part {
     uint64_t row_bytes[SU_PORTS_MAX]; /* of inputs */
 
     struct su_trace *trace;
+    uint64_t offer[SU_PORTS_MAX]; /* of the rows in hand, see su_flow_confirm; 0 = none */
+    bool again; /* an offer was refused: what was run is void */
+    bool unsettled; /* the trace is to be settled when there is time */
     uint32_t session, done;
     bool has_session, promised;
     struct node_commitment promise;
 };
 
-/* produce.c: opens everything, runs all steps and hands out the results. SU_EBUSY: a producer was
-   replaced by one who says something else, begin again; SU_ECANCELLED: the duty is over. */
-SU_CHECK enum su_code part_produce(struct part *p, struct su_err *e);
+/* ---- connect.c ------------------------------------------------------------------------------- */
+
+const struct su_value *part_port_value(const struct part *p, bool output, uint32_t i);
+/* Rows of input i come from somebody's task, if not from the first step on. */
+bool part_comes(const struct part *p, uint32_t i);
+/* The first step at which input or output i has a row. */
+uint32_t part_first(const struct part *p, bool output, uint32_t i);
 /* Opens the execution and the flows that are not open, as the view has them, and tells the exchange
    who is who. */
 SU_CHECK enum su_code part_connect(struct part *p, struct su_err *e);
@@ -48,9 +55,37 @@ bool part_sync(struct part *p);
 bool part_resourced(const struct part *p);
 /* Takes the frames of a producer that came in another's place. Errors of part_connect. */
 SU_CHECK enum su_code part_reconnect(struct part *p, struct su_err *e);
-/* The first step at which input or output i has a row. */
-uint32_t part_first(const struct part *p, bool output, uint32_t i);
+void part_disconnect(struct part *p); /* part_rest, and closes flows */
+
+/* ---- inputs.c -------------------------------------------------------------------------------- */
+
+/* All steps of it were run. A task of a generation that draws nothing learns from the chain how many
+   they are; it may have run more of them by then. */
+bool part_finished(struct part *p);
+bool part_can_run(const struct part *p); /* a step more */
+bool part_ends(const struct part *p, uint32_t token); /* it ends a generation */
+bool part_news(void *part); /* there are some, of the duty */
+/* Looks at the news; SU_EBUSY, SU_ECANCELLED as part_produce. */
+SU_CHECK enum su_code part_catch_up(struct part *p, struct su_err *e);
+/* Until a step more can be run, or all are. SU_EBUSY, SU_ECANCELLED as part_produce. */
+SU_CHECK enum su_code part_wait(struct part *p, struct su_err *e);
+/* Who takes a task over gets what was kept for it in a few large answers, rather than frame by frame. */
+void part_fetch_kept(struct part *p);
+/* Steps of the next dispatch, their rows brought to memory; 0: there is none after all. */
+SU_CHECK enum su_code part_gather(struct part *p, uint32_t *n, const void **input,
+                                  struct su_err *e);
+/* What part_gather brought was the producers': before anything that came of it is given away. Else
+   SU_EDIGEST, and all is to be run again, on verified frames alone. */
+SU_CHECK enum su_code part_confirm(struct part *p, struct su_err *e);
+/* The token behind those that were run. */
+SU_CHECK enum su_code part_take_last(struct part *p, struct su_err *e);
+
+/* ---- produce.c ------------------------------------------------------------------------------- */
+
+/* Opens everything, runs all steps and hands out the results. SU_EBUSY: a producer was replaced by one
+   who says something else, begin again; SU_ECANCELLED: the duty is over. */
+SU_CHECK enum su_code part_produce(struct part *p, struct su_err *e);
+void part_settle(struct part *p); /* su_trace_settle, if it is due */
 void part_rest(struct part *p); /* frees what was run: the session on the device, rows, digests */
-void part_disconnect(struct part *p); /* the same, and closes flows */
 
 #endif

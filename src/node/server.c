@@ -97,7 +97,7 @@ static void post(struct su_node_agent *n, const struct su_http_call *c, struct s
     if (wait && su_parse_u64(wait, NULL, 0, SU_PEER_WAIT_MS_MAX, &wait_ms, NULL) != SU_OK)
         wait_ms = 0;
     if (strcmp(c->path, "/api/frame") == 0)
-        su_exchange_take(n->exchange, c->body, c->body_len, &out);
+        su_exchange_take(n->exchange, c->connection, c->body, c->body_len, &out);
     else if (strcmp(c->path, "/api/frames") == 0)
         su_exchange_serve(n->exchange, c->body, c->body_len, (uint32_t)wait_ms, &out);
     else if (strcmp(c->path, "/api/liveness/propose") == 0)

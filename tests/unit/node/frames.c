@@ -60,7 +60,7 @@ static void handle(void *ctx, const struct su_http_call *c, struct su_http_answe
         frames_sleep_ms((unsigned)atomic_load(&n->delay_ms));
     if (strcmp(c->path, "/api/frame") == 0) {
         atomic_fetch_add(&n->posts, 1);
-        su_exchange_take(n->x, c->body, c->body_len, &answer);
+        su_exchange_take(n->x, c->connection, c->body, c->body_len, &answer);
     } else if (strcmp(c->path, "/api/frames") == 0) {
         atomic_fetch_add(&n->wants, 1);
         su_exchange_serve(n->x, c->body, c->body_len,
@@ -256,7 +256,7 @@ unsigned frames_take(struct frames_node *n, const void *bytes, size_t len)
     struct su_buf answer;
 
     su_buf_init(&answer, 0);
-    su_exchange_take(n->x, bytes, len, &answer);
+    su_exchange_take(n->x, 0, bytes, len, &answer);
     assert_int_equal(su_wire_parse(answer.data, answer.len, &f, NULL), SU_OK);
     unsigned refusal = f.m.kind == SU_WIRE_ACK ? 0 : f.m.u.refusal.code;
     su_buf_fini(&answer);

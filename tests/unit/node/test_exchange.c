@@ -44,7 +44,7 @@ static int teardown(void **state)
 
 static enum su_code wait_for(struct frames_node *n, struct su_flow *f, uint32_t have, uint32_t ms)
 {
-    const struct su_flow_need need = {f, have};
+    const struct su_flow_need need = {.flow = f, .have = have};
 
     return su_flow_wait(n->x, &need, 1, ms, NULL, NULL, NULL);
 }
@@ -246,7 +246,7 @@ static bool stopped(void *ctx)
 static void *waits(void *arg)
 {
     struct waiter *w = arg;
-    const struct su_flow_need need = {w->f, w->have};
+    const struct su_flow_need need = {.flow = w->f, .have = w->have};
 
     w->code =
         su_flow_wait(w->n->x, &need, 1, 20000, w->stop != NULL ? stopped : NULL, w->stop, NULL);
@@ -274,7 +274,7 @@ static void waits_end(void **state)
     struct waiter call = {.n = &x->a, .f = one, .have = 30, .stop = &stop};
     struct waiter leave = {.n = &x->a, .f = two, .have = 1};
     struct waiter all = {.n = &x->a, .f = one, .have = 30};
-    struct su_flow_need need = {one, 30};
+    struct su_flow_need need = {.flow = one, .have = 30};
     struct su_flow *again;
     char path[300], address[64];
 

@@ -152,7 +152,7 @@ static void each_of_several_is_judged(void **state)
         su_buf_put(&all, b.data, b.len);
         su_buf_fini(&b);
     }
-    su_exchange_take(x->b.x, all.data, all.len, &answer);
+    su_exchange_take(x->b.x, 0, all.data, all.len, &answer);
     for (uint32_t i = 0; i < 4; i++) {
         assert_true(su_peer_next(&answer, &at, &f));
         assert_int_equal(f.m.kind, want[i] == 0 ? SU_WIRE_ACK : SU_WIRE_REFUSAL);
@@ -334,7 +334,7 @@ static void a_flood_does_not_stop_a_flow(void **state)
     struct fixture *x = *state;
     struct flood f = {.x = x};
     struct su_flow *out = frames_flow(&x->a, 1, 0, &x->a, 30);
-    const struct su_flow_need need = {x->in, 30};
+    const struct su_flow_need need = {.flow = x->in, .have = 30};
 
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&f.thread[i], NULL, floods, &f), 0);

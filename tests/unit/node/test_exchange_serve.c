@@ -166,7 +166,7 @@ static void inputs_are_served_to_checkers(void **state)
     assert_int_equal(su_flow_send(out, x->b.signer.public_key, x->b.endpoint, false, NULL), SU_OK);
     assert_int_equal(frames_emit(out, 0, 10, 0), SU_OK);
     assert_int_equal(frames_emit(out, 10, 10, 0), SU_OK);
-    const struct su_flow_need need = {in, 20};
+    const struct su_flow_need need = {.flow = in, .have = 20};
     assert_int_equal(su_flow_wait(x->b.x, &need, 1, 5000, NULL, NULL, NULL), SU_OK);
     struct su_peer_want w = want_of(1, 1, 0, 20, SU_WIRE_CHECK, &x->b);
     w.producer = x->a.signer.public_key;

@@ -2,7 +2,8 @@
 /* Generations over a network: a toy language model cut into tasks on several nodes, the tokens those
    of one engine alone, every task checked by doing it again at once. */
 #include "abi/abi.h"
-#include "node/node.h"
+#include "node/exchange_priv.h"
+#include "node/node_priv.h"
 #include "ops/ops.h"
 #include "support/net.h"
 #include "support/toy_llm.h"
@@ -91,15 +92,23 @@ static int everybody(void **state)
     return 0;
 }
 
-/* Follows to the end, which is right; gives the number of tokens. */
-static uint32_t expect_settled(struct net *n, struct net_run *r, const struct su_generation *g,
-                               uint32_t least)
+/* Follows to the end, which is right. */
+static void expect_tokens(struct net *n, struct net_run *r, const struct su_generation *g,
+                          uint32_t least)
 {
     net_follow(n, r, 120000, NULL);
     const struct su_ops_follow_state *s = su_ops_follow_state(r->follow);
     assert_int_equal(s->chain.state, SU_EXEC_SETTLED);
     assert_true(s->final);
     assert_true(net_tokens_right(n, r, g, least));
+}
+
+/* The same; gives the number of tokens, and waits until nothing is left of it. */
+static uint32_t expect_settled(struct net *n, struct net_run *r, const struct su_generation *g,
+                               uint32_t least)
+{
+    expect_tokens(n, r, g, least);
+    const struct su_ops_follow_state *s = su_ops_follow_state(r->follow);
     uint32_t tokens = s->output[0].n_row;
     assert_int_equal(s->chain.steps, g->n_prompt + tokens - 1);
     for (unsigned i = 0; i < s->n_part; i++) {
@@ -216,6 +225,88 @@ static void the_requestor_may_end_it(void **state)
     (void)expect_settled(n, &r, &g, 3);
 }
 
+/* ---- rows that nobody signed ----------------------------------------------------------------- */
+
+enum { HOLD_MS = 100 };
+
+/* A flow of somebody else's of which a part has begun with rows before they were verified, with a
+   reference; NULL. */
+static struct su_flow *offered_flow(struct net *n, uint64_t least)
+{
+    struct su_flow *found = NULL;
+
+    for (unsigned i = 0; i < n->n_node && found == NULL; i++) {
+        struct su_exchange *x = n->node[i].node->exchange;
+        (void)pthread_mutex_lock(&x->lock);
+        for (struct su_exchange_run *run = x->runs; run != NULL && found == NULL; run = run->next)
+            for (struct su_flow *f = run->flows; f != NULL && found == NULL; f = f->next) {
+                (void)pthread_mutex_lock(&f->lock);
+                if (!f->own && f->offers >= least && f->refused_offer == 0 && !run->leaving)
+                    found = f;
+                (void)pthread_mutex_unlock(&f->lock);
+                if (found != NULL)
+                    (void)su_flow_find(run, f->task, f->attempt, f->output);
+            }
+        (void)pthread_mutex_unlock(&x->lock);
+    }
+    return found;
+}
+
+/* Offers rows of zeros as the next of the flow, for a while; true when those who wait for it stood still,
+   as they had begun with them. */
+static bool offer_zeros(struct su_flow *f)
+{
+    uint8_t *zeros = su_alloc((size_t)f->row_bytes);
+    struct su_wire_frame frame = {
+        .m = {.kind = SU_WIRE_ACTIVATION,
+              .data = zeros,
+              .data_bytes = f->row_bytes,
+              .u.activation = {.step_first = su_flow_have(f), .step_count = 1}}};
+    uint64_t offer = 0;
+
+    while (offer == 0 && su_flow_have(f) + 1 < f->end) {
+        frame.m.u.activation.step_first = su_flow_have(f);
+        offer = su_flow_offer(f, &frame);
+    }
+    su_run_changed(f->x, f->run->execution);
+    (void)usleep(HOLD_MS * 1000);
+    bool held = offer != 0 && su_flow_have(f) <= frame.m.u.activation.step_first + 1;
+    if (offer != 0)
+        su_flow_settle(f, offer, false);
+    su_run_changed(f->x, f->run->execution);
+    free(zeros);
+    return held;
+}
+
+/* Stages begin with rows while they are verified, and drop what they computed when they turn out to be
+   somebody else's: same tokens, and from then on they wait. */
+static void rows_of_nobody(void **state)
+{
+    struct net *n = *state;
+    bool held = false;
+
+    for (unsigned tries = 0; tries < 20 && !held; tries++) {
+        struct su_generation g = generation(50, 3000 + tries);
+        struct su_flow *f = NULL;
+        struct net_run r;
+        net_ask_tokens(n, &r, &g);
+        for (unsigned ms = 0; ms < 60000 && f == NULL && !su_ops_follow_state(r.follow)->ended;
+             ms++) {
+            assert_int_equal(su_ops_follow_poll(r.follow, 1, NULL), SU_OK);
+            f = offered_flow(n, 2);
+        }
+        if (f != NULL) {
+            held = offer_zeros(f);
+            uint64_t offers = f->offers;
+            expect_tokens(n, &r, &g, 1);
+            assert_int_equal(f->offers, offers);
+            su_flow_close(f);
+        }
+        (void)expect_settled(n, &r, &g, 1);
+    }
+    assert_true(held);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup(several_at_once, everybody),
         cmocka_unit_test_setup(stages_may_go, everybody),
         cmocka_unit_test_setup(the_requestor_may_end_it, everybody),
+        cmocka_unit_test_setup(rows_of_nobody, everybody),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
