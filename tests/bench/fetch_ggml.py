@@ -16,14 +16,16 @@ appear by rename: a reader never sees half a file, and concurrent runs are harml
 stdout: the directory, one line. stderr: progress and errors. exit status: 0, or 1 on failure.
 """
 
-import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "data"))
+import fetching  # noqa: E402 (of the folder beside this one)
+from fetching import FetchError, sha256_of  # noqa: E402
 
 PACKAGE = "@node-llama-cpp/linux-x64-vulkan"
 VERSION = "3.22.1"
@@ -32,25 +34,8 @@ ARCHIVE_FOLDER = "package/bins/linux-x64-vulkan/"
 SUMS = "sha256sums"  # in the cache: written once from the verified archive
 
 
-class FetchError(Exception):
-    """One line for the user: what failed and what to do."""
-
-
 def cache_dir():
-    """The directory of the files; an empty variable counts as unset, as in ${VAR:-default}."""
-    base = os.environ.get("SPLITUP_TEST_CACHE")
-    if not base:
-        xdg = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        base = os.path.join(xdg, "splitup-test")
-    return os.path.join(os.path.abspath(base), "ggml-" + VERSION)
-
-
-def sha256_of(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as f:
-        for block in iter(lambda: f.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    return fetching.cache_dir("ggml-" + VERSION)
 
 
 def cached(folder):
@@ -70,15 +55,12 @@ def download(tmp):
     if not npm:
         raise FetchError("npm is not installed, and ggml comes as an npm package; install the "
                          "Debian package npm, or run bench_ops without --ggml")
-    done = subprocess.run([npm, "pack", "--ignore-scripts", "--silent", "--pack-destination", tmp,
-                           "%s@%s" % (PACKAGE, VERSION)],
-                          cwd=tmp, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
+    status, said = fetching.run([npm, "pack", "--ignore-scripts", "--silent", "--pack-destination",
+                                 tmp, "%s@%s" % (PACKAGE, VERSION)], tmp)
     archives = [name for name in os.listdir(tmp) if name.endswith(".tgz")]
-    if done.returncode != 0 or len(archives) != 1:
-        said = done.stdout.decode("utf-8", "replace").strip().splitlines()
+    if status != 0 or len(archives) != 1:
         raise FetchError("npm could not download %s %s (exit status %d: %s); check the network" %
-                         (PACKAGE, VERSION, done.returncode, said[-1] if said else "no output"))
+                         (PACKAGE, VERSION, status, said))
     archive = os.path.join(tmp, archives[0])
     got = sha256_of(archive)
     if got != ARCHIVE_SHA256:
@@ -114,33 +96,16 @@ def fetch():
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         raise FetchError("the package holds libraries for x86-64 Linux only")
     target = cache_dir()
-    os.makedirs(target, exist_ok=True)
     if cached(target):
         return target
     print("fetch_ggml: downloading %s %s with npm (24 MB) into %s" % (PACKAGE, VERSION, target),
           file=sys.stderr)
-    # Inside target, so that the final renames stay on one file system.
-    tmp = tempfile.mkdtemp(prefix=".fetch-", dir=target)
-    try:
+    with fetching.workplace(target) as tmp:
         new = unpack(download(tmp), tmp)
         for name in sorted(os.listdir(new), key=lambda n: n == SUMS):  # the sums last
             os.replace(os.path.join(new, name), os.path.join(target, name))
-    finally:
-        shutil.rmtree(tmp, ignore_errors=True)
     return target
 
 
-def main():
-    if len(sys.argv) > 1:
-        print(__doc__.strip(), file=sys.stdout if sys.argv[1] in ("-h", "--help") else sys.stderr)
-        return 0 if sys.argv[1] in ("-h", "--help") else 1
-    try:
-        print(fetch())
-    except (FetchError, OSError, tarfile.TarError) as e:
-        print("fetch_ggml: %s" % e, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(fetching.main("fetch_ggml", __doc__, fetch))

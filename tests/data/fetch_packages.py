@@ -25,18 +25,8 @@ import subprocess
 import sys
 import tempfile
 
-
-class FetchError(Exception):
-    """One line for the user: what failed and what to do."""
-
-
-def cache_dir():
-    """An empty variable counts as unset, as in ${VAR:-default}."""
-    base = os.environ.get("SPLITUP_TEST_CACHE")
-    if not base:
-        xdg = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        base = os.path.join(xdg, "splitup-test")
-    return os.path.join(os.path.abspath(base), "packages")
+import fetching
+from fetching import FetchError
 
 
 def digest_of(*parts):
@@ -93,7 +83,7 @@ def plan(folder):
 
 def fetch(folder):
     name, install = plan(folder)
-    base = cache_dir()
+    base = fetching.cache_dir("packages")
     there = os.path.join(base, name)
     if os.path.isdir(there):
         return there
