@@ -126,6 +126,7 @@ struct su_ui_options {
     const char *wallet_path; /* shown; NULL = unknown */
     bool no_color, no_mouse;
     bool readonly; /* nothing can be signed */
+    bool no_spend_keys; /* no key opens what spends or gives a secret away: a command must be typed */
     bool sealed; /* the key file has a passphrase */
     bool welcome; /* nothing is configured: begin with the offers of a first start */
     /* Commands of the program, for the ":" prompt; NULL = none. */

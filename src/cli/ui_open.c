@@ -215,6 +215,7 @@ enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struc
                                         .no_color = u->no_color,
                                         .no_mouse = u->no_mouse,
                                         .readonly = u->readonly,
+                                        .no_spend_keys = u->no_spend_keys,
                                         .sealed = p->sealed,
                                         .welcome = u->welcome,
                                         .verb = cli_ui_verb,

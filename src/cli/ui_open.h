@@ -11,7 +11,7 @@ struct cli_ui {
     const char *pane; /* NULL = the last one */
     const char *charset; /* NULL = by locale */
     const char *node_url; /* of this machine's node; NULL = as on chain */
-    bool no_color, no_mouse, readonly;
+    bool no_color, no_mouse, readonly, no_spend_keys;
     bool welcome; /* begin with the offers of a first start */
     bool memory; /* keep no cache and no settings */
     uint32_t period_ms; /* 0 = as the feed has it */

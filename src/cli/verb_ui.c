@@ -143,6 +143,7 @@ static enum su_code run(struct cli *c, struct su_err *e)
                        .no_color = cli_has(c, "--no-color"),
                        .no_mouse = cli_has(c, "--no-mouse"),
                        .readonly = cli_has(c, "--readonly"),
+                       .no_spend_keys = cli_has(c, "--no-spend-keys"),
                        .cluster = cluster,
                        .cluster_cap = sizeof cluster};
     enum su_ui_choice choice = SU_UI_LEFT;
@@ -183,7 +184,8 @@ const struct cli_verb cli_verb_ui = {
                {"--charset", "NAME", "utf8, acs or ascii (default: by the locale)"},
                {"--no-color", NULL, "no colours; $NO_COLOR does the same"},
                {"--no-mouse", NULL, "leave the mouse to the terminal"},
-               {"--readonly", NULL, "sign nothing"},
+               {"--readonly", NULL, "sign nothing, and write no key file"},
+               {"--no-spend-keys", NULL, "no key opens what spends; commands typed behind : do"},
                {"--passphrase-file", "FILE",
                 "with --once: first line: passphrase of a sealed wallet"},
                CLI_OPTION_URL,

@@ -322,6 +322,8 @@ struct ui_app {
     const struct su_feed_snapshot *next; /* takes its place once the rows of it are made; or NULL */
     bool working; /* wants UI_EVENT_WORK */
     size_t slice; /* units of work for one event */
+    bool no_spend_keys; /* as in struct su_ui_options */
+    bool by_command; /* what opens now was typed behind ":" */
     bool readonly, paused, mouse, mouse_drawn;
     struct ui_binds binds;
     bool can_switch; /* whoever runs the app goes on with its choice */
@@ -394,9 +396,13 @@ bool ui_may_sign(struct ui_app *app);
 /* Money moves, and the wallet with it; else it is about key files. */
 bool ui_needs_chain(enum su_ui_kind kind);
 void ui_open_form(struct ui_app *app, enum su_ui_kind kind);
+/* Whether the key of a row does nothing here but say why. */
+bool ui_key_is_off(const struct ui_app *app, const struct ui_key_row *r);
 /* Checks the form and asks for a proposal. */
 void ui_form_submit(struct ui_app *app);
 void ui_command(struct ui_app *app, const char *line);
+/* What is typed behind ":" for it, "stake deposit"; "" where there is nothing. */
+const char *ui_command_word(enum su_ui_kind kind);
 /* The longest completion of a command's beginning; false: none. */
 bool ui_command_complete(const struct ui_app *app, const char *line, char *out, size_t cap);
 /* Where a dialog leads back to. */

@@ -73,6 +73,14 @@ static const struct command *find(const char *line, const char **rest)
     return NULL;
 }
 
+const char *ui_command_word(enum su_ui_kind kind)
+{
+    for (size_t i = 0; i < SU_ARRAY_LEN(commands); i++)
+        if (commands[i].kind == kind)
+            return commands[i].word;
+    return "";
+}
+
 /* The part that all words which begin with line have in common, so far. */
 static void narrow(const char *word, const char *line, const char **found, size_t *common)
 {
@@ -287,7 +295,9 @@ void ui_command(struct ui_app *app, const char *line)
             return;
         ui_say(app, UI_ROLE_WARN, "No such command here: %.60s (Tab completes)", line);
     } else if (c->kind < SU_UI_KINDS) {
+        app->by_command = true;
         intent(app, c, rest);
+        app->by_command = false;
     } else {
         word_command(app, c->word, rest);
     }

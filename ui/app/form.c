@@ -29,6 +29,18 @@ bool ui_needs_chain(enum su_ui_kind kind)
     return kind < SU_UI_WALLET_EXPORT;
 }
 
+/* Only a command that was typed goes on where keys that spend are off. */
+static bool is_off(const struct ui_app *app, enum su_ui_kind kind)
+{
+    return app->no_spend_keys && !app->by_command &&
+           (ui_needs_chain(kind) || ui_intent_def(kind)->tier >= SU_OPS_TIER_TYPED);
+}
+
+bool ui_key_is_off(const struct ui_app *app, const struct ui_key_row *r)
+{
+    return r->tier >= 2 && (app->readonly || app->no_spend_keys);
+}
+
 static const struct su_feed_node *node_for(const struct ui_app *app)
 {
     struct ui_row r;
@@ -113,6 +125,11 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind)
 {
     const struct ui_intent_def *def = ui_intent_def(kind);
 
+    if (is_off(app, kind)) {
+        ui_say(app, UI_ROLE_WARN, "Keys that spend are off (--no-spend-keys): type  :%s",
+               ui_command_word(kind));
+        return;
+    }
     if (ui_needs_chain(kind) ? !ui_may_sign(app) : !may_open(app))
         return;
     if (ui_needs_chain(kind) && !app->snap->has_wallet) {

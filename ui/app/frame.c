@@ -169,7 +169,8 @@ static void key_bar(const struct ui_app *app, struct ui_area a)
     for (int n = 1; n <= 10; n++) {
         const struct ui_key_row *r = ui_keys_bound(&app->binds, UI_SCOPE_ALL, UI_K_F(n));
         const char *label = r ? bar_label(r) : "";
-        bool off = r && r->tier >= 2 && (app->readonly || !app->snap || !app->snap->has_wallet);
+        bool off = r && (ui_key_is_off(app, r) ||
+                         (r->tier >= 2 && (!app->snap || !app->snap->has_wallet)));
         int x = (n - 1) * w;
         char key[8];
         if (!list)
@@ -197,7 +198,7 @@ static void list_hint(const struct ui_app *app, struct ui_area a)
     left = a.r.w - ui_text_width(more) - 1;
     for (size_t i = 0; i < ui_keys_count; i++) {
         const struct ui_key_row *r = &ui_keys[i];
-        if (r->scope != (enum ui_scope)app->pane || !r->help[0] || (r->tier >= 2 && app->readonly))
+        if (r->scope != (enum ui_scope)app->pane || !r->help[0] || ui_key_is_off(app, r))
             continue;
         snprintf(text, sizeof text, "%s %s", ui_keys_shown(&app->binds, r, key), r->help);
         if (x + ui_text_width(text) + 3 > left)

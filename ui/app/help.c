@@ -85,7 +85,8 @@ void ui_draw_help(const struct ui_app *app, struct ui_area a)
             int line = y + (int)i % per;
             char shown[24];
             ui_text(c, 1, line, UI_ROLE_OK, ui_keys_shown(&app->binds, r, shown));
-            ui_textf(c, 9, line, UI_ROLE_TEXT, "%s%s", r->help,
+            ui_textf(c, 9, line, ui_key_is_off(app, r) ? UI_ROLE_DIM : UI_ROLE_TEXT, "%s%s",
+                     r->help,
                      r->tier == 2   ? " $"
                      : r->tier == 3 ? " !"
                                     : "");

@@ -471,6 +471,7 @@ static enum su_code settle(struct ui_app *app, const struct su_ui_options *o,
     if (o->no_mouse)
         app->mouse = false;
     app->readonly = o->readonly;
+    app->no_spend_keys = o->no_spend_keys;
     app->sealed = o->sealed;
     if (o->wallet_path)
         su_str_copy(app->wallet_path, sizeof app->wallet_path, o->wallet_path);

@@ -245,8 +245,7 @@ static void draw_wallet(const struct ui_app *app, struct ui_area a)
         ui_pair(in, 0, y++, "Chain   ", UI_ROLE_TEXT, s->source[SU_FEED_CHAIN].url);
     y += in.r.h > 10;
     ui_text(in, 1, y++, UI_ROLE_TEXT, "n  new key file   i  import one   e  export the key !");
-    ui_text(in, 1, y++, UI_ROLE_TEXT,
-            "u  unlock         l  lock now     D  delete a file !");
+    ui_text(in, 1, y++, UI_ROLE_TEXT, "u  unlock         l  lock now     D  delete a file !");
     ui_text(in, 1, y++, UI_ROLE_TEXT, "a  test money     r  another cluster or URL");
     ui_text(in, 0, in.r.h - 1, UI_ROLE_DIM, "Nothing on this page spends.   Esc close");
     ui_cursor(in, 0, in.r.h - 1);
@@ -262,7 +261,7 @@ static void draw_menu(const struct ui_app *app, struct ui_area a)
     in = dialog(app, a, 50, (int)n + 3, "Actions here", UI_ROLE_FRAME);
     for (size_t i = 0; i < n; i++) {
         const struct ui_key_row *r = ui_menu_at(app, i);
-        bool off = r->tier >= 2 && app->readonly;
+        bool off = ui_key_is_off(app, r);
         char shown[24];
         ui_textf(in, 0, (int)i, off ? UI_ROLE_DIM : UI_ROLE_TEXT, " %-9s %s%s",
                  ui_keys_shown(&app->binds, r, shown), r->help,

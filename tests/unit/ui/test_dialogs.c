@@ -445,6 +445,61 @@ static void without_leave_nothing_opens(void **state)
     kit_close(&k);
 }
 
+/* Every key of tier 2 and more, in every pane, wherever it is pressed: nothing opens, and it is said why. */
+static void spending_keys_can_be_off(void **state)
+{
+    (void)state;
+    for (int readonly = 0; readonly < 2; readonly++)
+        for (size_t i = 0; i < ui_keys_count; i++) {
+            const struct ui_key_row *r = &ui_keys[i];
+            struct kit k;
+            if (r->tier < 2)
+                continue;
+            kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+            k.app.readonly = readonly;
+            k.app.no_spend_keys = !readonly;
+            ui_input_set(&k.app.run.prompt, "Once");
+            ui_pane_set(&k.app, r->scope < UI_SCOPE_ALL ? (int)r->scope : UI_PANE_STAKE);
+            kit_key(&k, r->key[0]);
+            assert_int_equal(k.app.mode, UI_LIST);
+            assert_true(kit_has(&k, readonly ? "Read-only: started with --readonly"
+                                             : "Keys that spend are off (--no-spend-keys): type"));
+            assert_true(ui_key_is_off(&k.app, r));
+            assert_int_equal(k.submits[SU_UI_PREPARE], 0);
+            kit_close(&k);
+        }
+}
+
+static void what_is_typed_still_spends(void **state)
+{
+    struct kit k;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    k.app.no_spend_keys = true;
+    kit_keys(&k, "3{F7}");
+    assert_true(kit_has(&k, "type  :stake deposit"));
+    kit_keys(&k, "xjj{Enter}");
+    assert_int_equal(k.app.mode, UI_LIST);
+    kit_keys(&k, "We");
+    assert_true(kit_has(&k, ":wallet export"));
+    kit_keys(&k, "D");
+    assert_true(kit_has(&k, ":wallet delete"));
+    kit_keys(&k, "a");
+    assert_true(kit_has(&k, ":wallet airdrop"));
+    kit_keys(&k, "n"); /* a new key spends nothing */
+    assert_int_equal(k.app.mode, UI_FORM);
+    kit_keys(&k, "{Esc}{Esc}6iOnce{Enter}");
+    assert_true(kit_has(&k, "type  :run"));
+    assert_int_equal(k.submits[SU_UI_PREPARE], 0);
+    kit_keys(&k, "3:stake deposit 5{Enter}");
+    assert_int_equal(k.submits[SU_UI_PREPARE], 1);
+    assert_int_equal(k.intent.kind, SU_UI_DEPOSIT);
+    kit_keys(&k, "{Esc}");
+    assert_false(k.app.by_command);
+    kit_close(&k);
+}
+
 static void deleting_a_key_is_typed(void **state)
 {
     struct su_ui_result r;
@@ -557,6 +612,8 @@ int main(void)
         cmocka_unit_test(fields_are_checked_at_once),
         cmocka_unit_test(forms_begin_with_what_is_known),
         cmocka_unit_test(without_leave_nothing_opens),
+        cmocka_unit_test(spending_keys_can_be_off),
+        cmocka_unit_test(what_is_typed_still_spends),
         cmocka_unit_test(deleting_a_key_is_typed),
         cmocka_unit_test(secrets_are_stars_and_gone),
         cmocka_unit_test(paste_goes_into_fields_only),
