@@ -11,7 +11,7 @@ enum {
     NOBODY = 0xffff,
 };
 /* The wishes, strictest first. */
-enum wishes { WISH_ALL, WISH_NO_THIRD, WISH_ANY_VALIDATOR, WISH_NO_CHECK_SLOT, WISHES };
+enum wishes { WISH_HOME, WISH_ALL, WISH_NO_THIRD, WISH_ANY_VALIDATOR, WISH_NO_CHECK_SLOT, WISHES };
 
 void table_seed(const uint8_t execution[32], uint8_t attempt, uint32_t round,
                 const uint8_t slot_hash[32], uint8_t seed[32])
@@ -72,6 +72,7 @@ struct assigning {
     uint64_t stake[SU_TASKS_MAX], largest; /* S per task */
     struct load *load;
     bool *candidate;
+    uint8_t *home; /* segment per row */
     uint16_t *row_of_task;
     uint16_t blame; /* a task for which it failed */
     bool no_validator;
@@ -87,13 +88,12 @@ static bool can_take(const struct assigning *a, uint16_t task, uint32_t row)
     const struct table_row *r = &a->j->table->row[row];
     const struct load *l = &a->load[row];
     uint64_t stake = l->stake + a->stake[task];
-    unsigned third = (a->j->n_task + 2u) / 3u;
 
     if (!bit(r->tasks, task))
         return false;
     if (l->vram_bytes + a->j->task[task].vram_bytes > a->j->vram_bytes[row])
         return false;
-    if (a->wish < WISH_NO_THIRD && l->tasks >= third)
+    if (a->wish < WISH_NO_THIRD && l->tasks >= table_third(a->j->n_task))
         return false;
     if (a->wish < WISH_NO_CHECK_SLOT)
         stake += a->largest;
@@ -111,6 +111,22 @@ static void give(struct assigning *a, uint16_t task, uint32_t row)
     a->row_of_task[task] = (uint16_t)row;
 }
 
+/* Leaves those candidates for a task that are at home there, if there are any; their weight. */
+static uint64_t go_home(struct assigning *a, uint16_t task, uint64_t sum)
+{
+    const struct table *t = a->j->table;
+    unsigned segment = task / table_third(a->j->n_task);
+    uint64_t home = 0;
+
+    for (uint32_t i = 0; i < t->n; i++)
+        home += a->candidate[i] && a->home[i] == segment ? t->row[i].weight : 0;
+    if (home == 0)
+        return sum;
+    for (uint32_t i = 0; i < t->n; i++)
+        a->candidate[i] = a->candidate[i] && a->home[i] == segment;
+    return home;
+}
+
 /* The row for a task, NOBODY when none can take it. */
 static uint16_t choose(struct assigning *a, uint16_t task, uint32_t stream)
 {
@@ -125,6 +141,8 @@ static uint16_t choose(struct assigning *a, uint16_t task, uint32_t stream)
         return a->row_of_task[task - 1];
     if (sum == 0)
         return NOBODY;
+    if (a->wish < WISH_ALL)
+        sum = go_home(a, task, sum);
     uint64_t point = draw(a->j->seed, stream, task, sum);
     for (uint32_t i = 0; i < t->n; i++) {
         if (!a->candidate[i])
@@ -210,14 +228,18 @@ enum su_code table_assign(const struct table_job *j, uint16_t row_of_task[SU_TAS
         return rc;
     a.load = su_try_alloc(j->table->n, sizeof *a.load);
     a.candidate = su_try_alloc(j->table->n, sizeof *a.candidate);
-    if (!a.load || !a.candidate)
+    a.home = su_try_alloc(j->table->n, sizeof *a.home);
+    if (!a.load || !a.candidate || !a.home)
         rc = su_fail(e, SU_ENOMEM, "assignment", "not enough memory for %u rows", j->table->n);
+    if (!rc)
+        rc = table_homes(j, a.home, e);
     for (uint32_t k = 0; k < WISHES * TRIES && !found && !rc; k++) {
         a.wish = (enum wishes)(k / TRIES);
         found = try_once(&a, k);
     }
     free(a.load);
     free(a.candidate);
+    free(a.home);
     if (rc || found)
         return rc;
     return su_fail(e, SU_ENOENT, "assignment",

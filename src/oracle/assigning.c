@@ -104,6 +104,7 @@ static enum su_code round_job(struct round *r, struct table_job *j, struct su_er
                             .vram_bytes = r->vram,
                             .task = r->task,
                             .n_task = r->exec->task_count};
+    memcpy(j->model, r->exec->model, sizeof j->model);
     table_seed(r->x->key, 0, r->number, r->slot_hash, j->seed);
     return SU_OK;
 }

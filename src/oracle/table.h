@@ -75,14 +75,29 @@ struct table_job {
     const uint64_t *vram_bytes; /* per row, offered on chain */
     const struct table_task *task;
     uint16_t n_task; /* 1 to SU_TASKS_MAX */
+    uint8_t model[32]; /* its address */
     uint8_t seed[32];
 };
+/* As many tasks as one row takes if others can take the rest. */
+unsigned table_third(uint16_t n_task);
+/* Where each row is at home. The tasks are cut into segments of a third, adjacent ones together; the
+   rows go, in the order of the number of segments they offer a task of, then of
+   sha256("splitup/home" model identity), each to that of its segments with the least weight at home so
+   far (the first of several), weights rounded down to powers of two, so that stake that is reserved
+   now and then moves nobody. home[i] = TABLE_HOMELESS: it offers nothing. Executions of one model so
+   meet at the same nodes, which read one part of its weights for many at once, and as each segment has
+   about as much weight at home, weight earns about as much in any. Whoever checks is drawn, long after
+   the work was done, from all that offer the task, at home or not: that all know who will work where
+   helps nobody to lie. SU_ENOMEM. */
+enum { TABLE_HOMELESS = 0xff };
+SU_CHECK enum su_code table_homes(const struct table_job *j, uint8_t *home, struct su_err *e);
 /* Which row gets which task. Tasks go to nodes in the order of their index: adjacent ones stay on one
    node while it has memory and stake for them, but none takes more than a third of the tasks (rounded
-   up) if others can; the next node is drawn with a probability proportional to its weight. Every node
-   keeps stake for a check beside what it gets, and every task a validator: a node of another owner,
-   best one that does not consume its output, with stake for it. Where that is impossible the wishes
-   are dropped in this order: the third, the validator that is no consumer, the stake for a check.
+   up) if others can; the next node is drawn with a probability proportional to its weight, among those
+   that are at home there if one of them can. Every node keeps stake for a check beside what it gets,
+   and every task a validator: a node of another owner, best one that does not consume its output, with
+   stake for it. Where that is impossible the wishes are dropped in this order: the home, the third,
+   the validator that is no consumer, the stake for a check.
    SU_ENOENT: impossible; the message names a task and what is missing. SU_EINVAL: the stake of a task
    exceeds what is allowed. SU_ENOMEM. */
 SU_CHECK enum su_code table_assign(const struct table_job *j, uint16_t row_of_task[SU_TASKS_MAX],

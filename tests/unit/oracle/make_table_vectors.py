@@ -27,12 +27,31 @@ def draw(seed, stream, counter, below):
     return u64(hashlib.sha256(text).digest()) % below
 
 
-def assign(rows, tasks, seed, share):
+def homes(rows, n, model):
+    """The segment of a third of n tasks at which each row is at home, None where it offers nothing.
+    The identity of row i is 32 times the byte i + 1."""
+    third = (n + 2) // 3
+    segments = [{t // third for t in offers} for _, _, _, offers in rows]
+
+    def rank(i):
+        return len(segments[i]), hashlib.sha256(b"splitup/home" + model +
+                                                bytes([i + 1]) * 32).digest()
+
+    home, weight = [None] * len(rows), [0, 0, 0]
+    for i in sorted(range(len(rows)), key=rank):
+        if segments[i]:
+            home[i] = min(sorted(segments[i]), key=lambda k: weight[k])
+            weight[home[i]] += 1 << (rows[i][1].bit_length() - 1)
+    return home
+
+
+def assign(rows, tasks, seed, model, share):
     """rows: (owner, weight, vram, tasks offered); tasks: (fee, ppm, vram, consumers)."""
     need = [stake(ppm, share, fee) for fee, ppm, _, _ in tasks]
     third = (len(tasks) + 2) // 3
-    for k in range(4 * 16):
-        wish, given = k // 16, []
+    home = homes(rows, len(tasks), model)
+    for k in range(5 * 16):
+        wish, given = k // 16 - 1, []
         load = [dict(stake=0, vram=0, has=set()) for _ in rows]
 
         def takes(t, i):
@@ -49,6 +68,8 @@ def assign(rows, tasks, seed, share):
             if given and given[-1] in fit:
                 pick = given[-1]
             else:
+                if wish < 0:
+                    fit = [i for i in fit if home[i] == t // third] or fit
                 point = draw(seed, k, t, sum(rows[i][1] for i in fit))
                 for pick in fit:
                     if point < rows[pick][1]:
@@ -102,7 +123,7 @@ def main():
         if share > 900_000:
             continue
         mark = rng.randint(0, 255)
-        got = assign(rows, tasks, bytes([mark]) * 32, share)
+        got = assign(rows, tasks, bytes([mark]) * 32, bytes([255 - mark]) * 32, share)
         if got is None and rng.random() < 0.7:
             continue
         found += 1

@@ -77,6 +77,7 @@ static void table_whole(struct scene *s, const struct vector *v)
                                 .task = s->task,
                                 .n_task = (uint16_t)v->tasks};
     memset(s->job.seed, v->seed, 32);
+    memset(s->job.model, 255 - v->seed, 32);
 }
 
 static void second_reading(void **state)
@@ -225,7 +226,8 @@ static void always_sound(void **state)
     assert_true(assigned > rounds / 20 && assigned < rounds);
 }
 
-/* Three like nodes with room for all: a third of the tasks each, in one piece. */
+/* Three like nodes with room for all: a third of the tasks each, in one piece, for each execution of
+   a model the same; over models everybody gets each third as often. */
 static void thirds(void **state)
 {
     unsigned first[3] = {0};
@@ -255,16 +257,198 @@ static void thirds(void **state)
                                    .vram_bytes = s.vram,
                                    .task = s.task,
                                    .n_task = 6};
-        su_sha256(&k, sizeof k, s.job.seed);
+        su_sha256(&k, sizeof k, s.job.model);
         assert_int_equal(table_assign(&s.job, row, NULL), SU_OK);
         for (unsigned i = 0; i < 6; i += 2)
             assert_int_equal(row[i], row[i + 1]);
         assert_true(row[0] != row[2] && row[2] != row[4] && row[0] != row[4]);
         first[row[0]]++;
+        for (unsigned again = 0; again < 5; again++) {
+            uint16_t other[SU_TASKS_MAX];
+            su_sha256(&again, sizeof again, s.job.seed);
+            assert_int_equal(table_assign(&s.job, other, NULL), SU_OK);
+            assert_memory_equal(other, row, 6 * sizeof *row);
+        }
         table_fini(&s.table);
     }
     for (unsigned i = 0; i < 3; i++)
         assert_in_range(first[i], 60, 140);
+}
+
+/* ---- homes ---------------------------------------------------------------------------------------------- */
+
+enum { CROWD = 1000 };
+struct crowd {
+    struct table table;
+    struct table_row row[CROWD];
+    uint64_t vram[CROWD];
+    struct table_task task[SU_TASKS_MAX];
+    struct table_job job;
+    uint8_t home[CROWD];
+};
+
+/* Like nodes of an owner each that offer every task. */
+static struct crowd *crowd_of(uint32_t rows, uint16_t tasks)
+{
+    struct crowd *c = calloc(1, sizeof *c);
+
+    for (uint32_t i = 0; i < rows; i++) {
+        c->row[i].identity[0] = c->row[i].owner[0] = (uint8_t)(i >> 8);
+        c->row[i].identity[1] = c->row[i].owner[1] = (uint8_t)i;
+        memset(c->row[i].tasks, 0xff, sizeof c->row[i].tasks);
+        c->row[i].weight = 20000ull * SU_USDC;
+        c->table.total += c->row[i].weight;
+        c->vram[i] = 1000;
+    }
+    for (uint16_t t = 0; t < tasks; t++)
+        c->task[t] = (struct table_task){.fee = 5000, .sampling_ppm = 80000, .vram_bytes = 1};
+    c->table.row = c->row;
+    c->table.n = rows;
+    c->table.owner_share_ppm = (SU_PPM + rows - 1) / rows;
+    c->job = (struct table_job){.params = &params,
+                                .table = &c->table,
+                                .vram_bytes = c->vram,
+                                .task = c->task,
+                                .n_task = tasks};
+    return c;
+}
+
+static void offer_only(struct crowd *c, uint32_t row, unsigned task)
+{
+    memset(c->row[row].tasks, 0, sizeof c->row[row].tasks);
+    c->row[row].tasks[task / 8] = (uint8_t)(1u << task % 8);
+}
+
+static void find_homes(struct crowd *c)
+{
+    memset(c->home, 0xee, sizeof c->home);
+    assert_int_equal(table_homes(&c->job, c->home, NULL), SU_OK);
+}
+
+/* Three nodes with all tasks have three homes; who offers one task is at home there; who offers none,
+   nowhere. Which is whose depends on the model, not on the seed nor on who else is last in the table. */
+static void where_one_is_at_home(void **state)
+{
+    const uint16_t counts[] = {1, 2, 3, 4, 7, SU_TASKS_MAX};
+
+    (void)state;
+    for (size_t k = 0; k < SU_ARRAY_LEN(counts); k++) {
+        struct crowd *c = crowd_of(3, counts[k]);
+        unsigned segments = (counts[k] + table_third(counts[k]) - 1) / table_third(counts[k]);
+        unsigned at[3] = {0};
+        find_homes(c);
+        for (unsigned i = 0; i < 3; i++) {
+            assert_true(c->home[i] < segments);
+            at[c->home[i]]++;
+        }
+        for (unsigned i = 0; i < segments; i++)
+            assert_in_range(at[i], 1, 4 - segments);
+        free(c);
+    }
+    struct crowd *c = crowd_of(5, 6);
+    offer_only(c, 0, 5);
+    offer_only(c, 4, 0);
+    memset(c->row[2].tasks, 0, sizeof c->row[2].tasks);
+    find_homes(c);
+    assert_int_equal(c->home[0], 2);
+    assert_int_equal(c->home[4], 0);
+    assert_int_equal(c->home[2], TABLE_HOMELESS);
+    assert_true(c->home[1] == 1 || c->home[3] == 1);
+    unsigned moved = 0;
+    uint8_t before[CROWD];
+    memcpy(before, c->home, sizeof before);
+    for (unsigned k = 1; k <= 40; k++) {
+        memset(c->job.seed, (int)k, 32);
+        c->row[1].weight -= 10ull * SU_USDC; /* reserved */
+        find_homes(c);
+        assert_memory_equal(c->home, before, 5);
+    }
+    for (unsigned k = 1; k <= 40; k++) {
+        memset(c->job.model, (int)k, 32);
+        find_homes(c);
+        assert_int_equal(c->home[0], 2);
+        moved += memcmp(c->home, before, 5) != 0;
+    }
+    assert_in_range(moved, 1, 39);
+    free(c);
+}
+
+/* The rows in another order are at home where they were. */
+static void homes_of_any_order(void **state)
+{
+    struct crowd *a = crowd_of(40, 9), *b = crowd_of(40, 9);
+    struct su_random r = su_random_of(11, 0);
+
+    (void)state;
+    for (uint32_t i = 0; i < 40; i++) {
+        for (unsigned t = 0; t < 9; t++)
+            if (su_random_chance(&r, 60))
+                a->row[i].tasks[t / 8] = (uint8_t)(a->row[i].tasks[t / 8] & ~(1u << t % 8));
+        a->row[i].weight = su_random_range(&r, 600, 90000) * (uint64_t)SU_USDC;
+        b->row[39 - i] = a->row[i];
+    }
+    find_homes(a);
+    find_homes(b);
+    for (uint32_t i = 0; i < 40; i++)
+        assert_int_equal(a->home[i], b->home[39 - i]);
+    free(a);
+    free(b);
+}
+
+/* Of many, every third has as much weight at home as another, and an execution goes to those. */
+static void crowds(void **state)
+{
+    struct crowd *c = crowd_of(CROWD, SU_TASKS_MAX);
+    uint64_t weight[3] = {0};
+    uint16_t row[SU_TASKS_MAX];
+    uint64_t since = su_clock_mono_ns();
+
+    (void)state;
+    for (uint32_t i = 0; i < CROWD; i++) {
+        c->row[i].weight = (10000 + 7 * (uint64_t)i) * SU_USDC;
+        c->table.total += c->row[i].weight;
+    }
+    find_homes(c);
+    for (uint32_t i = 0; i < CROWD; i++)
+        weight[c->home[i]] += c->row[i].weight;
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(weight[i] * 100 / (weight[0] + weight[1] + weight[2]), 30, 36);
+    assert_int_equal(table_assign(&c->job, row, NULL), SU_OK);
+    for (unsigned t = 0; t < SU_TASKS_MAX; t++)
+        assert_int_equal(c->home[row[t]], t / table_third(SU_TASKS_MAX));
+    assert_true(su_clock_mono_ns() - since < 10000000000u); /* ms, but for a machine that is busy */
+    free(c);
+}
+
+/* Where those at home lack memory, others at home take their place, or those who are not. */
+static void away_from_home(void **state)
+{
+    struct crowd *c = crowd_of(6, 6);
+    uint16_t row[SU_TASKS_MAX];
+
+    (void)state;
+    find_homes(c);
+    for (uint32_t gone = 0; gone < 6; gone++) {
+        c->vram[gone] = 0;
+        assert_int_equal(table_assign(&c->job, row, NULL), SU_OK);
+        for (unsigned t = 0; t < 6; t++) {
+            assert_int_not_equal(row[t], gone);
+            assert_int_equal(c->home[row[t]], t / 2);
+        }
+        for (uint32_t i = 0; i < 6; i++)
+            if (c->home[i] == c->home[gone])
+                c->vram[i] = 0; /* nobody is at home */
+        assert_int_equal(table_assign(&c->job, row, NULL), SU_OK);
+        for (unsigned t = 0; t < 6; t++)
+            assert_int_not_equal(c->home[row[t]], c->home[gone]);
+        for (uint32_t i = 0; i < 6; i++)
+            c->vram[i] = 1000;
+    }
+    c->table.n = 2; /* fewer nodes than segments */
+    assert_int_equal(table_assign(&c->job, row, NULL), SU_OK);
+    for (unsigned t = 0; t < 6; t++)
+        assert_true(row[t] < 2);
+    free(c);
 }
 
 static void impossible(void **state)
@@ -515,11 +699,20 @@ static void taking_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(second_reading), cmocka_unit_test(seeds),
-        cmocka_unit_test(always_sound),   cmocka_unit_test(thirds),
-        cmocka_unit_test(impossible),     cmocka_unit_test(written_and_read),
-        cmocka_unit_test(objections),     cmocka_unit_test(agreement),
-        cmocka_unit_test(left_out),       cmocka_unit_test(taking_over),
+        cmocka_unit_test(second_reading),
+        cmocka_unit_test(seeds),
+        cmocka_unit_test(always_sound),
+        cmocka_unit_test(thirds),
+        cmocka_unit_test(impossible),
+        cmocka_unit_test(written_and_read),
+        cmocka_unit_test(objections),
+        cmocka_unit_test(agreement),
+        cmocka_unit_test(left_out),
+        cmocka_unit_test(taking_over),
+        cmocka_unit_test(where_one_is_at_home),
+        cmocka_unit_test(homes_of_any_order),
+        cmocka_unit_test(crowds),
+        cmocka_unit_test(away_from_home),
     };
 
     su_params_default(&params);
