@@ -440,27 +440,6 @@ static enum su_code begin_follow(struct su_ui_live *l, struct su_ui_result *r, s
     return su_ops_follow_open(l->ops, l->terms.execution, &o, &l->follow, e);
 }
 
-/* What one would do then, by the key that does it. */
-static const char *next_step(enum su_ui_kind kind)
-{
-    switch (kind) {
-    case SU_UI_RUN:
-        return ". Watch it in pane 6";
-    case SU_UI_NODE:
-        return ". Next: S puts stake on it, then d in Models declares tasks";
-    case SU_UI_DEPOSIT:
-        return ". Next: d in Models declares tasks";
-    case SU_UI_DECLARE:
-        return ". Next: `splitup node start` works; pane 4 shows its beats";
-    case SU_UI_UNLOCK:
-        return ". Next: T takes it out once its ticket is due";
-    case SU_UI_DEPLOY:
-        return ". Next: `splitup store serve` hands its weights to nodes";
-    default:
-        return "";
-    }
-}
-
 enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct su_err *e)
 {
     struct su_ops_receipt receipt = {.landed = 0};
@@ -477,9 +456,8 @@ enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct
     if (!rc && l->now.kind == SU_UI_NODE && su_ops_identity(l->ops, false, &w, NULL) == SU_OK)
         rc = ui_live_renew_feed(l, NULL, su_wallet_public_key(w), e);
     if (!rc)
-        snprintf(r->text, sizeof r->text, "Done: %s. Slot %llu, fee %s SOL%s", l->proposal.title,
-                 (unsigned long long)receipt.slot, ui_sol(receipt.fee_lamports, fee),
-                 next_step(l->now.kind));
+        snprintf(r->text, sizeof r->text, "Done: %s. Slot %llu, fee %s SOL", l->proposal.title,
+                 (unsigned long long)receipt.slot, ui_sol(receipt.fee_lamports, fee));
     pthread_mutex_lock(&l->mutex);
     su_feed_note(l->feed, rc ? SU_FEED_WARN : SU_FEED_INFO, "ops", "%s: %s", l->proposal.title,
                  rc ? e->msg : "landed");

@@ -20,6 +20,8 @@ enum ui_pane_id {
     UI_PANES
 };
 
+struct ui_app;
+
 /* ---- requests: app/keys.def --------------------------------------------------------------------- */
 
 enum ui_scope {
@@ -139,6 +141,14 @@ const struct ui_key_row *ui_keys_find(enum ui_scope scope, int key);
 const struct ui_key_row *ui_keys_bound(const struct ui_binds *binds, enum ui_scope scope, int key);
 /* The row's keys as people write them, cut to seven characters. */
 const char *ui_keys_shown(const struct ui_binds *binds, const struct ui_key_row *row, char out[24]);
+/* A text with the keys that are bound now where it says {request} or {scope.request}, as configurations
+   name them; without a scope: of the pane that is shown, else of everywhere. {request:4}: and blanks up
+   to four cells. An F key goes first, as the bar shows it. */
+#define UI_HINT 200u
+const char *ui_hint(const struct ui_app *app, const char *text, char out[UI_HINT]);
+/* Draws one; returns the column after it. */
+int ui_hint_text(const struct ui_app *app, struct ui_area a, int x, int y, enum ui_role role,
+                 const char *text);
 /* Reads the lines of a configuration whose syntax was checked, c. All of them or none: SU_EFORMAT
    names file and line: no such key or request, a key that two requests have, one that is kept. */
 SU_CHECK enum su_code ui_binds_read(struct ui_binds *binds, const struct su_config *c,
@@ -181,7 +191,6 @@ size_t ui_intent_fields(const struct ui_intent_def *def);
 
 /* ---- panes ---------------------------------------------------------------------------------------- */
 
-struct ui_app;
 struct ui_pane_ops {
     const char *name, *title; /* for commands; of the tab */
     const struct ui_source *(*source)(const struct ui_app *app); /* NULL: no table */
@@ -315,6 +324,26 @@ enum ui_action_kind {
     UI_ACT_FLUSH
 };
 #define UI_ACTIONS 8u
+enum ui_spot_kind {
+    UI_SPOT_KEY, /* value: the key that a click is */
+    UI_SPOT_FIELD, /* value: which; the cursor goes there */
+    UI_SPOT_BUTTON, /* value: its focus; a click presses it */
+    UI_SPOT_FOCUS, /* value: the focus; a click does not press it */
+    UI_SPOT_ROW /* value: of a list of entries; a click chooses it */
+};
+struct ui_spot {
+    struct ui_rect r;
+    enum ui_spot_kind kind;
+    int value;
+};
+#define UI_SPOTS 48u
+struct ui_spots { /* where a dialog can be clicked, as it was drawn last */
+    struct ui_spot spot[UI_SPOTS];
+    size_t n;
+    enum ui_mode mode; /* of that drawing */
+    int64_t since_ms; /* that the mode is drawn */
+    bool fresh; /* nothing has changed since */
+};
 struct ui_app {
     int w, h;
     int64_t now_ms, wall_ms; /* monotonic; Unix */
@@ -359,7 +388,8 @@ struct ui_app {
     bool unlocked; /* it was given since the last lock */
     struct su_ui_result notice;
     struct ui_run run;
-    int scroll; /* help, detail, wallet */
+    int scroll; /* help, detail, notice */
+    struct ui_spots spots;
     size_t menu; /* chosen entry */
     char help_filter[32];
     enum su_ui_choice choice, ask; /* ask: what UI_ASK is about */
@@ -418,6 +448,11 @@ void ui_modal_tick(struct ui_app *app);
 bool ui_modal_is_dialog(enum ui_mode m);
 /* Whether Enter leads from what failed back to the form. */
 bool ui_notice_again(const struct ui_app *app);
+/* The mouse in a dialog or in help; and what drawing notes for it. */
+void ui_mouse_dialog(struct ui_app *app, const struct ui_event *ev);
+void ui_spots_begin(struct ui_app *app);
+void ui_spot(struct ui_app *app, struct ui_area a, int x, int y, int w, enum ui_spot_kind kind,
+             int value);
 /* Shows a transaction of the preview that is open. */
 void ui_raw_open(struct ui_app *app);
 void ui_raw_key(struct ui_app *app, int key);
@@ -425,8 +460,14 @@ void ui_raw_result(struct ui_app *app, const struct su_ui_result *r);
 void ui_draw_raw(struct ui_app *app, struct ui_area in, size_t n_tx);
 void ui_draw_modal(struct ui_app *app, struct ui_area a);
 void ui_draw_help(const struct ui_app *app, struct ui_area a);
+/* Number of the F key under a column of the bar. */
+int ui_key_bar_at(const struct ui_app *app, int x);
+/* Rows of the notice's text that do not fit its dialog. */
+int ui_notice_more(const struct ui_app *app);
 int ui_help_lines(const struct ui_app *app);
 void ui_draw_frame(const struct ui_app *app, struct ui_area a, const struct ui_layout *l);
+/* The message, or what can be pressed; after what is above it. */
+void ui_draw_message(const struct ui_app *app, struct ui_area a, const struct ui_layout *l);
 void ui_draw_small(const struct ui_app *app, struct ui_area a);
 /* "label value" pairs of details: the label dim; returns the column after. */
 int ui_pair(struct ui_area a, int x, int y, const char *label, enum ui_role role,

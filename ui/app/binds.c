@@ -97,6 +97,84 @@ const char *ui_keys_shown(const struct ui_binds *binds, const struct ui_key_row 
     return out;
 }
 
+/* ---- texts that name keys ------------------------------------------------------------------------ */
+
+static const struct ui_key_row *row_of(enum ui_scope scope, const char *request)
+{
+    char word[24];
+
+    for (size_t i = 0; i < ui_keys_count; i++)
+        if (ui_keys[i].scope == scope && strcmp(ui_request_word(&ui_keys[i], word), request) == 0)
+            return &ui_keys[i];
+    return NULL;
+}
+
+/* name: "models.deploy", "deploy". */
+static const struct ui_key_row *row_named(const struct ui_app *app, const char *name)
+{
+    const char *dot = strchr(name, '.');
+    const struct ui_key_row *r = NULL;
+    size_t n = dot ? (size_t)(dot - name) : 0;
+
+    if (!dot) {
+        r = row_of((enum ui_scope)app->pane, name);
+        return r ? r : row_of(UI_SCOPE_ALL, name);
+    }
+    for (int s = 0; s <= UI_SCOPE_PREVIEW && !r; s++)
+        if (strlen(ui_scope_word((enum ui_scope)s)) == n &&
+            strncmp(ui_scope_word((enum ui_scope)s), name, n) == 0)
+            r = row_of((enum ui_scope)s, dot + 1);
+    return r;
+}
+
+static const char *key_of_row(const struct ui_binds *binds, const struct ui_key_row *r, char out[8])
+{
+    size_t i = (size_t)(r - ui_keys);
+    const int *key = binds->bound[i] ? binds->key[i] : r->key;
+    int first = 0;
+
+    for (size_t k = 0; k < UI_KEYS_PER_ROW; k++)
+        if (key[k] &&
+            (!first || (key[k] >= UI_K_F(1) && key[k] <= UI_K_F(12) && first < UI_K_F(1))))
+            first = key[k];
+    return first ? key_name(first, out) : "(no key)";
+}
+
+const char *ui_hint(const struct ui_app *app, const char *text, char out[UI_HINT])
+{
+    size_t at = 0;
+
+    while (*text && at + 1 < UI_HINT) {
+        const struct ui_key_row *r = NULL;
+        char name[40], shown[8];
+        int used = 0, wide = 0;
+        if (sscanf(text, "{%39[a-z0-9.-]%n", name, &used) == 1) {
+            int more = 0;
+            if (sscanf(text + used, ":%2d%n", &wide, &more) == 1)
+                used += more;
+            r = text[used] == '}' ? row_named(app, name) : NULL;
+        }
+        if (r) {
+            int n =
+                snprintf(out + at, UI_HINT - at, "%-*s", wide, key_of_row(&app->binds, r, shown));
+            at = SU_MIN(at + (size_t)n, UI_HINT - 1);
+            text += used + 1;
+        } else {
+            out[at++] = *text++;
+        }
+    }
+    out[at] = 0;
+    return out;
+}
+
+int ui_hint_text(const struct ui_app *app, struct ui_area a, int x, int y, enum ui_role role,
+                 const char *text)
+{
+    char out[UI_HINT];
+
+    return ui_text(a, x, y, role, ui_hint(app, text, out));
+}
+
 /* ---- reading ------------------------------------------------------------------------------------ */
 
 struct line {

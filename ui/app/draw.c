@@ -10,6 +10,8 @@ static struct ui_area rect(struct ui_area a, struct ui_rect r)
 static void draw_waiting(const struct ui_app *app, struct ui_area a)
 {
     unsigned good = 0, all = 0;
+    char text[400];
+    int y;
 
     if (app->now_ms - app->started_ms < 250)
         return;
@@ -18,22 +20,34 @@ static void draw_waiting(const struct ui_app *app, struct ui_area a)
             all += app->snap->source[i].url[0] != 0;
             good += app->snap->source[i].ok;
         }
-    ui_textf(a, 4, 2, UI_ROLE_TEXT, "Loading from %s  (%.1f s, %u of %u sources answered)",
+    snprintf(text, sizeof text, "Loading from %s  (%.1f s, %u of %u sources answered)",
              app->snap ? app->snap->source[SU_FEED_CHAIN].url : "?",
              (double)(app->now_ms - app->started_ms) / 1000, good, all);
-    ui_text(a, 4, 4, UI_ROLE_TEXT, "7 log    r ask again now    q quit");
+    y = ui_paragraph(ui_area_sub(a, 4, 0, a.r.w - 5, a.r.h), 2, UI_ROLE_TEXT, text);
+    ui_hint_text(app, a, 4, y + 1, UI_ROLE_TEXT,
+                 "{pane-7} log    {reload} ask again now    q quit");
 }
 
-static void draw_error(const struct ui_app *app, struct ui_area a)
+/* At the bottom of the rows; of what is below them, too, where the error is long. */
+static void draw_error(const struct ui_app *app, struct ui_area a, struct ui_area more)
 {
     const struct su_feed_source *c = &app->snap->source[SU_FEED_CHAIN];
     struct ui_area in;
-    char one[UI_FORMAT], two[UI_FORMAT];
+    char one[UI_FORMAT], two[UI_FORMAT], text[UI_HINT], error[sizeof c->error + sizeof c->url + 4];
 
-    a = ui_area_sub(a, (a.r.w - SU_MIN(a.r.w, 70)) / 2, SU_MAX(0, a.r.h - 6), SU_MIN(a.r.w, 70), 6);
+    bool named = strstr(c->error, c->url) != NULL;
+    int rows;
+
+    snprintf(error, sizeof error, "%s%s%s", named ? "" : c->url, named ? "" : ": ", c->error);
+    rows = ui_paragraph_rows(SU_MIN(a.r.w, 70) - 4, error);
+    if (rows + 5 > a.r.h)
+        a = more;
+    rows = SU_MAX(SU_MIN(rows, a.r.h - 5), 1);
+    a = ui_area_sub(a, (a.r.w - SU_MIN(a.r.w, 70)) / 2, SU_MAX(0, a.r.h - rows - 5),
+                    SU_MIN(a.r.w, 70), rows + 5);
     in = ui_frame(a, "Chain unreachable", UI_ROLE_DANGER);
-    ui_textf(in, 1, 0, UI_ROLE_TEXT, "%s%s%s", strstr(c->error, c->url) ? "" : c->url,
-             strstr(c->error, c->url) ? "" : ": ", c->error);
+    ui_paragraph(ui_area_sub(in, 1, 0, in.r.w - 2, rows), 0, UI_ROLE_TEXT, error);
+    in = ui_area_sub(in, 0, rows - 1, in.r.w, in.r.h - rows + 1);
     if (c->good_ms == INT64_MIN)
         ui_textf(in, 1, 1, UI_ROLE_TEXT, "It never answered (%u tries).", c->failures);
     else
@@ -41,8 +55,9 @@ static void draw_error(const struct ui_app *app, struct ui_area a)
                  ui_age(app->wall_ms, c->good_ms, one), ui_count(app->snap->slot, two),
                  c->failures);
     ui_text(in, 1, 2, UI_ROLE_TEXT, "What costs money is off until it answers.");
-    ui_textf(in, 1, 3, UI_ROLE_TEXT, "r ask again now (next in %s)   W, r another cluster",
+    snprintf(text, sizeof text, "{reload} ask again now (next in %s)   {wallet}, r another cluster",
              ui_age(c->retry_ms, app->wall_ms, one));
+    ui_hint_text(app, in, 1, 3, UI_ROLE_TEXT, text);
 }
 
 static bool chain_never(const struct su_feed_snapshot *s)
@@ -54,7 +69,6 @@ static void draw_table(const struct ui_app *app, struct ui_area all, const struc
 {
     const struct ui_pane_ops *p = ui_pane_list[app->pane];
     const struct ui_table *t = &app->table[app->pane];
-    const struct su_feed_source *c = &app->snap->source[SU_FEED_CHAIN];
     struct ui_view v = ui_view_of(app);
     struct ui_area body = rect(all, l->body);
 
@@ -71,8 +85,6 @@ static void draw_table(const struct ui_app *app, struct ui_area all, const struc
         p->empty(app, body);
     if (t->failed)
         ui_text(body, 4, 3, UI_ROLE_BAD, "! out of memory: not all rows are shown");
-    if (c->url[0] && !c->ok && !c->loading && app->pane != UI_PANE_LOG)
-        draw_error(app, body);
 }
 
 static void draw_detail(const struct ui_app *app, struct ui_area all, const struct ui_layout *l)
@@ -93,10 +105,11 @@ static void draw_log_strip(const struct ui_app *app, struct ui_area a)
     static const enum ui_role role[] = {UI_ROLE_BAD, UI_ROLE_WARN, UI_ROLE_TEXT, UI_ROLE_DIM};
     const struct su_feed_snapshot *s = app->snap;
     size_t n = SU_MIN(s->n_log, (size_t)SU_MAX(a.r.h - 2, 0));
+    char keys[UI_HINT];
 
     if (a.r.h == 0)
         return;
-    ui_rule(a, 0, "log (7)");
+    ui_rule(a, 0, ui_hint(app, "log ({pane-7})", keys));
     for (size_t i = 0; i < n; i++) {
         const struct su_feed_log *l = &s->log[s->n_log - n + i];
         char time[UI_FORMAT];
@@ -122,6 +135,7 @@ static void draw_full_detail(const struct ui_app *app, struct ui_area all,
 
 static void draw_pane(const struct ui_app *app, struct ui_area all, const struct ui_layout *l)
 {
+    const struct su_feed_source *c = &app->snap->source[SU_FEED_CHAIN];
     const struct ui_pane_ops *p = ui_pane_list[app->pane];
 
     if (app->mode == UI_HELP) {
@@ -139,6 +153,9 @@ static void draw_pane(const struct ui_app *app, struct ui_area all, const struct
             p->top(app, rect(all, l->top));
         draw_table(app, all, l);
         draw_detail(app, all, l);
+        if (c->url[0] && !c->ok && !c->loading && app->pane != UI_PANE_LOG)
+            draw_error(app, rect(all, l->body),
+                       ui_area_sub(all, 0, l->body.y, all.r.w, l->log.y - l->body.y));
     }
     draw_log_strip(app, rect(all, l->log));
 }
@@ -149,6 +166,7 @@ void ui_draw(struct ui_app *app, struct ui_grid *g)
     struct ui_layout l;
 
     ui_grid_clear(g);
+    ui_spots_begin(app);
     if (g->w != app->w || g->h != app->h)
         return;
     l = ui_layout_of(app);
@@ -161,6 +179,7 @@ void ui_draw(struct ui_app *app, struct ui_grid *g)
         draw_waiting(app, rect(all, l.body));
     else
         draw_pane(app, all, &l);
+    ui_draw_message(app, all, &l);
     if (ui_modal_is_dialog(app->mode))
         ui_draw_modal(app, all);
     if (app->mode == UI_PROMPT && !ui_run_typing(app)) {

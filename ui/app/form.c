@@ -124,6 +124,7 @@ static void first_value(struct ui_app *app, enum ui_field_source source, struct 
 void ui_open_form(struct ui_app *app, enum su_ui_kind kind)
 {
     const struct ui_intent_def *def = ui_intent_def(kind);
+    char keys[UI_HINT];
 
     if (is_off(app, kind)) {
         ui_say(app, UI_ROLE_WARN, "Keys that spend are off (--no-spend-keys): type  :%s",
@@ -133,9 +134,11 @@ void ui_open_form(struct ui_app *app, enum su_ui_kind kind)
     if (ui_needs_chain(kind) ? !ui_may_sign(app) : !may_open(app))
         return;
     if (ui_needs_chain(kind) && !app->snap->has_wallet) {
-        ui_say(app, UI_ROLE_WARN,
-               app->sealed ? "Wallet is locked: F2, then u"
-                           : "There is no wallet yet: F2 makes one");
+        ui_say(app, UI_ROLE_WARN, "%s",
+               ui_hint(app,
+                       app->sealed ? "Wallet is locked: {wallet}, then u"
+                                   : "There is no wallet yet: {wallet} makes one",
+                       keys));
         return;
     }
     if (ui_intent_fields(def) == 0) {

@@ -49,7 +49,8 @@ static void header(const struct ui_app *app, struct ui_area a)
     ui_fill(a, 0, 0, a.r.w, 1, ' ', UI_ROLE_HEADER);
     end = ui_text_right(a, a.r.w, 0, UI_ROLE_HEADER, wallet_text(app));
     if (app->pending != UI_PENDING_NONE)
-        end = ui_text_right(a, end - 2, 0, UI_ROLE_HEADER, "1 tx");
+        end = ui_text_right(a, end - 2, 0, UI_ROLE_HEADER,
+                            ui_needs_chain(app->pending_kind) ? "1 tx" : "busy");
     if (app->errors > 0) {
         snprintf(one, sizeof one, "%u error%s", app->errors, app->errors == 1 ? "" : "s");
         end = ui_text_right(a, end - 2, 0, UI_ROLE_HEADER, one);
@@ -161,6 +162,11 @@ static const char *bar_label(const struct ui_key_row *r)
     return r->label[0] ? r->label : r->help;
 }
 
+int ui_key_bar_at(const struct ui_app *app, int x)
+{
+    return SU_MIN(x / SU_MAX(app->w / 10, 1), 9) + 1;
+}
+
 static void key_bar(const struct ui_app *app, struct ui_area a)
 {
     bool list = app->mode == UI_LIST || app->mode == UI_DETAIL;
@@ -174,7 +180,7 @@ static void key_bar(const struct ui_app *app, struct ui_area a)
         int x = (n - 1) * w;
         char key[8];
         if (!list)
-            label = n == 1 ? "Help" : n == 10 ? "Back" : "";
+            label = n == 1 && app->mode == UI_HELP ? "Leave" : n == 10 ? "Back" : "";
         if (n == 5 && list &&
             !(ui_pane_list[app->pane]->source && app->table[app->pane].source->children))
             label = "";
@@ -208,24 +214,49 @@ static void list_hint(const struct ui_app *app, struct ui_area a)
     ui_text(a, x, 0, UI_ROLE_DIM, more);
 }
 
-static const char *hint(const struct ui_app *app)
+static const char *hint_of(const struct ui_app *app)
 {
     switch (app->mode) {
     case UI_FORM:
-        return "Tab next field   Enter goes on   Esc cancel   ^A all there is";
+        return "{forms.next-field} next field   Enter goes on   Esc cancel   {forms.most} all "
+               "there is";
     case UI_PREVIEW:
-        return "Tab to Sign   Esc cancel   d raw transaction   early keys are dropped";
+        return "Tab to Sign   Esc cancel   {previews.raw} raw transaction   early keys are dropped";
     case UI_WAIT:
-        return "Asking the chain what it would do. Esc cancel";
+        return "Esc cancels";
     case UI_SENDING:
         return "Esc hides this; it goes on";
     case UI_DETAIL:
-        return "Esc back   j k scroll   v plain text";
+        return "Esc back   {down} {up} scroll   {plain} plain text";
     case UI_HELP:
         return "type to filter   F1 or Esc to leave";
     default:
         return "";
     }
+}
+
+/* Whole: over the rows above, where nothing is that one has to see. */
+static void message(const struct ui_app *app, struct ui_area a, const struct ui_layout *l)
+{
+    int rows = ui_paragraph_rows(l->message.w - 2, app->message);
+
+    if (rows > 1 && !ui_modal_is_dialog(app->mode) && app->mode != UI_HELP) {
+        struct ui_area box = ui_area_sub(a, 0, l->message.y - rows + 1, l->message.w, rows);
+        ui_fill(box, 0, 0, box.r.w, box.r.h, ' ', UI_ROLE_TEXT);
+        ui_paragraph(ui_area_sub(box, 1, 0, box.r.w - 2, rows), 0, app->message_role, app->message);
+    } else {
+        ui_text(rect(a, l->message), 1, 0, app->message_role, app->message);
+    }
+}
+
+void ui_draw_message(const struct ui_app *app, struct ui_area a, const struct ui_layout *l)
+{
+    if (app->message[0])
+        message(app, a, l);
+    else if (app->mode == UI_LIST && ui_pane_list[app->pane]->source)
+        list_hint(app, rect(a, l->message));
+    else
+        ui_hint_text(app, rect(a, l->message), 1, 0, UI_ROLE_DIM, hint_of(app));
 }
 
 void ui_draw_frame(const struct ui_app *app, struct ui_area a, const struct ui_layout *l)
@@ -234,12 +265,6 @@ void ui_draw_frame(const struct ui_app *app, struct ui_area a, const struct ui_l
     tabs(app, rect(a, l->tabs));
     if (app->mode != UI_HELP && app->mode != UI_DETAIL)
         info(app, rect(a, l->info));
-    if (app->message[0])
-        ui_text(rect(a, l->message), 1, 0, app->message_role, app->message);
-    else if (app->mode == UI_LIST && ui_pane_list[app->pane]->source)
-        list_hint(app, rect(a, l->message));
-    else
-        ui_text(rect(a, l->message), 1, 0, UI_ROLE_DIM, hint(app));
     key_bar(app, rect(a, l->keys));
 }
 

@@ -143,7 +143,9 @@ static void discard(struct ui_app *app)
     app->pending = UI_PENDING_NONE;
     ui_input_wipe(&app->preview.typed);
     close_dialog(app);
-    ui_say(app, UI_ROLE_TEXT, "Not signed. Nothing was spent");
+    ui_say(app, UI_ROLE_TEXT,
+           ui_needs_chain(app->preview.p.kind) ? "Not signed. Nothing was spent"
+                                               : "Cancelled. No file was changed");
 }
 
 static void sign(struct ui_app *app)
@@ -165,7 +167,7 @@ static void sign(struct ui_app *app)
         app->pending = UI_PENDING_COMMIT;
         app->pending_token = p->p.token;
         app->pending_ms = app->now_ms;
-        su_str_copy(app->progress, sizeof app->progress, "signing");
+        su_str_copy(app->progress, sizeof app->progress, p->p.n_tx ? "signing" : "asked for");
         app->mode = UI_SENDING;
         p->dead = true; /* once */
     }
@@ -444,7 +446,13 @@ bool ui_notice_again(const struct ui_app *app)
 static void notice_key(struct ui_app *app, int key)
 {
     bool again = key == UI_K_ENTER && ui_notice_again(app);
+    bool up = key == UI_K_UP || key == UI_K_PGUP;
 
+    if (up || key == UI_K_DOWN || key == UI_K_PGDN) {
+        app->scroll += up ? -1 : 1;
+        app->scroll = SU_MAX(0, SU_MIN(app->scroll, ui_notice_more(app)));
+        return;
+    }
     close_dialog(app);
     if (again)
         app->mode = UI_FORM;
@@ -483,6 +491,8 @@ bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
             ui_act(app, UI_ACT_REDRAW);
         else
             key_of[app->mode](app, key);
+    } else if (ev->kind == UI_EVENT_MOUSE) {
+        ui_mouse_dialog(app, ev);
     } else if (ev->kind == UI_EVENT_PASTE) {
         in = field_in_focus(app);
         if (in)
@@ -519,6 +529,27 @@ static void run_progress(struct ui_app *app, const struct su_ui_result *r)
         app->run.stopping = false;
 }
 
+/* What one would do then, by the key that does it. */
+static void add_next_step(struct ui_app *app)
+{
+    static const char *const next[SU_UI_KINDS] = {
+        [SU_UI_RUN] = ". Watch it in pane 6",
+        [SU_UI_NODE] =
+            ". Next: {everywhere.stake} puts stake on it, then {models.declare} in Models "
+            "declares tasks",
+        [SU_UI_DEPOSIT] = ". Next: {models.declare} in Models declares tasks",
+        [SU_UI_DECLARE] = ". Next: `splitup node start` works; pane 4 shows its beats",
+        [SU_UI_UNLOCK] = ". Next: {stake.take-out} takes it out once its ticket is due",
+        [SU_UI_DEPLOY] = ". Next: `splitup store serve` hands its weights to nodes",
+    };
+    struct su_ui_result *r = &app->notice;
+    size_t n = strlen(r->text);
+    char text[UI_HINT];
+
+    if (next[r->kind])
+        su_str_copy(r->text + n, sizeof r->text - n, ui_hint(app, next[r->kind], text));
+}
+
 static void done(struct ui_app *app, const struct su_ui_result *r)
 {
     bool hidden = app->mode != UI_WAIT && app->mode != UI_SENDING && app->mode != UI_SECRET &&
@@ -534,8 +565,9 @@ static void done(struct ui_app *app, const struct su_ui_result *r)
         if (!hidden)
             close_dialog(app);
         ui_say(app, UI_ROLE_WARN,
-               r->maybe ? "Cancelled; it was sent and may still land"
-                        : "Cancelled. Nothing was spent");
+               r->maybe                  ? "Cancelled; it was sent and may still land"
+               : ui_needs_chain(r->kind) ? "Cancelled. Nothing was spent"
+                                         : "Cancelled");
         return;
     }
     if (r->outcome == SU_UI_FAILED)
@@ -545,11 +577,15 @@ static void done(struct ui_app *app, const struct su_ui_result *r)
     if (r->outcome == SU_UI_DONE && r->gone)
         app->sealed = app->unlocked = false;
     app->notice = *r;
+    app->scroll = 0;
+    if (r->outcome == SU_UI_DONE)
+        add_next_step(app);
     if (hidden) {
         char line[200];
         su_err_line(&r->err, line, sizeof line);
         app->message_role = r->outcome == SU_UI_FAILED ? UI_ROLE_BAD : UI_ROLE_OK;
-        su_str_copy(app->message, sizeof app->message, r->outcome == SU_UI_FAILED ? line : r->text);
+        su_str_copy(app->message, sizeof app->message,
+                    r->outcome == SU_UI_FAILED ? line : app->notice.text);
     } else {
         app->mode = UI_NOTICE;
     }

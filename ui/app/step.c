@@ -365,6 +365,8 @@ static void next_charset(struct ui_app *app)
 
 static bool outside_request(struct ui_app *app, int request)
 {
+    char keys[UI_HINT];
+
     switch (request) {
     case UI_REQ_QUIT:
         quit(app);
@@ -374,7 +376,8 @@ static bool outside_request(struct ui_app *app, int request)
         return true;
     case UI_REQ_PAUSE:
         app->paused = !app->paused;
-        ui_say(app, UI_ROLE_TEXT, app->paused ? "Paused: Z goes on" : "Going on");
+        ui_say(app, UI_ROLE_TEXT, "%s",
+               app->paused ? ui_hint(app, "Paused: {pause} goes on", keys) : "Going on");
         return true;
     case UI_REQ_RELOAD:
         ui_act(app, UI_ACT_HURRY);
@@ -639,8 +642,14 @@ static void mouse_event(struct ui_app *app, const struct ui_event *ev)
     struct ui_table *t = ui_table_of(app);
     int px, py;
 
-    if (l.small || app->mode != UI_LIST)
+    if (l.small || app->mode == UI_PROMPT)
         return;
+    if (app->mode == UI_DETAIL) {
+        if (ev->mouse == UI_MOUSE_WHEEL_UP || ev->mouse == UI_MOUSE_WHEEL_DOWN)
+            move(app, ev->mouse == UI_MOUSE_WHEEL_UP ? -3 : 3);
+        if (ev->y != l.tabs.y && ev->y != l.keys.y)
+            return;
+    }
     if (app->pane == UI_PANE_RUN && ui_run_canvas(app, ev->x, ev->y, &px, &py) &&
         (ev->mouse == UI_MOUSE_CLICK || ev->mouse == UI_MOUSE_DRAG)) {
         ui_run_pen(app, px, py);
@@ -655,8 +664,8 @@ static void mouse_event(struct ui_app *app, const struct ui_event *ev)
         if (pane >= 0)
             ui_pane_set(app, pane);
     } else if (ev->y == l.keys.y) {
-        const struct ui_key_row *r = ui_keys_bound(
-            &app->binds, UI_SCOPE_ALL, UI_K_F(SU_MIN(ev->x / SU_MAX(app->w / 10, 1), 9) + 1));
+        const struct ui_key_row *r =
+            ui_keys_bound(&app->binds, UI_SCOPE_ALL, UI_K_F(ui_key_bar_at(app, ev->x)));
         if (r)
             ui_request(app, r->request);
     } else if (t && l.head.h > 0 && ev->y == l.head.y) {
@@ -694,6 +703,9 @@ void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms)
 {
     app->now_ms = now_ms;
     ui_modal_tick(app); /* what has expired by now is not for this key any more */
+    if (ev->kind == UI_EVENT_KEY || ev->kind == UI_EVENT_PASTE || ev->kind == UI_EVENT_RESULT ||
+        ev->kind == UI_EVENT_RESIZE)
+        app->spots.fresh = false;
     switch (ev->kind) {
     case UI_EVENT_RESIZE:
         app->w = SU_MIN(SU_MAX(ev->x, 1), UI_GRID_MAX_W);

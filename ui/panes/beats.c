@@ -333,8 +333,8 @@ static void empty(const struct ui_app *app, struct ui_area a)
 {
     ui_textf(a, 4, 1, UI_ROLE_TEXT, "No %s on %s.", shows_oracles(app) ? "oracles" : "nodes",
              app->snap->cluster);
-    ui_text(a, 6, 3, UI_ROLE_TEXT, "o   nodes, oracles    m   mine, all");
-    ui_text(a, 6, 4, UI_ROLE_TEXT, "e   enter this machine's node");
+    ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{oracles:4}nodes, oracles    {only-own:4}mine, all");
+    ui_hint_text(app, a, 6, 4, UI_ROLE_TEXT, "{node:4}enter this machine's node");
     ui_text(a, 4, 6, UI_ROLE_TEXT, "From the shell:  splitup node register");
 }
 

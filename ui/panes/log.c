@@ -111,7 +111,8 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
 static void empty(const struct ui_app *app, struct ui_area a)
 {
     (void)app;
-    ui_text(a, 4, 1, UI_ROLE_TEXT, "Nothing at this level yet. L shows more, c another component.");
+    ui_hint_text(app, a, 4, 1, UI_ROLE_TEXT,
+                 "Nothing at this level yet. {level} shows more, {topic} another component.");
 }
 
 static void set_variant(struct ui_app *app)

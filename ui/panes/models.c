@@ -192,11 +192,15 @@ static const struct ui_source *source(const struct ui_app *app)
 static const char *title(const struct ui_app *app, const struct ui_row *row, char out[128])
 {
     const struct su_feed_model *m;
+    char keys[UI_HINT];
 
     if (!row)
         return "";
     m = &app->snap->model[row->item];
-    snprintf(out, 128, "%s (e runs it, d declares its tasks, t opens the plan)", m->name);
+    snprintf(out, 128, "%s (%s)", m->name,
+             ui_hint(app,
+                     "{run-model} runs it, {declare} declares its tasks, {tree} opens the plan",
+                     keys));
     return out;
 }
 
@@ -280,10 +284,12 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
 static void empty(const struct ui_app *app, struct ui_area a)
 {
     ui_textf(a, 4, 1, UI_ROLE_TEXT, "No models are registered on %s.", app->snap->cluster);
-    ui_text(a, 6, 3, UI_ROLE_TEXT, "a   deploy one from this disk");
+    ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{deploy:4}deploy one from this disk");
     if (!app->snap->has_wallet)
-        ui_text(a, 6, 4, UI_ROLE_TEXT, "F2  create or import a wallet first: deploying needs one");
-    ui_text(a, 6, 5, UI_ROLE_TEXT, "L   start the private demo network, with a model");
+        ui_hint_text(app, a, 6, 4, UI_ROLE_TEXT,
+                     "{wallet:4}create or import a wallet first: deploying needs one");
+    ui_hint_text(app, a, 6, 5, UI_ROLE_TEXT,
+                 "{start-demo:4}start the private demo network, with a model");
     ui_text(a, 4, 7, UI_ROLE_TEXT, "From the shell:  splitup deploy register models/mnist");
 }
 

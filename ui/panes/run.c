@@ -118,10 +118,14 @@ static void typed_text(struct ui_area a, const struct ui_input *in, int top, int
 static void prompt_box(const struct ui_app *app, struct ui_area a)
 {
     bool typing = ui_run_typing(app);
+    char keys[UI_HINT];
     const struct ui_input *in = typing ? &app->prompt.in : &app->run.prompt;
     struct ui_area box = ui_frame(a,
                                   typing ? "prompt: Enter asks, Alt-Enter breaks the line"
-                                         : "prompt: i types, e asks, m next model, + - tokens",
+                                         : ui_hint(app,
+                                                   "prompt: {type} types, {run-now} asks, "
+                                                   "{next-model} next model, {open} {fold} tokens",
+                                                   keys),
                                   UI_ROLE_FRAME);
     int x, y, top;
 
@@ -219,7 +223,7 @@ static bool is_coming(const struct ui_app *app)
 static void mark(const struct ui_app *app, const struct su_feed_execution *e, struct ui_area a)
 {
     const struct su_ui_news *n = &app->run.news;
-    char cost[UI_FORMAT], held[UI_FORMAT];
+    char cost[UI_FORMAT], held[UI_FORMAT], keys[UI_HINT];
     int x;
 
     if (n->failed)
@@ -239,7 +243,7 @@ static void mark(const struct ui_app *app, const struct su_feed_execution *e, st
     if (n->failed)
         return;
     if (is_coming(app) && !app->run.stopping)
-        ui_text_right(a, a.r.w, 0, UI_ROLE_DIM, "c ends it here");
+        ui_text_right(a, a.r.w, 0, UI_ROLE_DIM, ui_hint(app, "{erase} ends it here", keys));
     x = 0;
     if (n->tokens > 0)
         x = ui_textf(a, x, 1, UI_ROLE_TEXT, "%u of %u tokens  %.1f/s  ", n->tokens, n->max_tokens,
@@ -367,8 +371,9 @@ static void draw(const struct ui_app *app, struct ui_area a)
     ui_textf(a, left + 2, 0, UI_ROLE_TEXT, "model %s", m->name);
     ui_textf(a, left + 2, 1, UI_ROLE_TEXT, "costs about %s USDC",
              ui_money(m->fee_per_step, 6, fee));
-    ui_text(a, left + 2, 2, UI_ROLE_DIM, "arrows move, Space pen, c clear");
-    ui_text(a, left + 2, 3, UI_ROLE_DIM, "mouse draws, m model, e run");
+    ui_hint_text(app, a, left + 2, 2, UI_ROLE_DIM, "arrows move, {pen} pen, {erase} clear");
+    ui_hint_text(app, a, left + 2, 3, UI_ROLE_DIM,
+                 "mouse draws, {next-model} model, {run-now} run");
     result(app, ui_area_sub(a, left + 2, 5, a.r.w - left - 3, a.r.h - 5));
 }
 
@@ -414,6 +419,7 @@ static void next_model(struct ui_app *app)
 static void run_now(struct ui_app *app)
 {
     const struct su_feed_model *m = model_of(app);
+    char keys[UI_HINT];
 
     if (!m)
         return;
@@ -423,9 +429,10 @@ static void run_now(struct ui_app *app)
         ui_input_wipe(&app->run.prompt);
         ui_open_form(app, SU_UI_RUN);
     } else if (app->run.prompt.len == 0) {
-        ui_say(app, UI_ROLE_WARN, "Type a prompt first (i)");
+        ui_say(app, UI_ROLE_WARN, "%s", ui_hint(app, "Type a prompt first: {type}", keys));
     } else if (is_coming(app)) {
-        ui_say(app, UI_ROLE_WARN, "An answer is coming: c ends it there");
+        ui_say(app, UI_ROLE_WARN, "%s",
+               ui_hint(app, "An answer is coming: {erase} ends it there", keys));
     } else {
         ui_open_form(app, SU_UI_RUN);
         if (app->mode == UI_FORM) /* what it holds is on the screen already */
@@ -503,6 +510,7 @@ static bool request(struct ui_app *app, int req)
     const struct su_feed_model *m = model_of(app);
     struct ui_run *r = &app->run;
     bool drawing = m && !m->generates;
+    char keys[UI_HINT];
 
     switch (req) {
     case UI_REQ_UP:
@@ -527,7 +535,9 @@ static bool request(struct ui_app *app, int req)
         return true;
     case UI_REQ_TYPE:
         if (drawing)
-            ui_say(app, UI_ROLE_WARN, "This model takes a drawn digit; m is the next model");
+            ui_say(app, UI_ROLE_WARN, "%s",
+                   ui_hint(app, "This model takes a drawn digit; {next-model} is the next model",
+                           keys));
         return drawing;
     case UI_REQ_NEXT_MODEL:
         next_model(app);

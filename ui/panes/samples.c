@@ -259,11 +259,11 @@ static void empty(const struct ui_app *app, struct ui_area a)
 {
     if (app->variant[UI_PANE_SAMPLES] & UI_VARIANT_OWN) {
         ui_text(a, 4, 1, UI_ROLE_TEXT, "None of your tasks has been sampled.");
-        ui_text(a, 6, 3, UI_ROLE_TEXT, "m   samples of everybody");
+        ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{only-own:4}samples of everybody");
         return;
     }
     ui_text(a, 4, 1, UI_ROLE_TEXT, "No task has been sampled yet: about 8 % of them will be.");
-    ui_text(a, 6, 3, UI_ROLE_TEXT, "6   run a model    2   tasks");
+    ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{pane-6:4}run a model    {pane-2:4}tasks");
 }
 
 static bool key(const struct ui_app *app, struct ui_row row, char out[64])

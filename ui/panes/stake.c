@@ -214,13 +214,13 @@ static void top(const struct ui_app *app, struct ui_area a)
 {
     const struct su_feed_snapshot *s = app->snap;
     uint64_t free = 0, reserved = 0, unlocking = 0, earned = 0;
-    char one[UI_FORMAT];
+    char one[UI_FORMAT], keys[UI_HINT];
     int x;
 
     if (!s->has_wallet) {
-        ui_text(a, 1, 0, UI_ROLE_WARN,
-                app->sealed ? "The wallet is locked: F2, then u shows what it has."
-                            : "No wallet: F2 makes or imports one.");
+        ui_hint_text(app, a, 1, 0, UI_ROLE_WARN,
+                     app->sealed ? "The wallet is locked: {wallet}, then u shows what it has."
+                                 : "No wallet: {wallet} makes or imports one.");
         return;
     }
     for (size_t i = 0; i < s->n_node; i++)
@@ -240,7 +240,8 @@ static void top(const struct ui_app *app, struct ui_area a)
     ui_pair(a, x, 1, "unlocking", UI_ROLE_MONEY, ui_money(unlocking, 6, one));
     x = ui_pair(a, 1, 2, "Earned, to claim", UI_ROLE_MONEY, ui_money(earned, 6, one));
     if (s->refund > 0)
-        ui_pair(a, x, 2, "refund to claim (f)", UI_ROLE_MONEY, ui_money(s->refund, 6, one));
+        ui_pair(a, x, 2, ui_hint(app, "refund to claim ({refund})", keys), UI_ROLE_MONEY,
+                ui_money(s->refund, 6, one));
 }
 
 static const char *title(const struct ui_app *app, const struct ui_row *row, char out[128])
@@ -297,7 +298,8 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
     ui_textf(a, x + 2, 0, n->slashed ? UI_ROLE_BAD : UI_ROLE_TEXT, "slashed %u", n->slashed);
     if (s->set_up && su_econ_base_stake(&s->params, n->vram_bytes, &need))
         x = ui_pair(a, 1, 1, "needed to declare", UI_ROLE_MONEY, ui_money(need, 6, one));
-    ui_text(a, x, 1, UI_ROLE_DIM, "F7 add  F8 unstake  T take out  c claim");
+    ui_hint_text(app, a, x, 1, UI_ROLE_DIM,
+                 "{stake} add  {unstake} unstake  {take-out} take out  {claim} claim");
     if (a.r.h > 2)
         earnings(s, ui_area_sub(a, 0, 2, a.r.w, a.r.h - 2));
 }
@@ -306,19 +308,20 @@ static void empty(const struct ui_app *app, struct ui_area a)
 {
     if (!app->snap->has_wallet && app->sealed) {
         ui_text(a, 4, 1, UI_ROLE_TEXT, "Stake belongs to a wallet, and yours is locked.");
-        ui_text(a, 6, 3, UI_ROLE_TEXT, "F2  then u: unlock it");
+        ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{wallet:4}then u: unlock it");
         return;
     }
     if (!app->snap->has_wallet) {
         ui_text(a, 4, 1, UI_ROLE_TEXT, "Stake belongs to a wallet, and there is none.");
-        ui_text(a, 6, 3, UI_ROLE_TEXT, "F2  create or import a wallet");
+        ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{wallet:4}create or import a wallet");
         ui_text(a, 4, 5, UI_ROLE_TEXT, "From the shell:  splitup wallet new");
         return;
     }
     ui_text(a, 4, 1, UI_ROLE_TEXT, "No node of this wallet is registered.");
-    ui_text(a, 6, 3, UI_ROLE_TEXT, "a   test money, where the cluster gives some");
-    ui_text(a, 6, 4, UI_ROLE_TEXT, "e   enter this machine's node, then F7 stakes on it");
-    ui_text(a, 6, 5, UI_ROLE_TEXT, "F7  put stake on any node");
+    ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{airdrop:4}test money, where the cluster gives some");
+    ui_hint_text(app, a, 6, 4, UI_ROLE_TEXT,
+                 "{node:4}enter this machine's node, then {stake} stakes on it");
+    ui_hint_text(app, a, 6, 5, UI_ROLE_TEXT, "{stake:4}put stake on any node");
     ui_text(a, 4, 7, UI_ROLE_TEXT, "From the shell:  splitup node register");
 }
 

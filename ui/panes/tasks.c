@@ -284,12 +284,13 @@ static void empty(const struct ui_app *app, struct ui_area a)
 {
     if (app->variant[UI_PANE_TASKS] & UI_VARIANT_OWN) {
         ui_text(a, 4, 1, UI_ROLE_TEXT, "You have asked for nothing yet.");
-        ui_text(a, 6, 3, UI_ROLE_TEXT, "6   run a model    m   tasks of everybody");
+        ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT,
+                     "{pane-6:4}run a model    {only-own:4}tasks of everybody");
         return;
     }
     ui_textf(a, 4, 1, UI_ROLE_TEXT, "Nothing has been run on %s since this feed began.",
              app->snap->cluster);
-    ui_text(a, 6, 3, UI_ROLE_TEXT, "6   run a model and watch it here");
+    ui_hint_text(app, a, 6, 3, UI_ROLE_TEXT, "{pane-6:4}run a model and watch it here");
     ui_text(a, 4, 5, UI_ROLE_TEXT, "From the shell:  splitup run mnist@CLUSTER --input FILE");
 }
 

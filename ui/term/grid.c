@@ -425,3 +425,11 @@ int ui_paragraph(struct ui_area a, int y, enum ui_role role, const char *s)
     }
     return y + 1;
 }
+
+int ui_paragraph_rows(int w, const char *s)
+{
+    struct ui_grid none = {.w = 0};
+    struct ui_area a = {.g = &none, .r = {0, 0, SU_MAX(w, 1), 0}};
+
+    return ui_paragraph(a, 0, UI_ROLE_TEXT, s);
+}

@@ -88,6 +88,7 @@ void ui_rule(struct ui_area a, int y, const char *title);
 struct ui_area ui_frame(struct ui_area a, const char *title, enum ui_role role);
 /* Words wrapped to the area's width from row y on; returns the row after. */
 int ui_paragraph(struct ui_area a, int y, enum ui_role role, const char *s);
+int ui_paragraph_rows(int w, const char *s); /* that it takes in w cells */
 
 /* ---- charts: the number always stands beside them ---------------------------------------------- */
 

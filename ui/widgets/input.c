@@ -127,11 +127,36 @@ void ui_input_paste(struct ui_input *in, const char *text)
     }
 }
 
+/* Columns that are left of a field of w cells, so that its cursor is in sight. */
+static int skipped(int cursor, int w)
+{
+    return cursor >= w ? cursor - w + 1 : 0;
+}
+
+void ui_input_click(struct ui_input *in, int x, int w)
+{
+    const char *s = in->text;
+    int at = 0, cursor = 0;
+
+    for (const char *c = in->text; *c && c < in->text + in->cursor;)
+        cursor += ui_text_next(&c).width;
+    x += skipped(cursor, w);
+    while (*s) {
+        const char *from = s;
+        at += ui_text_next(&s).width;
+        if (at > x) {
+            s = from;
+            break;
+        }
+    }
+    in->cursor = (size_t)(s - in->text);
+}
+
 void ui_input_draw(const struct ui_input *in, struct ui_area a, int x, int y, int w, bool focused,
                    bool bad)
 {
     char shown[SU_UI_TEXT], head[SU_UI_TEXT];
-    int width, at, skip = 0;
+    int width, at, skip;
     struct ui_area field = ui_area_sub(a, x + 1, y, w - 2, 1);
     enum ui_role role = bad ? UI_ROLE_FIELD_BAD : UI_ROLE_FIELD;
 
@@ -147,8 +172,7 @@ void ui_input_draw(const struct ui_input *in, struct ui_area a, int x, int y, in
         memset(shown, '*', (size_t)width);
         shown[width] = 0;
     }
-    if (at >= field.r.w)
-        skip = at - field.r.w + 1;
+    skip = skipped(at, field.r.w);
     ui_put(a, x, y, '[', UI_ROLE_TEXT);
     ui_put(a, x + w - 1, y, ']', UI_ROLE_TEXT);
     ui_fill(field, 0, 0, field.r.w, 1, ' ', role);

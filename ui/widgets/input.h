@@ -19,6 +19,8 @@ void ui_input_wipe(struct ui_input *in); /* forgets it beyond recall */
 bool ui_input_key(struct ui_input *in, int key);
 /* Text put in as a whole: control characters and what does not fit are left out. */
 void ui_input_paste(struct ui_input *in, const char *text);
+/* Puts the cursor under column x of the text as it is drawn in w cells. */
+void ui_input_click(struct ui_input *in, int x, int w);
 void ui_input_draw(const struct ui_input *in, struct ui_area a, int x, int y, int w, bool focused,
                    bool bad);
 
