@@ -62,7 +62,7 @@ static int draw_said(const struct ui_form *f, size_t i, struct ui_area in, int y
 {
     bool bad = i == f->err_field;
     char text[sizeof f->err.msg + 2];
-    int x = bad ? 11 : 12, rows;
+    int x = bad && few ? 0 : bad ? 11 : 12, rows;
 
     if (bad)
         snprintf(text, sizeof text, "! %s", f->err.msg);
@@ -322,12 +322,13 @@ static void draw_notice(struct ui_app *app, struct ui_area a)
     notice_text(app, text, sizeof text);
     ui_paragraph(ui_area_sub(in, 0, 0, in.r.w, fit), -top, UI_ROLE_TEXT, text);
     ui_paragraph(ui_area_sub(in, 0, fit, in.r.w, below), 0, UI_ROLE_DIM, cost);
+    if (rows > fit)
+        ui_textf(in, 0, in.r.h - 2, UI_ROLE_WARN,
+                 top < rows - fit ? "%d more rows: Down" : "Up: more", rows - fit - top);
     x = button(in, 0, in.r.h - 1, "Enter", true, false,
                (struct press){app, UI_SPOT_KEY, UI_K_ENTER});
-    x = ui_text(in, x, in.r.h - 1, UI_ROLE_DIM,
-                ui_notice_again(app) ? "back to what was typed   Esc closes" : "closes this");
-    if (rows > fit)
-        ui_text(in, x + 3, in.r.h - 1, UI_ROLE_WARN, top < rows - fit ? "Down: more" : "Up: more");
+    ui_text(in, x, in.r.h - 1, UI_ROLE_DIM,
+            ui_notice_again(app) ? "back to what was typed   Esc closes" : "closes this");
 }
 
 static void draw_secret(struct ui_app *app, struct ui_area a)
