@@ -123,6 +123,7 @@ struct su_ui_options {
     const char *pane; /* to begin with; NULL = the last one */
     const char *charset; /* "utf8", "acs", "ascii"; NULL = by locale */
     const char *config; /* file that keeps sorts and looks; NULL = none */
+    const char *labels; /* file of names for addresses; NULL = none are kept */
     const char *wallet_path; /* shown; NULL = unknown */
     bool no_color, no_mouse;
     bool readonly; /* nothing can be signed */

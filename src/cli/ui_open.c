@@ -15,7 +15,7 @@
 /* ---- opening ------------------------------------------------------------------------------------ */
 
 struct places {
-    char wallet[1024], cache[4096], config[4096], url[1024];
+    char wallet[1024], cache[4096], config[4096], labels[4096], url[1024];
     uint8_t wallet_key[32], identity[32];
     bool has_wallet, has_identity, sealed;
 };
@@ -177,6 +177,8 @@ static enum su_code find_files(struct places *p, struct su_err *e)
         rc = su_path_join(p->cache, sizeof p->cache, home, "cache.db", e);
     if (!rc)
         rc = su_path_join(p->config, sizeof p->config, home, "ui.conf", e);
+    if (!rc)
+        rc = su_path_join(p->labels, sizeof p->labels, home, "labels", e);
     return rc;
 }
 
@@ -211,6 +213,7 @@ enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struc
         const struct su_ui_options o = {.pane = u->pane,
                                         .charset = u->charset,
                                         .config = u->memory ? NULL : p->config,
+                                        .labels = u->memory ? NULL : p->labels,
                                         .wallet_path = p->wallet,
                                         .no_color = u->no_color,
                                         .no_mouse = u->no_mouse,

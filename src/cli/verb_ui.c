@@ -174,7 +174,8 @@ const struct cli_verb cli_verb_ui = {
               "commands do: stake, take out, claim, register, declare, deploy, run. F1 in it lists "
               "its keys (splitup-keys(7)). With --once, --plain, --json or --tsv it prints one "
               "pane and ends, with --watch again and again until Ctrl-C or until nobody reads. "
-              "What it remembers, and keys of one's own, are in ui.conf in $SPLITUP_HOME.",
+              "What it remembers, and keys of one's own, are in ui.conf in $SPLITUP_HOME; names "
+              "that were given to addresses (b there) are in labels beside it.",
     .max_arg = 1,
     .option = {{"--once", NULL, "print the pane as text and end"},
                {"--plain", NULL, "print it line by line, for screen readers, and end"},

@@ -7,6 +7,7 @@
 #include "ui/term/term.h"
 #include "ui/ui.h"
 #include "ui/widgets/input.h"
+#include "ui/widgets/labels.h"
 #include "ui/widgets/table.h"
 
 enum ui_pane_id {
@@ -126,6 +127,7 @@ enum ui_request { /* rows of the same name in several scopes are the same reques
                   UI_REQ_LEAVE,
                   UI_REQ_MOST,
                   UI_REQ_RAW,
+                  UI_REQ_LABEL,
                   UI_REQUESTS
 };
 /* Keys of one's own in place of the table's, from lines `bind.SCOPE.REQUEST = KEY KEY KEY`; zeroed:
@@ -205,6 +207,8 @@ struct ui_pane_ops {
     bool (*request)(struct ui_app *app, int request); /* its own ones; false: not taken */
     /* The key of the row, for copying and as the first value of forms; false: none. */
     bool (*key)(const struct ui_app *app, struct ui_row row, char out[64]);
+    /* The addresses of the row that can have names, the row's own first; NULL beyond the last. */
+    const uint8_t *(*address)(const struct ui_app *app, struct ui_row row, size_t i);
 };
 extern const struct ui_pane_ops ui_pane_models, ui_pane_tasks, ui_pane_stake, ui_pane_beats,
     ui_pane_samples, ui_pane_run, ui_pane_log;
@@ -320,6 +324,7 @@ enum ui_action_kind {
     UI_ACT_CONFIGURE, /* charset, mouse */
     UI_ACT_LOCK,
     UI_ACT_SAVE,
+    UI_ACT_LABEL, /* app->label: into the file of names */
     UI_ACT_OUTSIDE, /* app->text: a command of the program, on the plain screen */
     UI_ACT_FLUSH
 };
@@ -355,6 +360,8 @@ struct ui_app {
     bool by_command; /* what opens now was typed behind ":" */
     bool readonly, paused, mouse, mouse_drawn;
     struct ui_binds binds;
+    struct ui_labels labels;
+    struct ui_label label; /* of UI_ACT_LABEL; "" takes a name away */
     bool can_switch; /* whoever runs the app goes on with its choice */
     bool offers; /* dialogs lead back to the offers of a first start */
     const struct su_ui_options *outside; /* commands of the program; NULL = none */
@@ -431,6 +438,12 @@ bool ui_key_is_off(const struct ui_app *app, const struct ui_key_row *r);
 /* Checks the form and asks for a proposal. */
 void ui_form_submit(struct ui_app *app);
 void ui_command(struct ui_app *app, const char *line);
+/* Begins to name the selected row's address. */
+void ui_label_open(struct ui_app *app);
+/* "ADDRESS NAME" of the command. */
+void ui_label_command(struct ui_app *app, const char *rest);
+/* A line "label ADDRESS NAME" with the row's next address; false: another line, or there is none. */
+bool ui_label_next(const struct ui_app *app, const char *line, char *out, size_t cap);
 /* What is typed behind ":" for it, "stake deposit"; "" where there is nothing. */
 const char *ui_command_word(enum su_ui_kind kind);
 /* The longest completion of a command's beginning; false: none. */

@@ -39,6 +39,7 @@ static const struct command commands[] = {
     {"charset", SU_UI_KINDS, 0},
     {"save", SU_UI_KINDS, 0},
     {"write", SU_UI_KINDS, 0},
+    {"label", SU_UI_KINDS, 0},
     {"pane", SU_UI_KINDS, 0},
 };
 
@@ -230,6 +231,8 @@ static void word_command(struct ui_app *app, const char *word, const char *rest)
         pane_command(app, rest);
     } else if (strcmp(word, "save") == 0) {
         ui_act(app, UI_ACT_SAVE);
+    } else if (strcmp(word, "label") == 0) {
+        ui_label_command(app, rest);
     } else if (strcmp(word, "demo") == 0) {
         ui_ask_demo(app);
     } else if (strcmp(word, "cluster") == 0) {

@@ -165,6 +165,7 @@ void ui_draw(struct ui_app *app, struct ui_grid *g)
     struct ui_area all = ui_area_all(g);
     struct ui_layout l;
 
+    ui_labels_use(&app->labels);
     ui_grid_clear(g);
     ui_spots_begin(app);
     if (g->w != app->w || g->h != app->h)

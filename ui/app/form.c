@@ -329,11 +329,26 @@ static enum su_code check(const struct ui_app *app, const struct ui_form *f, str
     }
 }
 
+/* A name of one's own becomes the address that it is of: what is asked for, and shown, is that. */
+static void resolve(const struct ui_app *app, struct ui_form *f)
+{
+    char text[UI_FORMAT];
+
+    for (size_t k = 0; k < ui_intent_fields(f->def); k++) {
+        enum ui_field_source source = f->def->field[k].source;
+        const struct ui_label *named = ui_labels_named(&app->labels, f->in[k].text);
+        if (named &&
+            (source == UI_FIELD_NODE || source == UI_FIELD_MODEL || source == UI_FIELD_EXECUTION))
+            ui_input_set(&f->in[k], ui_key_full(named->key, text));
+    }
+}
+
 void ui_form_submit(struct ui_app *app)
 {
     struct ui_form *f = &app->form;
     struct su_ui_intent *i = &app->intent;
 
+    resolve(app, f);
     if (check(app, f, &f->err, &f->err_field)) {
         f->focus = f->err_field;
         app->mode = UI_FORM;

@@ -210,6 +210,17 @@ static void save(struct run *r)
         ui_say(r->l->app, UI_ROLE_OK, "Saved to %s", r->l->config);
 }
 
+/* In memory it has its name already. */
+static void keep_label(struct run *r)
+{
+    struct ui_app *app = r->l->app;
+    struct su_err e = {.code = SU_OK};
+
+    if (r->l->labels &&
+        ui_labels_change(&app->labels, r->l->labels, app->label.key, app->label.text, &e))
+        ui_say(app, UI_ROLE_BAD, "Only until you leave: %s: %s", e.at, e.msg);
+}
+
 static void perform_one(struct run *r, enum ui_action_kind kind)
 {
     const struct su_ui_backend *b = r->l->backend;
@@ -254,6 +265,9 @@ static void perform_one(struct run *r, enum ui_action_kind kind)
         break;
     case UI_ACT_SAVE:
         save(r);
+        break;
+    case UI_ACT_LABEL:
+        keep_label(r);
         break;
     case UI_ACT_OUTSIDE:
         outside(r);
@@ -458,6 +472,8 @@ static enum su_code settle(struct ui_app *app, const struct su_ui_options *o,
     app->charset = UI_CHARSET_AUTO;
     if (o->config)
         rc = ui_config_load(app, o->config, &l->copy, e);
+    if (!rc && o->labels)
+        rc = ui_labels_load(&app->labels, o->labels, e);
     if (!rc && o->charset && !ui_charset_parse(o->charset, &app->charset))
         rc = su_fail(e, SU_EINVAL, "--charset", "utf8, acs or ascii, not \"%s\"", o->charset);
     for (int i = 0; !rc && o->pane; i++) {
@@ -480,6 +496,7 @@ static enum su_code settle(struct ui_app *app, const struct su_ui_options *o,
     app->outside = o;
     app->can_switch = o->cluster != NULL;
     l->config = o->config;
+    l->labels = o->labels;
     *t = (struct ui_term_options){.charset = app->charset, .mouse = app->mouse};
     if (o->no_color || (no_color && *no_color))
         t->depth = UI_DEPTH_MONO;

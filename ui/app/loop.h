@@ -10,6 +10,7 @@ struct ui_loop {
     struct ui_app *app;
     struct ui_term *term;
     const struct su_ui_backend *backend;
+    const char *labels; /* file of names for addresses; NULL = none */
     const char *config; /* NULL = none */
     bool copy;
     int signals; /* readable: bytes are signal numbers; -1 = none */

@@ -212,6 +212,7 @@ static void open_preview(struct ui_app *app, const struct su_ui_result *r)
 {
     struct ui_preview *p = &app->preview;
     unsigned floor = ui_intent_def(r->kind)->tier;
+    char named[4 * sizeof p->p.line[0].text];
 
     *p = (struct ui_preview){.p = *r, .made_ms = app->now_ms, .shown_ms = app->now_ms};
     p->p.n_line = SU_MIN(p->p.n_line, (size_t)SU_OPS_LINES_MAX);
@@ -219,6 +220,9 @@ static void open_preview(struct ui_app *app, const struct su_ui_result *r)
     for (size_t i = 0; i < SU_OPS_LINES_MAX; i++) {
         p->p.line[i].label[sizeof p->p.line[i].label - 1] = 0;
         p->p.line[i].text[sizeof p->p.line[i].text - 1] = 0;
+        ui_labels_beside(named, sizeof named, p->p.line[i].text);
+        if (strlen(named) < sizeof p->p.line[i].text)
+            strcpy(p->p.line[i].text, named);
     }
     p->p.tier = SU_MAX(p->p.tier, floor);
     p->focus = first_button(p); /* Cancel */

@@ -346,6 +346,24 @@ static void draw_secret(struct ui_app *app, struct ui_area a)
     ui_text(in, x, in.r.h - 1, UI_ROLE_DIM, "never echoed or kept");
 }
 
+/* As many names as a row holds. */
+static void draw_names(const struct ui_app *app, struct ui_area a, int y)
+{
+    char key[UI_FORMAT], text[UI_FORMAT + UI_LABEL_SHOWN];
+    int x = 9;
+
+    ui_text(a, 0, y, UI_ROLE_DIM, "Names");
+    for (size_t i = 0; i < app->labels.n; i++) {
+        snprintf(text, sizeof text, "'%s' %s", app->labels.item[i].text,
+                 ui_key_cut(app->labels.item[i].key, key));
+        if (x + ui_text_width(text) + 10 > a.r.w && i > 0) {
+            ui_textf(a, x, y, UI_ROLE_DIM, "+%zu", app->labels.n - i);
+            return;
+        }
+        x = ui_text(a, x, y, UI_ROLE_TEXT, text) + 2;
+    }
+}
+
 static void draw_wallet(struct ui_app *app, struct ui_area a)
 {
     struct ui_area in = dialog(app, a, 70, 15, "Wallet and setup", UI_ROLE_FRAME);
@@ -355,7 +373,7 @@ static void draw_wallet(struct ui_app *app, struct ui_area a)
 
     ui_pair(in, 0, y++, "Key file", UI_ROLE_TEXT, app->wallet_path[0] ? app->wallet_path : "?");
     if (s && s->has_wallet) {
-        ui_pair(in, 0, y++, "Full key", UI_ROLE_TEXT, ui_key_full(s->wallet, one));
+        ui_pair(in, 0, y++, "Full key", UI_ROLE_TEXT, ui_key_named(s->wallet, one));
         ui_pair(in, 0, y++, "USDC    ", UI_ROLE_MONEY, ui_money(s->wallet_usdc, 6, one));
         ui_pair(in, 0, y++, "SOL     ", UI_ROLE_MONEY, ui_sol(s->wallet_lamports, one));
     } else {
@@ -364,10 +382,12 @@ static void draw_wallet(struct ui_app *app, struct ui_area a)
                             : "There is no wallet yet.");
     }
     if (s && s->has_identity)
-        ui_pair(in, 0, y++, "Node key", UI_ROLE_TEXT, ui_key_full(s->identity, one));
+        ui_pair(in, 0, y++, "Node key", UI_ROLE_TEXT, ui_key_named(s->identity, one));
     if (s)
         ui_pair(in, 0, y++, "Chain   ", UI_ROLE_TEXT, s->source[SU_FEED_CHAIN].url);
-    y += in.r.h > 10;
+    if (app->labels.n > 0)
+        draw_names(app, in, y++);
+    y += in.r.h > (app->labels.n > 0 ? 11 : 10);
     x = entry(app, in, 1, y, UI_ROLE_TEXT, "n  new key file", 'n');
     x = entry(app, in, x, y, UI_ROLE_TEXT, "i  import one", 'i');
     entry(app, in, x, y++, UI_ROLE_TEXT, "e  export the key !", 'e');

@@ -96,9 +96,15 @@ void ui_raw_key(struct ui_app *app, int key)
     app->raw.top = SU_MAX(app->raw.top, 0);
 }
 
+static const char *name_of(void *ctx, const uint8_t key[32])
+{
+    return ui_label_of(key, ctx);
+}
+
 void ui_raw_result(struct ui_app *app, const struct su_ui_result *r)
 {
     struct ui_raw *w = &app->raw;
+    char name[UI_LABEL_SHOWN];
 
     if (app->mode != UI_RAW || r->token != app->preview.p.token || r->tx != w->tx || !w->waiting)
         return;
@@ -107,7 +113,7 @@ void ui_raw_result(struct ui_app *app, const struct su_ui_result *r)
     w->err = r->err;
     su_buf_clear(&w->text);
     if (w->err.code == SU_OK && su_ops_tx_describe(r->wire, SU_MIN(r->wire_bytes, sizeof r->wire),
-                                                   r->program, NULL, NULL, &w->text, &w->err))
+                                                   r->program, name_of, name, &w->text, &w->err))
         su_buf_clear(&w->text);
     su_buf_u8(&w->text, 0);
     if (w->text.failed)

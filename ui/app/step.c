@@ -20,6 +20,8 @@ void ui_app_fini(struct ui_app *app)
     for (int i = 0; i < UI_PANES; i++)
         ui_table_fini(&app->table[i]);
     su_buf_fini(&app->raw.text);
+    ui_labels_fini(&app->labels);
+    ui_labels_use(NULL);
     explicit_bzero(app, sizeof *app);
 }
 
@@ -455,6 +457,9 @@ void ui_request(struct ui_app *app, int request)
     case UI_REQ_COMMAND:
         open_prompt(app, UI_PROMPT_COMMAND);
         break;
+    case UI_REQ_LABEL:
+        ui_label_open(app);
+        break;
     case UI_REQ_TYPE:
         open_prompt(app, UI_PROMPT_TEXT);
         break;
@@ -582,6 +587,9 @@ static void prompt_key(struct ui_app *app, int key)
     else if (key == UI_K_UP || key == UI_K_DOWN)
         prompt_history(p, key == UI_K_UP ? -1 : 1);
     else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND &&
+             ui_label_next(app, p->in.text, text, sizeof text))
+        ui_input_set(&p->in, text);
+    else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND &&
              ui_command_complete(app, p->in.text, text, sizeof text))
         ui_input_set(&p->in, text);
     else if (ui_input_key(&p->in, key))
@@ -702,6 +710,7 @@ static void plain_event(struct ui_app *app, const struct ui_event *ev)
 void ui_step(struct ui_app *app, const struct ui_event *ev, int64_t now_ms)
 {
     app->now_ms = now_ms;
+    ui_labels_use(&app->labels);
     ui_modal_tick(app); /* what has expired by now is not for this key any more */
     if (ev->kind == UI_EVENT_KEY || ev->kind == UI_EVENT_PASTE || ev->kind == UI_EVENT_RESULT ||
         ev->kind == UI_EVENT_RESIZE)

@@ -240,11 +240,11 @@ static const char *title(const struct ui_app *app, const struct ui_row *row, cha
     if (!row)
         return "";
     if (shows_oracles(app)) {
-        snprintf(out, 128, "oracle %s", ui_key_full(app->snap->oracle[row->item].key, key));
+        snprintf(out, 128, "oracle %s", ui_key_named(app->snap->oracle[row->item].key, key));
         return out;
     }
     n = &app->snap->node[row->item];
-    snprintf(out, 128, "%s%s", ui_key_full(n->identity, key),
+    snprintf(out, 128, "%s%s", ui_key_named(n->identity, key),
              n->own_identity ? " (this machine's node)" : "");
     return out;
 }
@@ -280,7 +280,7 @@ static void own_detail(const struct ui_app *app, struct ui_area a, int y)
 static void node_detail(const struct ui_app *app, const struct su_feed_node *n, struct ui_area a)
 {
     char one[UI_FORMAT];
-    int x = ui_pair(a, 1, 0, "owner", UI_ROLE_TEXT, ui_key_full(n->owner, one));
+    int x = ui_pair(a, 1, 0, "owner", UI_ROLE_TEXT, ui_key_named(n->owner, one));
 
     ui_pair(a, x, 0, "at", UI_ROLE_TEXT, n->endpoint[0] ? n->endpoint : "-");
     if (n->own_identity) {
@@ -319,7 +319,7 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
         return;
     if (shows_oracles(app)) {
         const struct su_feed_oracle *o = &app->snap->oracle[row->item];
-        ui_pair(a, 1, 0, "owner", UI_ROLE_TEXT, ui_key_full(o->owner, one));
+        ui_pair(a, 1, 0, "owner", UI_ROLE_TEXT, ui_key_named(o->owner, one));
         ui_pair(a, 1, 1, "earned", UI_ROLE_MONEY, ui_money(o->earned, 6, one));
         return;
     }
@@ -356,6 +356,16 @@ static bool key(const struct ui_app *app, struct ui_row row, char out[64])
     return true;
 }
 
+static const uint8_t *address(const struct ui_app *app, struct ui_row row, size_t i)
+{
+    const struct su_feed_oracle *o = &app->snap->oracle[row.item];
+    const struct su_feed_node *n = &app->snap->node[row.item];
+
+    if (shows_oracles(app))
+        return i == 0 ? o->key : i == 1 ? o->owner : NULL;
+    return i == 0 ? n->identity : i == 1 ? n->owner : NULL;
+}
+
 const struct ui_pane_ops ui_pane_beats = {
     .name = "beats",
     .title = "Beats",
@@ -366,4 +376,5 @@ const struct ui_pane_ops ui_pane_beats = {
     .empty = empty,
     .request = request,
     .key = key,
+    .address = address,
 };

@@ -30,11 +30,16 @@ static enum su_feed_model_state task_state(const struct ui_view *v, const struct
 static void cell_name(const struct ui_view *v, struct ui_row r, bool full, struct ui_value *o)
 {
     const struct su_feed_model *m = model_at(v, r.item);
+    char name[UI_LABEL_SHOWN];
 
     if (r.sub > 0)
         ui_value_set(o, "task %u", task_at(v, r)->index);
+    else if (!full && ui_label_of(m->key, name))
+        ui_value_set(o, "%s %s", name, m->name);
     else if (m->name[0] || full)
-        ui_value_set(o, "%s", m->name);
+        /* Only names of one's own begin with a quote. */
+        ui_value_set(o, "%s%s", !full && m->name[0] == '\'' ? "?" : "",
+                     m->name + (!full && m->name[0] == '\''));
     else
         ui_key_short(m->key, o->text);
 }
@@ -260,7 +265,7 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
     if (!row)
         return;
     m = &s->model[row->item];
-    x = ui_pair(a, 1, 0, "address", UI_ROLE_TEXT, ui_key_full(m->key, one));
+    x = ui_pair(a, 1, 0, "address", UI_ROLE_TEXT, ui_key_named(m->key, one));
     if (m->generates)
         ui_text(a, x, 0, UI_ROLE_DIM, "generates tokens");
     x = ui_pair(a, 1, 1, "from", UI_ROLE_TEXT, m->uri[0] ? m->uri : "(peers)");
@@ -322,6 +327,13 @@ static bool key(const struct ui_app *app, struct ui_row row, char out[64])
     return true;
 }
 
+static const uint8_t *address(const struct ui_app *app, struct ui_row row, size_t i)
+{
+    const struct su_feed_model *m = &app->snap->model[row.item];
+
+    return i == 0 ? m->key : i == 1 ? m->creator : NULL;
+}
+
 const struct ui_pane_ops ui_pane_models = {
     .name = "models",
     .title = "Models",
@@ -332,4 +344,5 @@ const struct ui_pane_ops ui_pane_models = {
     .empty = empty,
     .request = request,
     .key = key,
+    .address = address,
 };

@@ -211,7 +211,7 @@ static const char *title(const struct ui_app *app, const struct ui_row *row, cha
 
     if (!row)
         return "";
-    snprintf(out, 128, "%s task %u", ui_key_full(app->snap->sample[row->item].execution, key),
+    snprintf(out, 128, "%s task %u", ui_key_named(app->snap->sample[row->item].execution, key),
              app->snap->sample[row->item].task);
     return out;
 }
@@ -272,6 +272,13 @@ static bool key(const struct ui_app *app, struct ui_row row, char out[64])
     return true;
 }
 
+static const uint8_t *address(const struct ui_app *app, struct ui_row row, size_t i)
+{
+    const struct su_feed_sample *d = &app->snap->sample[row.item];
+
+    return i == 0 ? d->execution : i == 1 ? d->asserter : i == 2 ? d->validator : NULL;
+}
+
 const struct ui_pane_ops ui_pane_samples = {
     .name = "samples",
     .title = "Samples",
@@ -284,4 +291,5 @@ const struct ui_pane_ops ui_pane_samples = {
     .empty = empty,
     .request = ui_only_own,
     .key = key,
+    .address = address,
 };

@@ -250,7 +250,7 @@ static const char *title(const struct ui_app *app, const struct ui_row *row, cha
 
     if (!row)
         return "";
-    snprintf(out, 128, "%s", ui_key_full(app->snap->node[row->item].identity, key));
+    snprintf(out, 128, "%s", ui_key_named(app->snap->node[row->item].identity, key));
     return out;
 }
 
@@ -344,6 +344,13 @@ static bool key(const struct ui_app *app, struct ui_row row, char out[64])
     return true;
 }
 
+static const uint8_t *address(const struct ui_app *app, struct ui_row row, size_t i)
+{
+    const struct su_feed_node *n = &app->snap->node[row.item];
+
+    return i == 0 ? n->identity : i == 1 ? n->owner : NULL;
+}
+
 const struct ui_pane_ops ui_pane_stake = {
     .name = "stake",
     .title = "Stake",
@@ -356,4 +363,5 @@ const struct ui_pane_ops ui_pane_stake = {
     .empty = empty,
     .request = request,
     .key = key,
+    .address = address,
 };

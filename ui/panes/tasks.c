@@ -217,7 +217,7 @@ static const char *title(const struct ui_app *app, const struct ui_row *row, cha
 
     if (!row)
         return "";
-    snprintf(out, 128, "%s", ui_key_full(app->snap->execution[row->item].key, key));
+    snprintf(out, 128, "%s", ui_key_named(app->snap->execution[row->item].key, key));
     return out;
 }
 
@@ -300,6 +300,13 @@ static bool key(const struct ui_app *app, struct ui_row row, char out[64])
     return true;
 }
 
+static const uint8_t *address(const struct ui_app *app, struct ui_row row, size_t i)
+{
+    const struct su_feed_execution *e = &app->snap->execution[row.item];
+
+    return i == 0 ? e->key : i == 1 ? e->requestor : i == 2 ? e->model : NULL;
+}
+
 const struct ui_pane_ops ui_pane_tasks = {
     .name = "tasks",
     .title = "Tasks",
@@ -310,4 +317,5 @@ const struct ui_pane_ops ui_pane_tasks = {
     .empty = empty,
     .request = ui_only_own,
     .key = key,
+    .address = address,
 };

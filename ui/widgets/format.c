@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ui/widgets/format.h"
+#include "ui/widgets/labels.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -54,6 +55,25 @@ const char *ui_key_full(const uint8_t key[32], char *out)
 }
 
 const char *ui_key_short(const uint8_t key[32], char *out)
+{
+    const char *name = ui_label_of(key, out);
+
+    return name ? name : ui_key_cut(key, out);
+}
+
+const char *ui_key_named(const uint8_t key[32], char *out)
+{
+    char name[UI_LABEL_SHOWN];
+    size_t n;
+
+    ui_key_full(key, out);
+    n = strlen(out);
+    if (ui_label_of(key, name))
+        snprintf(out + n, UI_FORMAT - n, " %s", name);
+    return out;
+}
+
+const char *ui_key_cut(const uint8_t key[32], char *out)
 {
     size_t n;
 

@@ -6,10 +6,12 @@
 
 #include "ui/ui.h"
 
-#define UI_FORMAT 64
+#define UI_FORMAT 72
 
 const char *ui_key_full(const uint8_t key[32], char *out); /* base58; "-" when all bytes are zero */
-const char *ui_key_short(const uint8_t key[32], char *out); /* "7Qx9..k3Fd" */
+const char *ui_key_cut(const uint8_t key[32], char *out); /* "7Qx9..k3Fd" */
+const char *ui_key_short(const uint8_t key[32], char *out); /* its name, "'cold'", or cut */
+const char *ui_key_named(const uint8_t key[32], char *out); /* in full, its name behind it */
 const char *ui_hash_short(const uint8_t hash[32], char *out); /* "91c0..77" hex; "-" when zero */
 bool ui_key_zero(const uint8_t key[32]);
 /* "1,250.000000": millionths with decimals digits after the point, cut, never rounded up. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Which rows a table has, in which order, and which is selected. */
 #include "ui/widgets/format.h"
+#include "ui/widgets/labels.h"
 #include "ui/widgets/table_build.h"
 
 #include <ctype.h>
@@ -34,9 +35,11 @@ bool ui_match_key(const uint8_t key[32], const char *needle)
 {
     char text[UI_FORMAT];
 
+    if (ui_label_of(key, text) && ui_match_text(text, needle))
+        return true;
     for (const char *p = needle; *p; p++)
         if (!isalnum((unsigned char)*p))
-            return strcmp(needle, ui_key_short(key, text)) == 0;
+            return strcmp(needle, ui_key_cut(key, text)) == 0;
     return ui_match_text(ui_key_full(key, text), needle);
 }
 

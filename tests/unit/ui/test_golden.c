@@ -277,6 +277,14 @@ static void dialogs_are_as_agreed(void **state)
         compare_screen("raw", &k);
         kit_close(&k);
         kit_open(&k, UI_FIXTURE_LIVE, w, h);
+        kit_keys(&k, "4b{Tab}{C-e}cold{Enter}bgpu-1{Enter}");
+        compare_screen("labels", &k);
+        kit_keys(&k, "W");
+        compare_screen("labels-wallet", &k);
+        kit_keys(&k, "{Esc}b");
+        compare_screen("label", &k);
+        kit_close(&k);
+        kit_open(&k, UI_FIXTURE_LIVE, w, h);
         open_preview(&k, 3);
         kit_keys(&k, "{Tab}{Tab}10");
         compare_screen("preview-typed", &k);
