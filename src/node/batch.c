@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* Executions that wait for the same task share its dispatches: a device reads the weights once for all
-   of them. Whoever has the turn runs what waits behind it along, as far as the task takes rows; those
-   find theirs done when their turn comes. */
+   of them. The first of those who wait takes the turn, and runs what waits behind it along, as far as
+   the task takes rows; the others sleep until theirs is done, or they are the first. */
 #include "node_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { TOGETHER_MAX = 16 };
-/* Sessions that once went together stay so, as their results go out and come in together. Until then a
-   part of a dispatch's time is spent waiting for one another, now and then when it is mostly in vain. */
-enum { LINGER_SHARE = 2, LINGER_MOST_NS = 2000000, IN_VAIN_MOST = 4, AGAIN = 16 };
+/* Where a model is cut, two groups of sessions go round: one's rows are computed while the other's are
+   elsewhere, or on their way. Fewer and larger dispatches would leave devices without work, smaller ones
+   read the weights more often. Those who went together come together, so they wait for one another, for
+   as long as a dispatch takes at most; now and then a group that is too small waits for anybody. */
+enum { TOGETHER_MAX = 16, LINGER_MOST_NS = 10000000, AGAIN = 16, GONE = 2 * TOGETHER_MAX };
 
 void node_batch_init(struct node_batch *b)
 {
@@ -34,20 +35,79 @@ void node_batch_sessions(struct node_batch *b, int change)
     pthread_mutex_unlock(&b->lock);
 }
 
+/* ---- who comes with whom; under the lock ------------------------------------------------------ */
+
+/* The notes on a session; of a new one in place of those on whom was not seen for longest. */
+static struct node_batch_seen *seen_of(struct node_batch *b, uint32_t session)
+{
+    struct node_batch_seen *oldest = NULL;
+
+    for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++) {
+        struct node_batch_seen *s = &b->seen[i];
+        if ((s->waits || s->group > 0) && s->session == session)
+            return s;
+        if (!s->waits && (!oldest || s->group < oldest->group))
+            oldest = s;
+    }
+    if (!oldest)
+        oldest = &b->seen[session % NODE_BATCH_SEEN];
+    *oldest = (struct node_batch_seen){.session = session};
+    return oldest;
+}
+
+static bool is_about(const struct node_batch *b, const struct node_batch_seen *s)
+{
+    return s->waits || (s->group > 0 && s->group + GONE > b->groups);
+}
+
+/* How many steps a dispatch has at most: half of the sessions that come and go. */
+static uint32_t half(const struct node_task *t)
+{
+    const struct node_batch *b = &t->batch;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++)
+        n += is_about(b, &b->seen[i]);
+    n = SU_MIN(n, b->sessions);
+    return t->model->package->n_task > 1 ? SU_MAX(n / 2, 1u) : SU_MAX(n, 1u);
+}
+
+/* Somebody is away who went with one of those who wait. */
+static bool lacks_mates(const struct node_batch *b)
+{
+    for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++)
+        for (uint32_t k = 0; k < NODE_BATCH_SEEN && b->seen[i].waits; k++)
+            if (!b->seen[k].waits && b->seen[k].group > 0 && b->seen[k].group == b->seen[i].group)
+                return true;
+    return false;
+}
+
+static bool enough(const struct node_task *t)
+{
+    const struct node_batch *b = &t->batch;
+
+    return b->n_wait >= half(t) || (b->groups % AGAIN != 0 && !lacks_mates(b));
+}
+
 /* ---- the queue; under its lock --------------------------------------------------------------- */
 
-static void append(struct node_batch *b, struct node_batch_item *item)
+static void append(struct node_task *t, struct node_batch_item *item)
 {
+    struct node_batch *b = &t->batch;
+
     item->next = NULL;
     *b->last = item;
     b->last = &item->next;
     b->n_wait++;
-    pthread_cond_signal(&b->arrived);
+    seen_of(b, item->row[0].session)->waits = true;
+    if (b->lingers && enough(t))
+        pthread_cond_signal(&b->arrived);
 }
 
 static void take_out(struct node_batch *b, struct node_batch_item *item)
 {
     struct node_batch_item **at = &b->first;
+    struct node_batch_seen *s = seen_of(b, item->row[0].session);
 
     while (*at != item)
         at = &(*at)->next;
@@ -55,25 +115,25 @@ static void take_out(struct node_batch *b, struct node_batch_item *item)
     if (b->last == &item->next)
         b->last = at;
     b->n_wait--;
+    s->waits = false;
+    s->group = b->groups;
 }
 
 /* Before a dispatch of one step: for the steps of other sessions. */
-static void linger(struct node_batch *b, const struct node_batch_item *item)
+static void linger(struct node_task *t, const struct node_batch_item *item)
 {
+    struct node_batch *b = &t->batch;
     uint64_t now = su_clock_mono_ns();
-    uint64_t until = now + SU_MIN(b->last_ns / LINGER_SHARE, (uint64_t)LINGER_MOST_NS);
-    uint32_t before = b->n_wait;
+    uint64_t until = now + SU_MIN(b->last_ns, (uint64_t)LINGER_MOST_NS);
+    const struct timespec at = {.tv_sec = (time_t)(until / 1000000000u),
+                                .tv_nsec = (long)(until % 1000000000u)};
 
-    if (item->n_row > 1 || b->sessions <= before ||
-        (b->in_vain >= IN_VAIN_MOST && b->dispatches % AGAIN != 0))
+    if (item->n_row > 1)
         return;
-    const struct timespec t = {.tv_sec = (time_t)(until / 1000000000u),
-                               .tv_nsec = (long)(until % 1000000000u)};
-    while (b->n_wait < b->sessions && now < until) {
-        (void)pthread_cond_timedwait(&b->arrived, &b->lock, &t);
-        now = su_clock_mono_ns();
-    }
-    b->in_vain = b->n_wait > before ? 0 : b->in_vain + 1;
+    b->lingers = true;
+    for (; !enough(t) && now < until; now = su_clock_mono_ns())
+        (void)pthread_cond_timedwait(&b->arrived, &b->lock, &at);
+    b->lingers = false;
 }
 
 static uint32_t count_emit(const struct node_batch_item *item)
@@ -96,17 +156,20 @@ static bool can_share(const struct su_graph *g)
 }
 
 /* The item and those behind it that fit into its dispatch. */
-static uint32_t collect(const struct node_task *t, struct node_batch *b,
-                        struct node_batch_item *item, struct node_batch_item *out[TOGETHER_MAX])
+static uint32_t collect(struct node_task *t, struct node_batch_item *item,
+                        struct node_batch_item *out[TOGETHER_MAX])
 {
     const struct su_package *p = t->model->package;
+    struct node_batch *b = &t->batch;
     uint32_t n = 0, rows = item->n_row, emits = count_emit(item);
+    uint32_t most = item->n_row > 1 ? TOGETHER_MAX : SU_MIN(half(t), (uint32_t)TOGETHER_MAX);
 
+    b->groups++;
     out[n++] = item;
     take_out(b, item);
     if (!can_share(p->task[t->index].graph))
         return n;
-    for (struct node_batch_item *i = b->first, *next; i && n < TOGETHER_MAX; i = next) {
+    for (struct node_batch_item *i = b->first, *next; i && n < most; i = next) {
         uint32_t more = count_emit(i);
         next = i->next;
         if (rows + i->n_row > p->t_max || emits + more > p->e_max)
@@ -237,40 +300,60 @@ static void run_alone(struct node_task *t, struct node_batch_item *item)
         su_task_run_groups(t->task, item->row, &group, 1, item->input, &item->result, &item->e);
 }
 
-enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, struct su_err *e)
+/* The queue's first has the device: runs what goes together, and lets the next one begin. */
+static void lead(struct node_task *t, struct node_batch_item *item)
 {
     struct node_batch *b = &t->batch;
     struct node_batch_item *all[TOGETHER_MAX];
-    uint32_t n = 0, rows = 0;
-    uint64_t since = su_clock_mono_ns(), took;
+    uint32_t rows = 0;
 
-    pthread_mutex_lock(&b->lock);
-    append(b, item);
-    pthread_mutex_unlock(&b->lock);
     node_turn_take(&t->turn);
     pthread_mutex_lock(&b->lock);
-    if (!item->done) {
-        linger(b, item);
-        n = collect(t, b, item, all);
-    }
+    linger(t, item);
+    uint32_t n = collect(t, item, all);
     pthread_mutex_unlock(&b->lock);
     uint64_t begun = su_clock_mono_ns();
     bool together = n > 1 && run_together(t, all, n);
     for (uint32_t i = 0; i < n; i++) {
         if (!together)
             run_alone(t, all[i]);
-        all[i]->done = true;
         rows += all[i]->n_row;
     }
+    node_turn_give(&t->turn);
     pthread_mutex_lock(&b->lock);
-    if (n > 0 && item->n_row == 1)
+    if (item->n_row == 1)
         b->last_ns = su_clock_mono_ns() - begun;
     b->dispatches += together ? 1 : n;
     b->rows += rows;
+    for (uint32_t i = 0; i < n; i++) {
+        all[i]->done = true;
+        if (all[i] != item)
+            pthread_cond_signal(&all[i]->moved);
+    }
+    b->busy = false;
+    if (b->first)
+        pthread_cond_signal(&b->first->moved);
     pthread_mutex_unlock(&b->lock);
-    node_turn_give(&t->turn);
-    took = (su_clock_mono_ns() - since) / 1000;
-    item->queue_us = n == 1 ? 0 : took - SU_MIN(took, (uint64_t)(item->result.ms * 1000));
+}
+
+enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, struct su_err *e)
+{
+    struct node_batch *b = &t->batch;
+    uint64_t since = su_clock_mono_ns();
+
+    pthread_cond_init(&item->moved, NULL);
+    pthread_mutex_lock(&b->lock);
+    append(t, item);
+    while (!item->done && (b->busy || b->first != item))
+        pthread_cond_wait(&item->moved, &b->lock);
+    bool leads = !item->done;
+    b->busy = b->busy || leads;
+    pthread_mutex_unlock(&b->lock);
+    if (leads)
+        lead(t, item);
+    pthread_cond_destroy(&item->moved);
+    uint64_t took = (su_clock_mono_ns() - since) / 1000;
+    item->queue_us = took - SU_MIN(took, (uint64_t)(item->result.ms * 1000));
     if (item->rc && e)
         *e = item->e;
     return item->rc;

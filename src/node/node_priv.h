@@ -70,22 +70,30 @@ struct node_batch_item {
     enum su_code rc;
     struct su_err e;
     bool done;
+    pthread_cond_t moved; /* it is done, or the first and the device free */
     struct node_batch_item *next;
+};
+enum { NODE_BATCH_SEEN = 64 };
+struct node_batch_seen { /* of a session whose rows came */
+    uint32_t session;
+    bool waits;
+    uint64_t group; /* the dispatch that it went with; 0: none yet */
 };
 struct node_batch {
     pthread_mutex_t lock;
-    pthread_cond_t arrived;
+    pthread_cond_t arrived; /* enough to begin */
     struct node_batch_item *first, **last; /* who wait */
+    bool busy, lingers; /* one of those who came leads a dispatch; it waits for others */
+    struct node_batch_seen seen[NODE_BATCH_SEEN];
+    uint64_t groups; /* how many were formed */
     uint32_t n_wait, sessions; /* how many those are; sessions that are open */
-    uint32_t in_vain; /* times in a row that others were waited for and none came */
     uint64_t last_ns; /* the last dispatch took */
     uint64_t dispatches, rows; /* since the task was loaded */
 };
 struct node_task;
 void node_batch_init(struct node_batch *b);
 void node_batch_fini(struct node_batch *b);
-/* A session of the task was opened, +1, or closed, -1: while there are others, a dispatch of a step waits
-   a little for theirs. */
+/* A session of the task was opened, +1, or closed, -1: no more than there are are waited for. */
 void node_batch_sessions(struct node_batch *b, int change);
 /* Waits for its turn, runs the rows, perhaps with those of others. Errors of su_task_run; finish the
    item in any case. */

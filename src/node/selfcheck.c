@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+enum { NICE = 10 }; /* of the thread that compares */
 /* Multiply-adds that a comparison may take; of a task with states, all steps before it are run too. */
 #define MACS_CPU 20000000000ull
 #define MACS_REFERENCE 150000000ull
@@ -105,37 +108,63 @@ static enum su_code run_steps(struct node_duty *d, const void *const *input,
     return rc;
 }
 
+/* A comparison, by a thread of its own. */
+struct comparison {
+    struct node_duty *d;
+    const void *const *input;
+    const struct su_prompt *prompt;
+    uint32_t step;
+    struct su_trace *again;
+    enum su_code rc;
+    struct su_err e;
+};
+
+static void *compare(void *arg)
+{
+    struct comparison *c = arg;
+    struct node_task *t = c->d->task;
+    const struct su_package *p = t->model->package;
+
+    /* Who decodes goes first; a thread that has stepped back may not step forward again. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    node_turn_take(&t->other_turn);
+    c->rc = open_other(c->d, p, &c->e);
+    uint64_t since = su_clock_mono_ns();
+    if (!c->rc && remembers(c->d, &p->task[c->d->index]))
+        c->rc = run_steps(c->d, c->input, c->prompt, c->step, &c->again, &c->e);
+    else if (!c->rc)
+        c->rc = run_step(t->other, c->input, c->prompt, c->step, &c->again, &c->e);
+    uint64_t took_us = (su_clock_mono_ns() - since) / 1000;
+    node_turn_give(&t->other_turn);
+    pthread_mutex_lock(&c->d->node->lock);
+    c->d->compare_us += took_us;
+    pthread_mutex_unlock(&c->d->node->lock);
+    return NULL;
+}
+
 enum su_code node_selfcheck(struct node_duty *d, const struct su_trace *trace,
                             const void *const *input, const struct su_prompt *prompt,
                             uint32_t steps, struct su_err *e)
 {
-    const struct su_package *p = d->task->model->package;
-    const struct su_package_task *def = &p->task[d->index];
-    struct node_task *t = d->task;
-    struct su_trace *again = NULL;
+    const struct su_package_task *def = &d->task->model->package->task[d->index];
+    struct comparison c = {.d = d, .input = input, .prompt = prompt, .step = choose(d, steps, def)};
+    pthread_t thread;
     bool equal = true;
-    uint32_t step = choose(d, steps, def);
 
-    node_turn_take(&t->other_turn);
-    enum su_code rc = open_other(d, p, e);
-    uint64_t since = su_clock_mono_ns();
-    if (!rc && remembers(d, def))
-        rc = run_steps(d, input, prompt, step, &again, e);
-    else if (!rc)
-        rc = run_step(t->other, input, prompt, step, &again, e);
-    uint64_t took_us = (su_clock_mono_ns() - since) / 1000;
-    node_turn_give(&t->other_turn);
-    pthread_mutex_lock(&d->node->lock);
-    d->compare_us += took_us;
-    pthread_mutex_unlock(&d->node->lock);
-    for (uint32_t o = 0; o < def->graph->n_output && !rc; o++)
-        equal = equal && same(trace, again, SU_PORT_OUTPUT, o, step);
-    equal = equal && (rc || same(trace, again, SU_PORT_WITNESS, 0, step));
-    su_trace_free(again);
-    if (!rc && !equal)
-        rc = su_fail(e, SU_ECONFORM, d->node->device,
-                     "step %u of task %u differs from what the %s backend gives: `splitup doctor` "
-                     "tells more",
-                     step, d->index, su_backend_name(su_exec_backend(d->node->other)));
-    return rc;
+    if (pthread_create(&thread, NULL, compare, &c) == 0)
+        (void)pthread_join(thread, NULL);
+    else
+        compare(&c);
+    for (uint32_t o = 0; o < def->graph->n_output && !c.rc; o++)
+        equal = equal && same(trace, c.again, SU_PORT_OUTPUT, o, c.step);
+    equal = equal && (c.rc || same(trace, c.again, SU_PORT_WITNESS, 0, c.step));
+    su_trace_free(c.again);
+    if (c.rc && e)
+        *e = c.e;
+    if (!c.rc && !equal)
+        return su_fail(e, SU_ECONFORM, d->node->device,
+                       "step %u of task %u differs from what the %s backend gives: `splitup "
+                       "doctor` tells more",
+                       c.step, d->index, su_backend_name(su_exec_backend(d->node->other)));
+    return c.rc;
 }

@@ -312,29 +312,63 @@ static void *run_step(void *arg)
     return NULL;
 }
 
-/* Steps of sessions that come a little apart go out together; a few times in vain, and nobody waits. */
+/* A step of each session; the device is free when all wait for it. */
+static void step_all(struct chunks *c, unsigned n)
+{
+    struct world *w = c[0].w;
+    pthread_t thread[SESSIONS];
+
+    node_turn_take(&w->task.turn);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, run_step, &c[i]), 0);
+        while (waiting(&w->task.batch) <= i)
+            (void)usleep(1000);
+    }
+    node_turn_give(&w->task.turn);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_int_equal(c[i].rc, SU_OK);
+    }
+}
+
+static uint64_t step_ns(struct chunks *c)
+{
+    uint64_t since;
+
+    c->w->task.batch.last_ns = 1000000000u;
+    since = su_clock_mono_ns();
+    assert_int_equal(one_chunk(c, 1), SU_OK);
+    return su_clock_mono_ns() - since;
+}
+
+/* Steps that went together wait for one another, a little, and once: whoever does not come is no longer
+   waited for. Of the steps of many no more than half go together where a model is cut. */
 static void steps_wait_for_one_another(void **state)
 {
     struct world *w = *state;
     struct node_batch *b = &w->task.batch;
-    struct chunks c[2];
+    const uint32_t tasks = w->model.package->n_task;
+    struct chunks c[SESSIONS];
     bool together = false;
+    unsigned quick = 0;
 
-    for (unsigned i = 0; i < 2; i++)
+    assert_int_equal(tasks, 1);
+    for (unsigned i = 0; i < SESSIONS; i++)
         chunks_open(&c[i], w);
-    b->in_vain = 0;
-    for (unsigned i = 1; i <= 4; i++) {
-        assert_int_equal(one_chunk(&c[0], 1), SU_OK);
-        assert_int_equal(b->in_vain, i);
-    }
-    for (unsigned i = 0; i < 15; i++)
-        assert_int_equal(one_chunk(&c[0], 1), SU_OK);
-    assert_in_range(b->in_vain, 4, 5); /* one in sixteen tries again */
-    for (unsigned i = 0; i < 1000 && !together; i++) {
+    for (unsigned cut = 0; cut < 2; cut++) {
+        w->model.package->n_task = tasks + cut;
+        step_all(c, SESSIONS); /* all are known */
         uint64_t before = b->dispatches;
+        step_all(c, SESSIONS);
+        assert_int_equal(b->dispatches, before + 1 + cut);
+    }
+    w->model.package->n_task = tasks;
+    for (unsigned i = 0; i < 100 && !together; i++) {
+        uint64_t before;
         pthread_t thread;
-        b->in_vain = 0;
+        step_all(c, 2);
         b->last_ns = 1000000000u;
+        before = b->dispatches;
         assert_int_equal(pthread_create(&thread, NULL, run_step, &c[1]), 0);
         assert_int_equal(one_chunk(&c[0], 1), SU_OK);
         assert_int_equal(pthread_join(thread, NULL), 0);
@@ -342,7 +376,12 @@ static void steps_wait_for_one_another(void **state)
         together = b->dispatches == before + 1;
     }
     assert_true(together);
-    for (unsigned i = 0; i < 2; i++)
+    step_all(c, 2);
+    assert_true(step_ns(&c[0]) >= 10000000u);
+    for (unsigned i = 0; i < 14; i++)
+        quick += step_ns(&c[0]) < 10000000u;
+    assert_true(quick > 0);
+    for (unsigned i = 0; i < SESSIONS; i++)
         chunks_close(&c[i]);
 }
 
