@@ -66,6 +66,31 @@ SU_CHECK enum su_code su_http_request(const char *method, const char *url,
                                       struct su_err *e);
 void su_http_reply_fini(struct su_http_reply *reply);
 
+/* A connection to a server that is asked again and again for little, by its address: without libcurl, whose
+   share of a small request is larger than the network's. One request at a time. */
+struct su_http_line;
+SU_CHECK enum su_code su_http_line_new(struct su_http_line **out, struct su_err *e); /* SU_ENOMEM */
+void su_http_line_free(struct su_http_line *l); /* closes it; NULL allowed */
+void su_http_line_close(struct su_http_line *l); /* the next request opens another */
+/* Of the connection, to be polled: readable with the answer, or an end. -1: there is none. */
+int su_http_line_fd(const struct su_http_line *l);
+/* Writes a POST to the server the connection is to, as far as it goes without waiting, and opens none:
+   su_http_line_post with the same arguments is to follow, and goes on with it. False: not all of it was
+   written, or nothing. */
+SU_CHECK bool su_http_line_begin(struct su_http_line *l, const char *url,
+                                 const struct su_http_header *headers, size_t nheaders,
+                                 const void *body, size_t body_len);
+/* A POST as su_http_request sends it, for one that may come twice: it is sent again when a kept connection
+   turns out to be closed, and the caller may have to say it once more: SU_EUNSUPPORTED: a name, a proxy,
+   https, or an answer without a length: ask with su_http_request; this server will always be answered so.
+   Beside it the errors of su_http_request; SU_ETRUNC, SU_EFORMAT (no HTTP). opts: connect_ms, stall_ms,
+   deadline_ms, max_bytes, cancelled, ctx. */
+SU_CHECK enum su_code su_http_line_post(struct su_http_line *l, const char *url,
+                                        const struct su_http_header *headers, size_t nheaders,
+                                        const void *body, size_t body_len,
+                                        const struct su_http_opts *opts,
+                                        struct su_http_reply *reply, struct su_err *e);
+
 /* One download into a file. All pointers are borrowed for the call. */
 struct su_http_file {
     const char *url;

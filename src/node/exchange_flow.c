@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { POLL_MS = 50, OTHERS_MAX = 8, FRAME_OVERHEAD_BYTES = 512 };
+enum { DIRECT_BYTES = 65536 }; /* that a dispatch gave are written by its own thread */
 #define NS_PER_MS UINT64_C(1000000)
 #define SLACK_BYTES (UINT64_C(1) << 20)
 
@@ -643,14 +644,17 @@ static enum su_code emit(struct su_flow *f, uint32_t step, uint32_t n, const voi
 
 enum su_code su_flow_emit_all(const struct su_flow_given *given, uint32_t n, struct su_err *e)
 {
+    uint64_t bytes = 0;
     enum su_code c = SU_OK;
 
+    for (uint32_t i = 0; i < n; i++)
+        bytes += given[i].n * given[i].flow->row_bytes;
     for (uint32_t i = 0; i < n && c == SU_OK; i++)
         c = emit(given[i].flow, given[i].step, given[i].n, given[i].rows, given[i].leaves, e);
     for (uint32_t i = 0; i < n; i++)
         su_flow_ready_lines(given[i].flow);
     if (n > 0)
-        su_sender_attend(given[0].flow->x->sender);
+        su_sender_attend(given[0].flow->x->sender, bytes <= DIRECT_BYTES);
     for (uint32_t i = 0; i < n; i++)
         if (i == 0 || given[i].flow->run != given[i - 1].flow->run)
             su_run_changed(given[i].flow->x, given[i].flow->run->execution);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "sender.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum {
     IDLE_MS = 5000, /* a thread without work ends */
@@ -19,8 +22,8 @@ enum {
 struct peer {
     char endpoint[204];
     struct su_sender_line *lines;
-    uint32_t n_line, n_worker, n_waiting; /* n_waiting: workers without work */
-    pthread_cond_t cond; /* there is work, or an end */
+    uint32_t n_line, n_worker;
+    struct work *workers, *idle; /* all, and those without work */
     struct peer *next;
 };
 struct su_sender {
@@ -28,7 +31,7 @@ struct su_sender {
     uint8_t program_id[32], genesis[32];
     struct su_wire_scope scope;
     pthread_mutex_t lock; /* of everything below and in peers and lines */
-    pthread_cond_t ended; /* a worker or a call has */
+    pthread_cond_t ended; /* a worker or a call has, or the beginning of one */
     struct peer *peers;
     uint32_t n_worker;
     atomic_bool closing;
@@ -61,6 +64,12 @@ struct work {
     struct su_sender *s;
     struct peer *p;
     struct su_http_keep *keep; /* NULL when there was no memory for one */
+    struct su_http_line *line; /* the same */
+    int wake; /* an eventfd: there is work, or an end */
+    struct work *next, *next_idle; /* of the peer */
+    bool lent; /* to a thread that begins its call */
+    uint32_t n_begun; /* frames of the call that was begun */
+    uint64_t since_ns; /* when its call began */
     struct su_buf frames;
     struct turn turn[SU_PEER_TOGETHER_MAX];
     uint32_t n; /* turns of this call */
@@ -88,6 +97,20 @@ enum su_code su_sender_new(const struct su_sender_opts *o, struct su_sender **ou
     return SU_OK;
 }
 
+static void wake(const struct work *w)
+{
+    const uint64_t one = 1;
+
+    while (write(w->wake, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+static void wake_all(const struct peer *p)
+{
+    for (const struct work *w = p->workers; w != NULL; w = w->next)
+        wake(w);
+}
+
 void su_sender_free(struct su_sender *s)
 {
     if (s == NULL)
@@ -96,7 +119,7 @@ void su_sender_free(struct su_sender *s)
     atomic_store(&s->closing, true);
     for (struct peer *p = s->peers; p != NULL; p = p->next) {
         SU_ASSERT(p->lines == NULL);
-        (void)pthread_cond_broadcast(&p->cond);
+        wake_all(p);
     }
     while (s->n_worker != 0)
         (void)pthread_cond_wait(&s->ended, &s->lock);
@@ -112,7 +135,6 @@ void su_sender_free(struct su_sender *s)
 static struct peer *peer_of(struct su_sender *s, const char *endpoint)
 {
     struct peer *p = s->peers;
-    pthread_condattr_t monotonic;
 
     while (p != NULL && strcmp(p->endpoint, endpoint) != 0)
         p = p->next;
@@ -120,10 +142,6 @@ static struct peer *peer_of(struct su_sender *s, const char *endpoint)
         return p;
     p = su_alloc(sizeof *p);
     su_str_copy(p->endpoint, sizeof p->endpoint, endpoint);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&p->cond, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
     p->next = s->peers;
     s->peers = p;
     return p;
@@ -137,7 +155,6 @@ static void peer_release(struct su_sender *s, struct peer *p)
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
-    (void)pthread_cond_destroy(&p->cond);
     free(p);
 }
 
@@ -157,14 +174,37 @@ static struct su_sender_line *pick(const struct peer *p, uint64_t now, uint64_t 
     return best;
 }
 
-static void wait_until(struct su_sender *s, struct peer *p, uint64_t when_ns)
+static void leave_idle(struct work *w)
 {
-    const struct timespec t = {.tv_sec = (time_t)(when_ns / (1000 * NS_PER_MS)),
-                               .tv_nsec = (long)(when_ns % (1000 * NS_PER_MS))};
+    struct work **at = &w->p->idle;
 
-    p->n_waiting++;
-    (void)pthread_cond_timedwait(&p->cond, &s->lock, &t);
-    p->n_waiting--;
+    while (*at != NULL && *at != w)
+        at = &(*at)->next_idle;
+    if (*at == w)
+        *at = w->next_idle;
+}
+
+/* Until it is woken, its connection has something, or the time has come. Whoever takes it off the list of
+   idle ones meanwhile begins its call. */
+static void wait_until(struct work *w, uint64_t now, uint64_t when_ns)
+{
+    struct su_sender *s = w->s;
+    int fd = w->line != NULL ? su_http_line_fd(w->line) : -1;
+    struct pollfd p[2] = {{.fd = w->wake, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    uint64_t ms = (when_ns - now + NS_PER_MS - 1) / NS_PER_MS, drained;
+
+    w->next_idle = w->p->idle;
+    w->p->idle = w;
+    (void)pthread_mutex_unlock(&s->lock);
+    bool any = poll(p, 2, (int)SU_MIN(ms, (uint64_t)IDLE_MS)) > 0;
+    (void)pthread_mutex_lock(&s->lock);
+    while (w->lent)
+        (void)pthread_cond_wait(&s->ended, &s->lock);
+    leave_idle(w);
+    if (any && p[0].revents != 0 && read(w->wake, &drained, sizeof drained) < 0 && errno != EAGAIN)
+        su_log(SU_LOG_WARN, "sender", "%s: cannot read an eventfd", w->p->endpoint);
+    if (any && p[1].revents != 0 && w->n == 0) /* it was closed */
+        su_http_line_close(w->line);
 }
 
 static void attend(struct su_sender *s, struct peer *p);
@@ -178,25 +218,35 @@ static void take_turn(struct work *w, struct su_sender_line *l, uint64_t now)
     w->turn[w->n++] = (struct turn){.line = l, .wakes = l->wakes};
 }
 
-/* The lines to serve next, marked busy: all that are ready for one node. False when the worker is to
-   end. */
+/* All lines that are ready for one node get their turn; false: there is none, and *when there may be. */
+static bool take_turns(struct work *w, uint64_t now, uint64_t *when)
+{
+    struct su_sender_line *l = pick(w->p, now, when);
+
+    if (l == NULL)
+        return false;
+    take_turn(w, l, now);
+    for (struct su_sender_line *o = w->p->lines; o != NULL && w->n < SU_PEER_TOGETHER_MAX;
+         o = o->next)
+        if (o->ready && !o->busy && !atomic_load(&o->closing) && o->not_before_ns <= now &&
+            memcmp(o->identity, l->identity, 32) == 0)
+            take_turn(w, o, now);
+    w->since_ns = now;
+    return true;
+}
+
+/* The lines to serve next, marked busy. False when the worker is to end. */
 static bool next_lines(struct work *w)
 {
     struct su_sender *s = w->s;
     struct peer *p = w->p;
     uint64_t idle_since = su_clock_mono_ns();
 
-    while (!atomic_load(&s->closing)) {
+    while (w->n > 0 || !atomic_load(&s->closing)) {
         uint64_t now = su_clock_mono_ns(), when = UINT64_MAX;
-        struct su_sender_line *l = pick(p, now, &when);
-        w->n = 0;
-        if (l != NULL) {
-            take_turn(w, l, now);
-            for (struct su_sender_line *o = p->lines; o != NULL && w->n < SU_PEER_TOGETHER_MAX;
-                 o = o->next)
-                if (o->ready && !o->busy && !atomic_load(&o->closing) && o->not_before_ns <= now &&
-                    memcmp(o->identity, l->identity, 32) == 0)
-                    take_turn(w, o, now);
+        if (w->n > 0) /* somebody else has begun */
+            return true;
+        if (take_turns(w, now, &when)) {
             attend(s, p); /* to what is left */
             return true;
         }
@@ -205,7 +255,7 @@ static bool next_lines(struct work *w)
             if (now >= when)
                 return false;
         }
-        wait_until(s, p, when);
+        wait_until(w, now, when);
     }
     return false;
 }
@@ -288,17 +338,25 @@ static uint32_t gather(struct work *w)
     return n;
 }
 
-/* Sends the next frames of the lines that have their turn. Without the lock; they are busy. */
-static void send_all(struct work *w)
+static struct su_peer_call call_of(struct work *w)
 {
-    uint32_t n = gather(w), k = 0;
-    struct su_err e = {0};
-    const struct su_peer_call call = {
+    return (struct su_peer_call){
         .deadline_ms = w->s->o.call_ms + (uint32_t)(w->frames.len / 1024),
         .keep = w->keep,
+        .line = w->line,
+        .since_ns = w->since_ns,
         .cancelled = is_closing,
         .ctx = w,
     };
+}
+
+/* Sends the next frames of the lines that have their turn, or what was begun of that. Without the lock;
+   they are busy. */
+static void send_all(struct work *w)
+{
+    uint32_t n = w->n_begun != 0 ? w->n_begun : gather(w), k = 0;
+    const struct su_peer_call call = call_of(w);
+    struct su_err e = {0};
 
     if (n == 0)
         return;
@@ -354,8 +412,34 @@ static void serve(struct work *w)
         l->busy = false;
         closing |= mine;
     }
+    w->n = w->n_begun = 0;
     if (closing)
         (void)pthread_cond_broadcast(&w->s->ended);
+}
+
+static struct work *work_new(struct su_sender *s, struct peer *p)
+{
+    struct work *w = su_alloc(sizeof *w);
+
+    w->s = s;
+    w->p = p;
+    su_buf_init(&w->frames, 0);
+    w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (su_http_keep_new(&w->keep, NULL) != SU_OK)
+        w->keep = NULL;
+    if (su_http_line_new(&w->line, NULL) != SU_OK)
+        w->line = NULL;
+    return w;
+}
+
+static void work_free(struct work *w)
+{
+    if (w->wake >= 0)
+        (void)close(w->wake);
+    su_http_keep_free(w->keep);
+    su_http_line_free(w->line);
+    su_buf_fini(&w->frames);
+    free(w);
 }
 
 static void *worker(void *arg)
@@ -366,12 +450,14 @@ static void *worker(void *arg)
     (void)pthread_mutex_lock(&s->lock);
     while (next_lines(w))
         serve(w);
+    struct work **at = &w->p->workers;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
     w->p->n_worker--;
     peer_release(s, w->p);
     (void)pthread_mutex_unlock(&s->lock);
-    su_http_keep_free(w->keep);
-    su_buf_fini(&w->frames);
-    free(w);
+    work_free(w);
     (void)pthread_mutex_lock(&s->lock);
     s->n_worker--;
     (void)pthread_cond_broadcast(&s->ended);
@@ -389,29 +475,49 @@ static void attend(struct su_sender *s, struct peer *p)
     for (const struct su_sender_line *l = p->lines; l != NULL; l = l->next)
         any |= l->ready && !l->busy && !atomic_load(&l->closing);
     /* One takes all that it can, and passes on what is left. */
-    if (any && p->n_waiting != 0)
-        (void)pthread_cond_signal(&p->cond);
+    if (any && p->idle != NULL)
+        wake(p->idle);
     /* The first of an endpoint is always made, so that no endpoint waits for another. */
-    if (!any || p->n_waiting != 0 || p->n_worker >= SU_SENDER_CALLS ||
+    if (!any || p->idle != NULL || p->n_worker >= SU_SENDER_CALLS ||
         (p->n_worker != 0 && s->n_worker >= SU_SENDER_CALLS_MAX))
         return;
-    struct work *w = su_alloc(sizeof *w);
-    w->s = s;
-    w->p = p;
-    su_buf_init(&w->frames, 0);
-    if (su_http_keep_new(&w->keep, NULL) != SU_OK)
-        w->keep = NULL;
+    struct work *w = work_new(s, p);
     (void)pthread_attr_init(&detached);
     (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &detached, worker, w) == 0) {
+    if (w->wake >= 0 && pthread_create(&thread, &detached, worker, w) == 0) {
+        w->next = p->workers;
+        p->workers = w;
         p->n_worker++;
         s->n_worker++;
     } else {
         su_log(SU_LOG_ERROR, "sender", "%s: cannot start a thread", p->endpoint);
-        su_http_keep_free(w->keep);
-        free(w);
+        work_free(w);
     }
     (void)pthread_attr_destroy(&detached);
+}
+
+/* Under the lock, which it lets go of meanwhile: writes what is ready for p over the connection of an idle
+   worker, which finds the answer there without having been woken for it. */
+static void begin(struct su_sender *s, struct peer *p)
+{
+    uint64_t when = UINT64_MAX;
+    struct work *w = p->idle;
+
+    if (w == NULL || w->line == NULL || su_http_line_fd(w->line) < 0 ||
+        !take_turns(w, su_clock_mono_ns(), &when))
+        return;
+    p->idle = w->next_idle;
+    w->lent = true;
+    (void)pthread_mutex_unlock(&s->lock);
+    w->n_begun = gather(w);
+    const struct su_peer_call call = call_of(w);
+    bool begun =
+        w->n_begun != 0 && su_peer_post_begin(p->endpoint, w->frames.data, w->frames.len, &call);
+    (void)pthread_mutex_lock(&s->lock);
+    w->lent = false;
+    (void)pthread_cond_broadcast(&s->ended); /* it may wait for that */
+    if (!begun)
+        wake(w);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -453,18 +559,26 @@ void su_sender_line_ready(struct su_sender_line *l)
     (void)pthread_mutex_unlock(&l->sender->lock);
 }
 
-void su_sender_attend(struct su_sender *s)
+static void attend_all(struct su_sender *s)
 {
-    (void)pthread_mutex_lock(&s->lock);
     for (struct peer *p = s->peers; p != NULL; p = p->next)
         attend(s, p);
+}
+
+void su_sender_attend(struct su_sender *s, bool now)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    /* The list may change while one begins; who is passed by is attended to below. */
+    for (struct peer *p = now ? s->peers : NULL; p != NULL; p = p->next)
+        begin(s, p);
+    attend_all(s);
     (void)pthread_mutex_unlock(&s->lock);
 }
 
 void su_sender_line_wake(struct su_sender_line *l)
 {
     su_sender_line_ready(l);
-    su_sender_attend(l->sender);
+    su_sender_attend(l->sender, false);
 }
 
 void su_sender_line_close(struct su_sender_line *l)
@@ -474,6 +588,8 @@ void su_sender_line_close(struct su_sender_line *l)
     struct su_sender *s = l->sender;
     (void)pthread_mutex_lock(&s->lock);
     atomic_store(&l->closing, true);
+    if (l->busy)
+        wake_all(l->peer); /* its call may have been begun by another */
     while (l->busy)
         (void)pthread_cond_wait(&s->ended, &s->lock);
     struct su_sender_line **at = &l->peer->lines;

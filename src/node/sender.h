@@ -44,9 +44,10 @@ SU_CHECK enum su_code su_sender_line_open(struct su_sender *s, const char *endpo
                                           struct su_sender_line **out, struct su_err *e);
 /* There may be more frames. */
 void su_sender_line_wake(struct su_sender_line *l);
-/* The same of several lines: each is told, then they are looked after together. */
+/* The same of several lines: each is told, then they are looked after together. now: by this thread, as far
+   as goes without waiting over connections that are there: for little that is waited for. */
 void su_sender_line_ready(struct su_sender_line *l);
-void su_sender_attend(struct su_sender *s);
+void su_sender_attend(struct su_sender *s, bool now);
 /* Ends its call, if one is under way, and the line. NULL allowed. */
 void su_sender_line_close(struct su_sender_line *l);
 

@@ -220,7 +220,13 @@ enum su_code su_peer_http(const char *method, const char *endpoint, const char *
         .cancelled = call->cancelled,
         .ctx = call->ctx,
     };
-    return su_http_request(method, url, headers, n_headers, body->data, body->n, &o, reply, e);
+    c = SU_EUNSUPPORTED;
+    if (call->line != NULL && strcmp(method, "POST") == 0)
+        c = su_http_line_post(call->line, url, headers, n_headers, body->data, body->n, &o, reply,
+                              e);
+    return c != SU_EUNSUPPORTED ? c
+                                : su_http_request(method, url, headers, n_headers, body->data,
+                                                  body->n, &o, reply, e);
 }
 
 /* What a refusal means to the caller. */
@@ -372,18 +378,35 @@ static enum su_code take_answers(const struct su_wire_scope *scope, const char *
                            : su_fail(e, SU_EFORMAT, endpoint, "answers more than was posted");
 }
 
+static const struct su_http_header post_headers[] = {{"Content-Type", SU_WIRE_CONTENT_TYPE},
+                                                     {SU_PEER_FORWARDED_HEADER, "1"}};
+
+static size_t n_post_headers(const struct su_peer_call *call)
+{
+    return call != NULL && call->forwarded ? 2 : 1;
+}
+
+bool su_peer_post_begin(const char *endpoint, const void *frames, size_t n,
+                        const struct su_peer_call *call)
+{
+    char url[SU_HTTP_URL_MAX];
+    const char *path =
+        n >= SU_WIRE_HEAD_BYTES ? su_wire_kind_path(((const uint8_t *)frames)[6]) : NULL;
+
+    return path != NULL && su_peer_url(endpoint, path, url, sizeof url, NULL) == SU_OK &&
+           su_http_line_begin(call->line, url, post_headers, n_post_headers(call), frames, n);
+}
+
 enum su_code su_peer_post_all(const struct su_wire_scope *scope, const char *endpoint,
                               const uint8_t *to, const void *frames, size_t n, uint32_t n_frame,
                               const struct su_peer_call *call, enum su_code *each,
                               struct su_peer_answer *answer, struct su_err *e)
 {
     static const struct su_peer_limits limits = {.max_bytes = 128u << 10};
-    const struct su_http_header headers[] = {{"Content-Type", SU_WIRE_CONTENT_TYPE},
-                                             {SU_PEER_FORWARDED_HEADER, "1"}};
     struct su_peer_answer unused[SU_PEER_TOGETHER_MAX];
     struct su_wire_frame f[SU_PEER_TOGETHER_MAX];
     struct su_http_reply reply;
-    uint64_t start = su_clock_mono_ns();
+    uint64_t start = call != NULL && call->since_ns != 0 ? call->since_ns : su_clock_mono_ns();
 
     if (n_frame < 1 || n_frame > SU_PEER_TOGETHER_MAX)
         return su_fail(e, SU_EINVAL, "frame", "%u in one call; 1 to %u", n_frame,
@@ -393,9 +416,9 @@ enum su_code su_peer_post_all(const struct su_wire_scope *scope, const char *end
     enum su_code c = split(frames, n, n_frame, f, e);
     if (c != SU_OK)
         return c;
-    c = su_peer_http("POST", endpoint, su_wire_kind_path(f[0].m.kind), headers,
-                     call != NULL && call->forwarded ? 2 : 1, &(struct su_bytes_of){frames, n},
-                     call, &limits, &reply, e);
+    c = su_peer_http("POST", endpoint, su_wire_kind_path(f[0].m.kind), post_headers,
+                     n_post_headers(call), &(struct su_bytes_of){frames, n}, call, &limits, &reply,
+                     e);
     if (c != SU_OK)
         return c;
     c = frames_of_reply(endpoint, &reply, e);

@@ -71,6 +71,9 @@ struct su_peer_call {
     bool forwarded; /* say so (SU_PEER_FORWARDED_HEADER) */
     /* Connections that are kept from one call to the next [none]. */
     struct su_http_keep *keep;
+    /* A connection for what may be said twice, where it can be used; else as without [none]. */
+    struct su_http_line *line;
+    uint64_t since_ns; /* when the call began (monotonic) [now] */
     bool (*cancelled)(void *ctx);
     void *ctx;
 };
@@ -105,6 +108,10 @@ SU_CHECK enum su_code su_peer_post_all(const struct su_wire_scope *scope, const 
                                        uint32_t n_frame, const struct su_peer_call *call,
                                        enum su_code *each, struct su_peer_answer *answer,
                                        struct su_err *e);
+/* Writes the frames over call->line, as far as they go without waiting: su_peer_post_all with the same
+   arguments is to follow. False: not all was written, or nothing. */
+SU_CHECK bool su_peer_post_begin(const char *endpoint, const void *frames, size_t n,
+                                 const struct su_peer_call *call);
 
 /* What is asked for with WANT. Purpose SU_WIRE_RECOVERY: ref names an output of a task; the answer
    is its producer's ACTIVATION frames. SU_WIRE_CHECK: ref names an input; the answer is INPUT frames

@@ -171,7 +171,7 @@ static void lines_go_together(void **state)
     atomic_store(&stranger.n, 1);
     for (unsigned i = 0; i <= GOOD; i++)
         su_sender_line_ready(l[i]);
-    su_sender_attend(x->sender);
+    su_sender_attend(x->sender, false);
     for (unsigned i = 0; i < GOOD; i++)
         assert_true(reaches(l[i], 1, 60000));
     fails(l[GOOD], 1, 0, SU_WIRE_REFUSED_SCOPE, &stat);
@@ -185,6 +185,44 @@ static void lines_go_together(void **state)
     for (unsigned i = 0; i <= GOOD; i++)
         su_sender_line_close(l[i]);
     list_fini(&stranger);
+}
+
+/* Frames go out on the thread that has them, over a connection that is there. */
+static void callers_may_begin(void **state)
+{
+    struct fixture *x = *state;
+    struct su_sender_line *l = line(x, x->to.endpoint);
+
+    for (unsigned i = 1; i <= 30; i++) {
+        list_add(&x->list, &x->from, 1);
+        su_sender_line_ready(l);
+        su_sender_attend(x->sender, true);
+        assert_true(reaches(l, i, 60000));
+        frames_sleep_ms(i % 3);
+    }
+    assert_int_equal(atomic_load(&x->to.posts), 30);
+    frames_expect(x->flow, 30, 0);
+    su_sender_line_close(l);
+}
+
+/* A line that is closed ends its call while the answer to what its caller began is waited for. */
+static void begun_calls_end(void **state)
+{
+    struct fixture *x = *state;
+    struct su_sender_line *l = line(x, x->to.endpoint);
+
+    list_add(&x->list, &x->from, 1);
+    su_sender_line_wake(l);
+    assert_true(reaches(l, 1, 60000));
+    frames_sleep_ms(100); /* its worker is idle again, or else does it itself */
+    atomic_store(&x->to.delay_ms, 3000);
+    list_add(&x->list, &x->from, 1);
+    su_sender_line_ready(l);
+    su_sender_attend(x->sender, true);
+    uint64_t since = su_clock_mono_ns();
+    frames_sleep_ms(50);
+    su_sender_line_close(l);
+    assert_true(su_clock_mono_ns() - since < 2500000000);
 }
 
 static void it_waits_for_who_is_away(void **state)
@@ -306,6 +344,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(frames_arrive_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(lines_go_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(callers_may_begin, setup, teardown),
+        cmocka_unit_test_setup_teardown(begun_calls_end, setup, teardown),
         cmocka_unit_test_setup_teardown(it_waits_for_who_is_away, setup, teardown),
         cmocka_unit_test_setup_teardown(the_slow_block_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(only_the_right_node_may_acknowledge, setup, teardown),

@@ -400,6 +400,43 @@ static void several_go_together(void **state)
     su_buf_fini(&b);
 }
 
+/* Over a connection of the caller's own: asked twice, or begun without waiting and gone on with. */
+static void calls_are_begun(void **state)
+{
+    struct fixture *x = *state;
+    const struct su_wire_scope sc = scope();
+    struct su_peer_answer answer;
+    struct su_http_line *l;
+    struct su_wire_frame f;
+    enum su_code each;
+    struct su_buf b;
+
+    assert_int_equal(su_http_line_new(&l, NULL), SU_OK);
+    su_buf_init(&b, 0);
+    put_activation(&b, x->me, 0, 1);
+    assert_int_equal(su_wire_parse(b.data, b.len, &f, NULL), SU_OK);
+    assert_int_equal(su_peer_ack(x->you, &f, &x->answer, NULL), SU_OK);
+    const struct su_peer_call call = {
+        .line = l, .since_ns = su_clock_mono_ns() - 3000000000, .deadline_ms = 5000};
+    assert_false(
+        su_peer_post_begin(x->endpoint, b.data, b.len, &call)); /* there is no connection */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(su_peer_post_all(&sc, x->endpoint, x->you_signer.public_key, b.data, b.len,
+                                          1, &call, &each, &answer, NULL),
+                         SU_OK);
+        assert_int_equal(each, SU_OK);
+        assert_true(answer.network_us >= 3000000); /* since it began */
+        assert_int_equal(x->asked.len, b.len);
+        assert_int_equal(atomic_load(&x->hits), i + 1);
+        if (i < 2)
+            assert_true(su_peer_post_begin(x->endpoint, b.data, b.len, &call));
+    }
+    assert_false(su_peer_post_begin("nowhere", b.data, b.len, &call));
+    assert_false(su_peer_post_begin(x->endpoint, b.data, 5, &call));
+    su_http_line_free(l);
+    su_buf_fini(&b);
+}
+
 static void other_answers_are_not_believed(void **state)
 {
     struct fixture *x = *state;
@@ -724,6 +761,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_kind_is_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_have_codes, setup, teardown),
         cmocka_unit_test_setup_teardown(several_go_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(calls_are_begun, setup, teardown),
         cmocka_unit_test_setup_teardown(other_answers_are_not_believed, setup, teardown),
         cmocka_unit_test_setup_teardown(calls_end, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_are_asked_for, setup, teardown),
