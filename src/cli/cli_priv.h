@@ -117,6 +117,10 @@ enum cli_fetch { CLI_FETCH_ALL, CLI_FETCH_SHAPES };
    su_store_fetch. */
 SU_CHECK enum su_code cli_model_local(const char *word, enum cli_fetch how, char out[4096],
                                       struct su_err *e);
+/* The same, watched: neither stderr nor SIGINT has a part in it. */
+SU_CHECK enum su_code cli_model_watched(const char *word, enum cli_fetch how,
+                                        const struct cli_watch *watch, char out[4096],
+                                        struct su_err *e);
 /* A model by name or folder, or the graph of a *.graph file (then model is NULL). */
 struct cli_model {
     struct su_model *model;

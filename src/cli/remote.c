@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct fetch {
-    struct cli screen; /* for the progress line only */
+    struct cli screen; /* for the progress line, and who ends it, only */
     struct su_store *store;
     struct su_store_hf hf;
     char folder[3000];
@@ -23,8 +23,8 @@ struct fetch {
 
 static bool hook_cancelled(void *ctx)
 {
-    (void)ctx;
-    return cli_interrupted();
+    const struct fetch *f = ctx;
+    return cli_stopped(&f->screen);
 }
 
 static void hook_progress(void *ctx, const struct su_progress *p)
@@ -166,6 +166,12 @@ static enum su_code open_places(struct fetch *f, struct su_err *e)
 
 enum su_code cli_model_local(const char *word, enum cli_fetch how, char out[4096], struct su_err *e)
 {
+    return cli_model_watched(word, how, NULL, out, e);
+}
+
+enum su_code cli_model_watched(const char *word, enum cli_fetch how, const struct cli_watch *watch,
+                               char out[4096], struct su_err *e)
+{
     if (strncasecmp(word, "hf:", 3) != 0)
         return su_str_copy(out, 4096, word)
                    ? SU_OK
@@ -173,7 +179,9 @@ enum su_code cli_model_local(const char *word, enum cli_fetch how, char out[4096
     struct fetch *f = su_alloc(sizeof *f);
     bool there;
     enum su_code rc = su_store_hf_parse(word, &f->hf, e);
-    cli_look_at_terminal(&f->screen);
+    f->screen.watch = watch;
+    if (!watch)
+        cli_look_at_terminal(&f->screen);
     if (rc == SU_OK)
         rc = open_places(f, e);
     if (rc == SU_OK && f->hf.file[0] == 0) {

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct machine {
     struct cli c;
@@ -61,12 +62,9 @@ static enum su_code examine(void *ctx, const struct su_ui_intent *i, const struc
 static enum su_code pack(struct machine *m, const struct su_ui_intent *i,
                          const struct su_ui_hooks *h, struct su_err *e)
 {
+    char local[4096];
     enum su_code rc;
 
-    if (su_str_starts(i->field[0], "hf://"))
-        return su_fail(e, SU_EUNSUPPORTED, "Model",
-                       "is not on this disk: `splitup deploy register %.200s ...` fetches it",
-                       i->field[0]);
     word(m, NULL, "register");
     word(m, "--target-vram", i->field[1]);
     word(m, "--ctx", i->field[2]);
@@ -75,9 +73,13 @@ static enum su_code pack(struct machine *m, const struct su_ui_intent *i,
     rc = parse(m, "deploy", h, e);
     if (!rc)
         rc = cli_store_open(NULL, &m->store, e);
+    if (!rc && strncasecmp(i->field[0], "hf:", 3) == 0)
+        h->say(h->ctx, "asking huggingface.co for the model's files");
+    if (!rc)
+        rc = cli_model_watched(i->field[0], CLI_FETCH_ALL, &m->watch, local, e);
     h->say(h->ctx, "reading the model");
     return rc ? rc
-              : cli_deployed_open(&m->c, i->field[0], i->field[4][0] ? i->field[4] : NULL, m->store,
+              : cli_deployed_open(&m->c, local, i->field[4][0] ? i->field[4] : NULL, m->store,
                                   &m->deployed, e);
 }
 

@@ -163,14 +163,16 @@ static void outside(struct run *r)
 /* Asks the terminal to copy, where the person allowed that: not every terminal should be told. */
 static void copy(struct run *r)
 {
-    char code[512], text[600];
-    int n;
+    struct ui_app *app = r->l->app;
+    char bytes[UI_CLIPBOARD_BYTES];
+    size_t n = ui_clipboard_bytes(app->text, ui_clipboard_between(getenv("TMUX"), getenv("STY")),
+                                  bytes, sizeof bytes);
 
-    if (!r->l->copy ||
-        su_base64_encode(r->l->app->text, strlen(r->l->app->text), code, sizeof code) == 0)
-        return;
-    n = snprintf(text, sizeof text, "\033]52;c;%s\a", code);
-    (void)!write(STDOUT_FILENO, text, (size_t)n);
+    if (!r->l->copy) {
+        ui_say(app, UI_ROLE_TEXT, "%s   ui.osc52 = yes in ui.conf lets it be copied", app->text);
+    } else if (n > 0 && write(STDOUT_FILENO, bytes, n) == (ssize_t)n) {
+        ui_say(app, UI_ROLE_TEXT, "%s   copied", app->text);
+    }
 }
 
 static void suspend(struct run *r)

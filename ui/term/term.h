@@ -25,6 +25,16 @@ bool ui_charset_parse(const char *s, enum ui_charset *out);
    character of two cells (0) has one of its own where that character is not shown. */
 uint32_t ui_charset_map(enum ui_charset c, uint32_t cp, bool *acs);
 
+/* ---- the clipboard ----------------------------------------------------------------------------- */
+
+enum ui_between { UI_BETWEEN_NOTHING, UI_BETWEEN_TMUX, UI_BETWEEN_SCREEN };
+/* What stands between the app and the terminal, from the values of TMUX and STY; NULL: not set. */
+enum ui_between ui_clipboard_between(const char *tmux, const char *sty);
+#define UI_CLIPBOARD_TEXT 300u
+#define UI_CLIPBOARD_BYTES (4u * UI_CLIPBOARD_TEXT)
+/* The bytes that ask a terminal to copy a text (OSC 52); 0: too long, or nothing. */
+size_t ui_clipboard_bytes(const char *text, enum ui_between between, char *out, size_t cap);
+
 /* ---- events ------------------------------------------------------------------------------------ */
 
 enum ui_key { /* beside codepoints and control characters */

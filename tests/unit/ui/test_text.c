@@ -239,6 +239,32 @@ static void panes_show_other_scripts(void **state)
         }
 }
 
+/* The bytes that ask a terminal to copy: told as they are, through tmux, through screen. */
+static void clipboards_are_asked(void **state)
+{
+    char out[UI_CLIPBOARD_BYTES], text[UI_CLIPBOARD_TEXT + 2];
+
+    (void)state;
+    assert_int_equal(ui_clipboard_between(NULL, NULL), UI_BETWEEN_NOTHING);
+    assert_int_equal(ui_clipboard_between("", ""), UI_BETWEEN_NOTHING);
+    assert_int_equal(ui_clipboard_between("/tmp/tmux-0/default,1,0", "1.pts"), UI_BETWEEN_TMUX);
+    assert_int_equal(ui_clipboard_between(NULL, "1.pts"), UI_BETWEEN_SCREEN);
+    assert_int_equal(ui_clipboard_bytes("hello", UI_BETWEEN_NOTHING, out, sizeof out), 16);
+    assert_string_equal(out, "\033]52;c;aGVsbG8=\a");
+    assert_true(ui_clipboard_bytes("hello", UI_BETWEEN_SCREEN, out, sizeof out) > 0);
+    assert_string_equal(out, "\033P\033]52;c;aGVsbG8=\a\033\\");
+    assert_true(ui_clipboard_bytes("hello", UI_BETWEEN_TMUX, out, sizeof out) > 0);
+    assert_string_equal(out, "\033]52;c;aGVsbG8=\a"
+                             "\033Ptmux;\033\033]52;c;aGVsbG8=\a\033\\");
+    assert_int_equal(ui_clipboard_bytes("", UI_BETWEEN_NOTHING, out, sizeof out), 0);
+    assert_int_equal(ui_clipboard_bytes("hello", UI_BETWEEN_NOTHING, out, 8), 0);
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = 0;
+    assert_int_equal(ui_clipboard_bytes(text, UI_BETWEEN_TMUX, out, sizeof out), 0);
+    text[UI_CLIPBOARD_TEXT] = 0;
+    assert_true(ui_clipboard_bytes(text, UI_BETWEEN_TMUX, out, sizeof out) > 2 * UI_CLIPBOARD_TEXT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +276,7 @@ int main(void)
         cmocka_unit_test(columns_hold_wide_texts),
         cmocka_unit_test(editing_moves_by_characters),
         cmocka_unit_test(panes_show_other_scripts),
+        cmocka_unit_test(clipboards_are_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
