@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A first start, by hand in tmux: a wallet is made, a cluster chosen, test money asked for, this machine registered and staked on, a model deployed and declared, the node withdrawn.
+# A first start, by hand in tmux: a wallet is made, a cluster chosen, test money asked for, this machine registered, named and staked on, a transaction read before it is signed, a model deployed and declared, the node withdrawn, the wallet's key exported and its file deleted.
 . "$(dirname "$0")/devnet.bash"
 export HOME="$tmp/user" TZ=UTC
 unset XDG_CONFIG_HOME XDG_DATA_HOME LINES COLUMNS NO_COLOR
@@ -98,8 +98,25 @@ did="stake"
 keys S
 check "a form" sees "Add stake"
 field 2000
+check "preview of $did" sees "[ Cancel ]   ["
+sleep 0.6
+keys d
+check "the raw transaction" sees "SplitUp: stake_deposit"
+check "its size" sees "of at most 1232 bytes"
+keys G
+check "its bytes" sees "all bytes"
+keys Enter Escape
+sleep 0.3
 agree
 done_with "Done: deposit stake"
+
+did="a name"
+keys 4 b
+check "the address in full" sees "label $node"
+field my-gpu
+check "named" sees "'my-gpu'"
+check "kept" [ "$(stat -c %a "$SPLITUP_HOME/labels")" = 600 ]
+check "by address" grep -qx "$node my-gpu" "$SPLITUP_HOME/labels"
 
 did="the model"
 keys 1 a
@@ -132,6 +149,37 @@ agree "${node: -4}"
 done_with "Done: withdraw the node"
 check "nothing is declared" [ "$(as_owner node info --json | json 'len(d["declared"])')" = 0 ]
 check "the stake unlocks" [ "$(as_owner stake show --json | json 'sum(float(t["amount"]) for t in d["unlocking"])')" = 2000.0 ]
+
+# The last file of a key that owns something stays; with a copy it goes.
+did="the copy"
+owner=$(as_owner node info --json | json 'd["owner"]')
+keys W D
+check "a form" sees "Delete a key file"
+keys Enter
+check "its passphrase" sees "Unlock wallet"
+field "three words here"
+check "refused" sees "its key owns"
+keys Escape
+sleep 0.3
+keys W e
+check "a form" sees "Export the secret key"
+field "$tmp/copy.json"
+keys Enter Enter
+agree "${owner: -4}"
+check "its passphrase" sees "Unlock wallet"
+field "three words here"
+done_with "Written to"
+check "a copy" [ "$(stat -c %a "$tmp/copy.json")" = 600 ]
+did="the deletion"
+keys W D
+check "a form" sees "Delete a key file"
+field "$tmp/copy.json"
+check "its passphrase" sees "Unlock wallet"
+field "three words here"
+agree "${owner: -4}"
+done_with "Deleted: "
+check "gone" [ ! -e "$SPLITUP_HOME/wallet.json" ]
+check "no wallet" sees "wallet NONE"
 
 # Another command on the plain screen, and keys that are not lost.
 keys ":doctor --help" Enter
