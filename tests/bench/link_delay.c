@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Network namespaces with slow links between them, for bench_net.py.
+/* Network namespaces with slow links between them, for bench_net.py and tests/e2e/pause.sh.
 
    usage: link_delay MS COUNT
 
@@ -11,8 +11,8 @@
 
    Needs CAP_NET_ADMIN and CAP_SYS_ADMIN, and /dev/net/tun. The namespaces are held by descriptors
    of this process alone: prints "PID FD..." in a line, and a command runs in namespace i with
-   nsenter --net=/proc/PID/fd/FD. They are gone when this ends: at the end of its standard input,
-   and with its parent. exit status: 0, or 1 when something is refused. */
+   nsenter --net=/proc/PID/fd/FD. A line of its standard input is the milliseconds from now on. They
+   are gone when this ends: at the end of its standard input, and with its parent. exit status: 0, or 1 when something is refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ struct packet {
     uint8_t data[PACKET_MAX];
 };
 static struct {
-    struct packet *slot; /* ring of IN_FLIGHT; in the order of due_ns, as all wait equally long */
+    struct packet *slot; /* ring of IN_FLIGHT, in the order in which they came, and go */
     size_t head, n;
     uint64_t delay_ns;
     int tun[ENDS_MAX], ns[ENDS_MAX], count;
@@ -166,6 +167,32 @@ static uint64_t give(void)
     return UINT64_MAX;
 }
 
+/* False: there is no such delay. */
+static bool set_delay(const char *text)
+{
+    char *end;
+    double ms = strtod(text, &end);
+
+    if (end == text || !(ms >= 0 && ms <= 10000))
+        return false;
+    links.delay_ns = (uint64_t)(ms * 1e6);
+    return true;
+}
+
+/* False: nobody is there any more to say anything. */
+static bool obey(void)
+{
+    char line[32];
+    ssize_t n = read(STDIN_FILENO, line, sizeof line - 1);
+
+    if (n < 0 && errno == EINTR)
+        return true;
+    if (n <= 0)
+        return false;
+    line[n] = 0;
+    return set_delay(line);
+}
+
 static void serve(void)
 {
     struct pollfd p[ENDS_MAX + 1] = {{.fd = STDIN_FILENO, .events = POLLIN}};
@@ -179,7 +206,7 @@ static void serve(void)
         if (ppoll(p, (nfds_t)links.count + 1, wait == UINT64_MAX ? NULL : &t, NULL) < 0 &&
             errno != EINTR)
             die("poll");
-        if (p[0].revents != 0)
+        if (p[0].revents != 0 && !obey())
             return;
         for (int i = 0; i < links.count; i++)
             if (p[i + 1].revents & POLLIN)
@@ -189,14 +216,13 @@ static void serve(void)
 
 int main(int argc, char **argv)
 {
-    double ms = argc == 3 ? strtod(argv[1], NULL) : -1;
+    bool delay = argc == 3 && set_delay(argv[1]);
 
     links.count = argc == 3 ? atoi(argv[2]) : 0;
-    if (ms < 0 || ms > 10000 || links.count < 2 || links.count > ENDS_MAX) {
+    if (!delay || links.count < 2 || links.count > ENDS_MAX) {
         (void)fprintf(stderr, "usage: link_delay MS COUNT, of 2 to %d\n", ENDS_MAX);
         return 1;
     }
-    links.delay_ns = (uint64_t)(ms * 1e6);
     links.slot = malloc(IN_FLIGHT * sizeof *links.slot);
     if (!links.slot)
         die("packets in flight");

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 # Shared by the tests of whole networks: ledger, store, oracles and nodes as processes of this shell, each with a
-# home of its own below $tmp, on free ports of this machine, gone when the test ends. Names: oracle1..., node1...;
+# home of its own below $tmp, on free ports of this machine ($net_hub), gone when the test ends; a node is elsewhere
+# where net_host and net_words say so. Names: oracle1..., node1...;
 # node i is owned by owner((i - 1) % 3 + 1). Each process can be another program ($PROGRAM_<name>) or be told to
 # misbehave ($FAULT_<name>, of the program in $SPLITUP_FAULTY).
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
-declare -A net_pid=() net_port=() net_key=()
+declare -A net_pid=() net_port=() net_key=() net_stake_was=()
+declare -A net_host=() net_words=() # by name: an address, and the words in front of a command there
+net_hub=127.0.0.1
 net_slot_ms=50
 net_oracles=0
 net_nodes=0
@@ -67,8 +70,9 @@ net_spawn() {
     [ -z "${!fault:-}" ] || program=${SPLITUP_FAULTY:?no program that can misbehave was built}
     fault=${!fault:-}
     mkdir -p "$tmp/$name"
+    # shellcheck disable=SC2086 # words
     SPLITUP_HOME="$tmp/$name" HOME="$tmp/$name" XDG_CONFIG_HOME='' SPLITUP_FAULT="$fault" \
-        "$program" "$@" >>"$tmp/$name.log" 2>&1 </dev/null &
+        ${net_words[$name]:-} "$program" "$@" >>"$tmp/$name.log" 2>&1 </dev/null &
     net_pid[$name]=$!
 }
 
@@ -122,7 +126,7 @@ net_wallet() {
 }
 
 net_ledger() {
-    net_spawn devnet devnet --port 0 --slot-ms "$net_slot_ms" --json "$@"
+    net_spawn devnet devnet --bind "$net_hub" --port 0 --slot-ms "$net_slot_ms" --json "$@"
     net_await 30 "the ledger" net_json_ready devnet
     url=$(grep -m 1 '^{' "$tmp/devnet.log" | json 'd["url"]')
     admin="$tmp/devnet/devnet/admin.json"
@@ -141,7 +145,7 @@ net_oracles_make() {
         read -r port
         net_port[oracle$i]=$port
         net_wallet "oracle$i" 2000
-        must "oracle$i" oracle init --endpoint "127.0.0.1:$port" --yes --json >"$tmp/init"
+        must "oracle$i" oracle init --endpoint "$net_hub:$port" --yes --json >"$tmp/init"
         net_key[oracle$i]=$(as "oracle$i" wallet address --keypair "$tmp/oracle$i/oracle.json")
         keys+=("${net_key[oracle$i]}")
         net_airdrop "${net_key[oracle$i]}"
@@ -161,10 +165,19 @@ net_deploy() {
     port=$(net_ports 1)
     net_port[store]=$port
     net_wallet deployer 1000
-    must deployer deploy register "$@" --serve-url "http://127.0.0.1:$port" --yes --json >"$tmp/deployed"
+    must deployer deploy register "$@" --serve-url "http://$net_hub:$port" --yes --json >"$tmp/deployed"
     model=$(json 'd["preview"]["address"]' <"$tmp/deployed")
-    net_spawn store store serve --dir "$tmp/deployer/blobs" --port "$port" --json
+    net_spawn store store serve --dir "$tmp/deployer/blobs" --bind "$net_hub" --port "$port" --json
     net_await 20 "the store" net_json_ready store
+}
+
+# net_holder TASK FILE: the node that had that task in an answer.
+net_holder() {
+    local name key
+    key=$(json "d['tasks'][$1]['node']" <"$2")
+    for name in "${!net_key[@]}"; do
+        [ "${net_key[$name]}" != "$key" ] || printf '%s' "$name"
+    done
 }
 
 # net_nodes_make N [BACKEND]: registered, staked, every task of the model declared.
@@ -181,7 +194,7 @@ net_nodes_make() {
         must "node$i" node init >/dev/null
         net_key[node$i]=$(as "node$i" wallet address --keypair "$tmp/node$i/node.json")
         net_airdrop "${net_key[node$i]}"
-        must "node$i" node register --keypair "$tmp/$owner/wallet.json" --endpoint "127.0.0.1:$port" \
+        must "node$i" node register --keypair "$tmp/$owner/wallet.json" --endpoint "${net_host[node$i]:-$net_hub}:$port" \
             --vram 1GB --backend "${2:-cpu}" --yes >/dev/null
         must "$owner" stake deposit 10000 --node "${net_key[node$i]}" --yes >/dev/null
         must "node$i" node declare "$model" --keypair "$tmp/$owner/wallet.json" --yes >/dev/null
@@ -189,16 +202,17 @@ net_nodes_make() {
 }
 
 net_oracle_start() {
-    net_spawn "oracle$1" oracle start --url "$url" --json
+    net_spawn "oracle$1" oracle start --url "$url" --bind "$net_hub" --json
 }
 
 net_node_start() {
-    net_spawn "node$1" node start --url "$url" --backend "${2:-cpu}" --peer "http://127.0.0.1:${net_port[store]}" --json
+    net_spawn "node$1" node start --url "$url" --bind "${net_host[node$1]:-$net_hub}" --backend "${2:-cpu}" \
+        --peer "http://$net_hub:${net_port[store]}" --json
 }
 
 # net_status NAME EXPRESSION: of what the process says of itself.
 net_status() {
-    curl -sS --max-time 5 "http://127.0.0.1:${net_port[$1]}/api/status" 2>/dev/null | json "$2" 2>/dev/null
+    curl -sS --max-time 5 "http://${net_host[$1]:-$net_hub}:${net_port[$1]}/api/status" 2>/dev/null | json "$2" 2>/dev/null
 }
 
 net_node_ready() {
@@ -275,7 +289,68 @@ net_settled() {
     done
 }
 
+# net_known: executions that some node has a part in, or took one over in, in one line.
+net_known() {
+    local i
+    for i in $(seq 1 "$net_nodes"); do
+        net_status "node$i" "' '.join(x['execution'] for x in d['executions'] + d['takeovers'])"
+    done | tr '\n' ' '
+}
+
+# net_working TASK STEPS KNOWN: says which node has run so many steps of the task, and not all, of an execution that
+# is not among those; fails while there is none.
+net_working() {
+    local i new="x['execution'] not in '$3' and x['task'] == $1"
+    for i in $(seq 1 "$net_nodes"); do
+        while [ "$(net_status "node$i" "any($new and x['steps'] < x['max_steps'] for x in d['executions'])")" = true ]; do
+            # Whoever has the task alone is asked until it is there: asking all takes so long that it would be past it.
+            if [ "$(net_status "node$i" "any($new and x['steps'] >= $2 for x in d['executions'])")" = true ]; then
+                echo "$i"
+                return 0
+            fi
+        done
+    done
+    return 1
+}
+
+# ---- stakes -----------------------------------------------------------------------------------------------------
+
 # net_stake NODE EXPRESSION: of `stake show` of that node, as d.
 net_stake() {
     as requestor stake show --node "${net_key[$1]}" --url "$url" --json | json "$2"
+}
+
+# net_stake_whole NODE: what its owner has in it, free or reserved, in USDC.
+net_stake_whole() {
+    net_stake "$1" 'float(d["free"]) + float(d["reserved"])'
+}
+
+net_stakes_note() {
+    local i
+    for i in $(seq 1 "$net_nodes"); do
+        net_stake_was[node$i]=$(net_stake_whole "node$i")
+    done
+}
+
+# net_stakes_same WHAT [NODE]: nobody but that node has less than what was noted, or more.
+net_stakes_same() {
+    local i
+    for i in $(seq 1 "$net_nodes"); do
+        [ "node$i" = "${2:-}" ] ||
+            check "$1: node$i keeps its stake" [ "$(net_stake_whole "node$i")" = "${net_stake_was[node$i]}" ]
+    done
+}
+
+# net_stake_less NODE: than what was noted.
+net_stake_less() {
+    python3 -c 'import sys; sys.exit(not float(sys.argv[1]) < float(sys.argv[2]))' "$(net_stake_whole "$1")" \
+        "${net_stake_was[$1]}"
+}
+
+# net_stakes_whole WHAT: all is as it was deposited, and free again.
+net_stakes_whole() {
+    local i
+    for i in $(seq 1 "$net_nodes"); do
+        check "$1: node$i lost nothing" [ "$(net_stake "node$i" 'd["free"], d["reserved"]')" = "('10000', '0')" ]
+    done
 }

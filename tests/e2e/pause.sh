@@ -4,41 +4,60 @@
 # stage, one that is paused for longer is replaced and finds that out when it comes back, one that hangs and beats on is
 # replaced, and a slow link costs nobody anything. The tokens are always those of a local run, and nobody is slashed.
 # PAUSES="short long hang link" chooses some of them.
-python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py" >/dev/null || exit 1
-if [ -z "${SU_TEST_OWN_NET:-}" ] && unshare -n true 2>/dev/null; then
-    export SU_TEST_OWN_NET=1 # links that can be slowed down
-    exec unshare -n bash "$0"
-fi
 . "$(dirname "$0")/network.bash"
-[ -z "${SU_TEST_OWN_NET:-}" ] || ip link set lo up || fail "no loopback"
+
+# links_begin: this script again, in the first of five places with links between them that can be slowed down by a line
+# with the milliseconds to descriptor 9. SU_TEST_LINKS: the process that holds the places, and a descriptor of it for
+# each. Without the rights it does nothing.
+links_begin() {
+    local holder places
+    cc -std=gnu11 -D_GNU_SOURCE -O2 -o "$tmp/link_delay" "$SU_SOURCE_DIR/tests/bench/link_delay.c" || fail "no link_delay"
+    mkfifo "$tmp/say"
+    : >"$tmp/told"
+    "$tmp/link_delay" 0 5 <"$tmp/say" >"$tmp/told" &
+    exec 9>"$tmp/say"
+    until read -r holder places <"$tmp/told"; do
+        kill -0 $! 2>/dev/null || return
+        sleep 0.05
+    done
+    rm -rf "$tmp"
+    export SU_TEST_LINKS="$holder $places"
+    exec nsenter --net="/proc/$holder/fd/${places%% *}" bash "$0"
+}
+
+# links_use: each node is at a place of its own, everything else in the first.
+links_use() {
+    local i words
+    read -ra words <<<"$SU_TEST_LINKS"
+    net_hub=10.77.0.1
+    for i in 1 2 3 4; do
+        net_host[node$i]=10.77.0.$((i + 1))
+        net_words[node$i]="nsenter --net=/proc/${words[0]}/fd/${words[i + 1]}"
+    done
+}
+
 dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
 file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
 ask=(--prompt "The capital of France is" --temperature 0.8 --seed 7 --max-tokens 160)
 tries=8
 first="short long"
 full && first="short long link hang"
+read -ra pauses <<<"${PAUSES:-$first}"
+if [ -n "${SU_TEST_LINKS:-}" ]; then
+    links_use
+else
+    case " ${pauses[*]} " in *" link "*) links_begin ;; esac
+fi
 [ -x "${SPLITUP_FAULTY:-}" ] || fail "SPLITUP_FAULTY names no program: build the target splitup-faulty"
-
-known() {
-    local i
-    for i in $(seq 1 "$net_nodes"); do
-        net_status "node$i" "' '.join(x['execution'] for x in d['executions'])"
-    done
-}
 
 # begin: a generation in the background, until a node has run 20 steps of task 1; sets running, victim.
 begin() {
-    local i before mine
-    before=$(known | tr '\n' ' ')
+    local before
+    before=$(net_known)
     net_run "$tmp/run" "${ask[@]}" &
     running=$!
-    mine="x['execution'] not in '$before' and x['task'] == 1 and 20 <= x['steps'] < x['max_steps']"
-    victim=
-    while [ -z "$victim" ]; do
+    until victim=$(net_working 1 20 "$before"); do
         kill -0 $running 2>/dev/null || fail "$what: too late: $(cat "$tmp/run" "$tmp/run.err")"
-        for i in $(seq 1 "$net_nodes"); do
-            [ "$(net_status "node$i" "any($mine for x in d['executions'])")" != true ] || victim=$i
-        done
     done
 }
 
@@ -60,11 +79,8 @@ because() {
 }
 
 nobody_pays() {
-    local i
     net_await 120 "$what: everything closed" net_settled
-    for i in $(seq 1 "$net_nodes"); do
-        check "$what: node$i lost nothing" [ "$(net_stake "node$i" 'd["free"], d["reserved"]')" = "('10000', '0')" ]
-    done
+    net_stakes_whole "$what"
 }
 
 short() {
@@ -120,16 +136,14 @@ hang() {
     net_wait_ready
 }
 
-# The link is slow for longer than makes a node offline: every packet, where the kernel can do that, else the victim's
-# heartbeats.
+# Every link is slow for longer than makes a node offline; where there are no places with links of their own, the
+# victim's heartbeats are.
 link() {
-    local real=
-    [ -z "${SU_TEST_OWN_NET:-}" ] || ! tc qdisc add dev lo root netem delay 1ms 2>/dev/null || real=1
     begin
-    if [ -n "$real" ]; then
-        tc qdisc change dev lo root netem delay 600ms
+    if [ -n "${SU_TEST_LINKS:-}" ]; then
+        echo 2000 >&9
         sleep 8
-        tc qdisc del dev lo root
+        echo 0 >&9
     else
         touch "$tmp/node$victim/slow"
         sleep 8
@@ -140,7 +154,7 @@ link() {
     check "$what: everybody kept its task" [ "$(attempts)" = 0 ]
 }
 
-case " ${PAUSES:-$first} " in *" link "*)
+case " ${pauses[*]} " in *" link "*)
     for i in 1 2 3 4; do
         declare "FAULT_node$i=slow-link"
     done
@@ -148,7 +162,7 @@ case " ${PAUSES:-$first} " in *" link "*)
 esac
 net_start 1 4 "$file" --name language --ctx 256 --target-vram 60MB --sessions 2
 as alone run "$file" --ctx 256 "${ask[@]}" --json >"$tmp/local" || fail "alone"
-for what in ${PAUSES:-$first}; do
+for what in "${pauses[@]}"; do
     begun=$SECONDS
     $what
     net_wait_ready

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A node killed with SIGKILL in the middle of a generation, and not started again before its end: another takes its
-# stage, and no token is lost or changed. Tells how long it took to be noticed, until another had the task, and until
-# that one had computed its state again; the last two must be short. KILLS="STAGE:CONTEXT ..." chooses others, ORACLES
-# how many vote.
+# A node killed with SIGKILL in the middle of a generation, and not started again before another has its stage and has
+# computed its state again: no token is lost or changed. Tells how long it took to be noticed, until another had the
+# task, and until that one had computed its state; the last two must be short. KILLS="STAGE:CONTEXT ..." chooses others,
+# ORACLES how many vote.
 . "$(dirname "$0")/network.bash"
 dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
 file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
 bound_ms=15000 # from the detection to the state: generous, for a machine that does other things
 kills=(1:20 0:100)
 ctx=256
+tokens=160
 vram=60MB
 if full; then
     kills=(0:20 1:20 2:20 0:100 1:100 2:100 0:500 1:500 2:500 0:1000 1:1000 2:1000)
@@ -21,30 +22,9 @@ case " ${kills[*]} " in *:500\ * | *:1000\ *)
     ;;
 esac
 
-# prompt_for CONTEXT: so long that it is reached after 20 tokens or so, or the shortest.
-prompt_for() {
-    python3 -c 'import sys
-n = int(sys.argv[1]) - 30
-print("The capital of France is" if n < 100 else " ".join(["Count the words of this list:"] + ["one", "two", "three"] * ((n - 10) // 3)))' "$1"
-}
-
-# known: executions that some node has a part in.
-known() {
-    local i
-    for i in $(seq 1 "$net_nodes"); do
-        net_status "node$i" "' '.join(x['execution'] for x in d['executions'])"
-    done
-}
-
-# working TASK STEPS: the node that has run so many steps of the task, and not all, of a new execution.
-working() {
-    local i new="x['execution'] not in '$before' and x['task'] == $1"
-    for i in $(seq 1 "$net_nodes"); do
-        [ "$(net_status "node$i" "any($new and $2 <= x['steps'] < x['max_steps'] for x in d['executions'])")" = true ] || continue
-        echo "$i"
-        return 0
-    done
-    return 1
+# counting TOKENS: a prompt of about so many, with which the model counts on for ever.
+counting() {
+    python3 -c 'import sys; print(" ".join(["one", "two", "three"] * (int(sys.argv[1]) // 3)))' "$1"
 }
 
 now_ms() {
@@ -56,6 +36,16 @@ seconds() {
     local from=${EPOCHREALTIME/./}
     "$@" || return
     python3 -c 'import sys; print((int(sys.argv[2]) - int(sys.argv[1])) / 1e6)' "$from" "${EPOCHREALTIME/./}"
+}
+
+# taken_over TASK: another has it, and its state, in an execution that was not known before.
+taken_over() {
+    local i
+    for i in $(seq 1 "$net_nodes"); do
+        [ "$(net_status "node$i" "any(x['execution'] not in '$before' and x['task'] == $1 and x['rebuilt_ms'] for x in d['takeovers'])")" = true ] &&
+            return 0
+    done
+    return 1
 }
 
 # times EXECUTION TASK KILLED: "detection reassignment rebuild steps", ms each.
@@ -78,22 +68,26 @@ for kill in "${kills[@]}"; do
     stage=${kill%:*}
     steps=${kill#*:}
     what="task $stage killed at $steps steps"
-    prompt=$(prompt_for "$steps")
-    tokens=160
+    prompt="The capital of France is"
     ask=(--temperature 0.8 --seed 7)
-    if [ "$steps" -gt 200 ]; then # what it counts goes on for ever
-        tokens=100
+    if [ "$steps" -gt 20 ]; then # it is reached a little behind the prompt
+        prompt=$(counting $((steps - 30)))
         ask=(--temperature 0)
     fi
     as alone run "$file" --ctx "$ctx" --prompt "$prompt" "${ask[@]}" --max-tokens "$tokens" --json >"$tmp/local" || fail "alone"
-    before=$(known | tr '\n' ' ')
+    before=$(net_known)
     seconds net_run "$tmp/run" --prompt "$prompt" "${ask[@]}" --max-tokens "$tokens" >"$tmp/seconds" &
     running=$!
-    until victim=$(working "$stage" "$steps"); do
+    until victim=$(net_working "$stage" "$steps" "$before"); do
         kill -0 $running 2>/dev/null || fail "$what: too late: $(tail -n 1 "$tmp/run" | cut -c 1-2000) $(cat "$tmp/run.err")"
     done
     killed=$(now_ms)
     net_stop KILL "node$victim"
+    until taken_over "$stage"; do
+        kill -0 $running 2>/dev/null || break
+        sleep 0.1
+    done
+    net_node_start "$victim" # a check may be its to make, and is waited for
     wait $running || fail "$what: $(cat "$tmp/run" "$tmp/run.err")"
     tail -n 1 "$tmp/run" >"$tmp/last"
     check "$what: final" [ "$(json 'd["final"]' <"$tmp/last")" = true ]
@@ -104,7 +98,6 @@ for kill in "${kills[@]}"; do
     printf '%s: noticed after %d ms, another node after %d ms, state of %d steps after %d ms; %s s in all\n' \
         "$what" "$detection" "$reassignment" "$again" "$rebuild" "$(cat "$tmp/seconds")"
     check "$what: not slow" [ $((reassignment + rebuild)) -lt $bound_ms ]
-    net_node_start "$victim"
     net_await 60 "node$victim" net_node_ready "$victim"
     net_await 60 "the oracle hears the nodes" net_online 1 "$net_nodes"
 done
