@@ -83,14 +83,6 @@ uint finish_scores(uint from, uint to)
     return best;
 }
 
-// Rounded to 13 significant bits, to nearest even.
-float round13(float e)
-{
-    uint u = num_u(e);
-    u = u + 0x3ffu + ((u >> 11) & 1u);
-    return num_f(u & ~0x7ffu);
-}
-
 // Scores become weights; returns their sum.
 float weigh(uint from, uint to, float largest)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Block-quantised weights as vk_buffer.c lays them out: a plane of 16-byte units per block, then,
 // for Q5_0 and Q5_1, a plane of one word of high bits per block, then a plane of scales (one half
-// per block, or two). SU_BLOCK_ROWS rows take turns, block by block. Nothing else changes:
-// src/graph/blocks.c says what the bytes mean. in_vec shows a weight by four words, in1 by one.
+// per block, or two). SU_BLOCK_ROWS rows take turns, block by block. Quants of Q8_0 are raised by
+// 128, and scales have become finite. Nothing else changes: src/graph/blocks.c says what the bytes
+// mean. in_vec shows a weight by four words, in1 by one.
 #include "vk_blocks.h"
 
 // 32 elements: the bytes of lo, then those of hi, hold them with `centre` added; element i of lo is
@@ -13,14 +14,19 @@ struct Run {
     float d, e;
 };
 
-// A scale as stored (N1, N3): exact, subnormals included; infinity is +-65504 and NaN +0.
-float half_scale(uint h)
+// A scale (N1, N3), the upper half of u: exact, subnormals included. vk_buffer.c has left neither
+// infinities nor NaN.
+float half_scale(uint u)
 {
-    uint sign = (h & 0x8000u) << 16, e = (h >> 10) & 31u, m = h & 0x3ffu;
-    uint small = num_u(float(int(m)) * num_f(0x33800000u));
-    uint u = e == 0u ? small : ((e + 112u) << 23) | (m << 13);
-    u = e == 31u ? 0x477fe000u : u;
-    return num_f(e == 31u && m != 0u ? 0u : sign | u);
+    uint m = (u >> 16) & 0x3ffu, bits = uint(int(u) >> 3) & 0x8fffe000u;
+    uint small = num_u(float(int(m)) * num_f(0x33800000u)) | (u & SIGN);
+    return num_f((u & 0x7c000000u) == 0u ? small : bits + 0x38000000u);
+}
+
+// The same where no scale is subnormal.
+float half_scale_normal(uint u)
+{
+    return num_f(uint(int(u) >> 3) & 0x8fffe000u) * num_f(0x77800000u);
 }
 
 int block_centre(uint type)
@@ -30,6 +36,11 @@ int block_centre(uint type)
            : type == SU_BLOCK_Q8_0 ? 128
            : type == SU_BLOCK_Q6_K ? 32
                                    : 0;
+}
+
+bool block_is_small(uint type)
+{
+    return type != SU_BLOCK_Q4_K && type != SU_BLOCK_Q5_K && type != SU_BLOCK_Q6_K;
 }
 
 bool block_has_offset(uint type)
@@ -44,36 +55,33 @@ uvec4 spread_bits(uvec4 b)
     return (b & 1u) << 4 | (b & 2u) << 11 | (b & 4u) << 18 | (b & 8u) << 25;
 }
 
-void run_small(uint type, uint block, uint high_at, uint scale_at, inout Run r)
+// quants: the block's place among the quants; high: its word of high bits; scales: its scale in the
+// lower half, and with an offset that one's in the upper; normal: no scale is subnormal.
+void run_small(uint type, uint quants, uint high, uint scales, bool normal, inout Run r)
 {
-    uint s = 0u;
     if (type == SU_BLOCK_Q8_0) {
-        r.lo = texelFetch(in_vec, int(2u * block)) ^ 0x80808080u;
-        r.hi = texelFetch(in_vec, int(2u * block + 1u)) ^ 0x80808080u;
+        r.lo = texelFetch(in_vec, int(2u * quants));
+        r.hi = texelFetch(in_vec, int(2u * quants + 1u));
     } else {
-        uvec4 q = texelFetch(in_vec, int(block));
+        uvec4 q = texelFetch(in_vec, int(quants));
         r.lo = q & 0x0f0f0f0fu;
         r.hi = (q >> 4) & 0x0f0f0f0fu;
     }
     if (type == SU_BLOCK_Q5_0 || type == SU_BLOCK_Q5_1) {
-        uint high = get1(high_at + block);
         r.lo |= spread_bits((uvec4(high) >> uvec4(0u, 4u, 8u, 12u)) & 15u);
         r.hi |= spread_bits((uvec4(high) >> uvec4(16u, 20u, 24u, 28u)) & 15u);
     }
     if (block_has_offset(type)) {
-        s = get1(scale_at + block);
-        r.e = half_scale(s >> 16);
+        r.e = normal ? half_scale_normal(scales) : half_scale(scales);
         r.low = 1;
-    } else {
-        s = get1(scale_at + (block >> 1)) >> ((block & 1u) << 4);
     }
-    r.d = half_scale(s & 0xffffu);
+    r.d = normal ? half_scale_normal(scales << 16) : half_scale(scales << 16);
 }
 
 // Run i of eight.
-void run_k(uint type, uint block, uint i, inout Run r)
+void run_k(uint type, uint quants, uint i, inout Run r)
 {
-    uint at = block * (type == SU_BLOCK_Q5_K ? 11u : 9u), shift = (i & 3u) << 3;
+    uint at = quants * (type == SU_BLOCK_Q5_K ? 11u : 9u), shift = (i & 3u) << 3;
     uint q_at = at + (type == SU_BLOCK_Q5_K ? 3u : 1u) + (i >> 1) * 2u, nibble = (i & 1u) << 2;
     uvec4 head = texelFetch(in_vec, int(at));
     uint b0 = (head.y >> shift) & 255u, b1 = (head.z >> shift) & 255u,
@@ -87,13 +95,19 @@ void run_k(uint type, uint block, uint i, inout Run r)
     r.scale_lo = int(i < 4u ? b0 & 63u : (b2 & 15u) | (b0 >> 6) << 4);
     r.scale_hi = r.scale_lo;
     r.low = int(i < 4u ? b1 & 63u : b2 >> 4 | (b1 >> 6) << 4);
-    r.d = half_scale(head.x & 0xffffu);
-    r.e = num_f(num_u(half_scale(head.x >> 16)) ^ SIGN);
+    r.d = half_scale(head.x << 16);
+    r.e = num_f(num_u(half_scale(head.x)) ^ SIGN);
 }
 
-void run_q6_k(uint block, uint i, uint scale_at, inout Run r)
+// Half number i of those of a plane, `word` being number i / 2 of its words.
+uint half_word(uint word, uint i)
 {
-    uint at = block * 13u, group = i >> 2, part = i & 3u;
+    return word >> ((i & 1u) << 4);
+}
+
+void run_q6_k(uint quants, uint block, uint i, uint scale_at, inout Run r)
+{
+    uint at = quants * 13u, group = i >> 2, part = i & 3u;
     uint low_at = at + group * 4u + (part & 1u) * 2u, high_at = at + 8u + group * 2u;
     uint nibble = (part >> 1) << 2, pair = part << 1;
     r.lo = (texelFetch(in_vec, int(low_at)) >> nibble) & 0x0f0f0f0fu;
@@ -104,28 +118,34 @@ void run_q6_k(uint block, uint i, uint scale_at, inout Run r)
     uint word = i < 2u ? s.x : i < 4u ? s.y : i < 6u ? s.z : s.w, shift = (i & 1u) << 4;
     r.scale_lo = int((word >> shift) << 24) >> 24;
     r.scale_hi = int((word >> (shift + 8u)) << 24) >> 24;
-    r.d = half_scale((get1(scale_at + (block >> 1)) >> ((block & 1u) << 4)) & 0xffffu);
+    r.d = half_scale(half_word(get1(scale_at + (block >> 1)), block) << 16);
 }
 
-// Number of the first block of a row and the step to the next; whole: how many rows take turns.
-uvec2 block_row(uint type, uint row, uint runs, uint whole)
+// Number of the first block of a row, the step to the next, and the first block's place among the
+// quants. whole: how many rows take turns.
+uvec3 block_row(uint type, uint row, uint runs, uint whole)
 {
-    bool k = type == SU_BLOCK_Q4_K || type == SU_BLOCK_Q5_K || type == SU_BLOCK_Q6_K;
-    uint blocks = k ? runs >> 3 : runs;
-    uint turn = row % SU_BLOCK_ROWS;
-    return row < whole ? uvec2((row - turn) * blocks + turn, SU_BLOCK_ROWS)
-                       : uvec2(row * blocks, 1u);
+    uint blocks = block_is_small(type) ? runs : runs >> 3;
+    uint turn = row % SU_BLOCK_ROWS, at = (row - turn) * blocks;
+    return row < whole ? uvec3(at + turn, SU_BLOCK_ROWS, at + SU_BLOCK_TURN(turn))
+                       : uvec3(row * blocks, 1u, row * blocks);
 }
 
 // Run number `run` of a row. high_at, scale_at: words.
-Run run_load(uint type, uvec2 row, uint run, uint high_at, uint scale_at)
+Run run_load(uint type, uvec3 row, uint run, uint high_at, uint scale_at, bool normal)
 {
     Run r = Run(uvec4(0u), uvec4(0u), 1, 1, 0, 0.0, 0.0);
-    if (type == SU_BLOCK_Q4_K || type == SU_BLOCK_Q5_K)
-        run_k(type, row.x + (run >> 3) * row.y, run & 7u, r);
-    else if (type == SU_BLOCK_Q6_K)
-        run_q6_k(row.x + (run >> 3) * row.y, run & 7u, scale_at, r);
-    else
-        run_small(type, row.x + run * row.y, high_at, scale_at, r);
+    if (type == SU_BLOCK_Q4_K || type == SU_BLOCK_Q5_K) {
+        run_k(type, row.z + (run >> 3) * row.y, run & 7u, r);
+    } else if (type == SU_BLOCK_Q6_K) {
+        run_q6_k(row.z + (run >> 3) * row.y, row.x + (run >> 3) * row.y, run & 7u, scale_at, r);
+    } else {
+        uint block = row.x + run * row.y, high = 0u;
+        if (type == SU_BLOCK_Q5_0 || type == SU_BLOCK_Q5_1)
+            high = get1(high_at + block);
+        uint scales = block_has_offset(type) ? get1(scale_at + block)
+                                             : half_word(get1(scale_at + (block >> 1)), block);
+        run_small(type, row.z + run * row.y, high, scales, normal, r);
+    }
     return r;
 }

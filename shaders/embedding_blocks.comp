@@ -37,8 +37,8 @@ void main()
     uint pick = quotient(e, p.m_runs, (p.shifts >> 8) & 31u), run = e - pick * p.runs;
     uint index = get0(pick);
     bool known = index < p.table_rows;
-    uvec2 row = block_row(p.type, known ? index : 0u, p.runs, p.whole);
-    Run r = run_load(p.type, row, run, p.high_at, p.scale_at);
+    uvec3 row = block_row(p.type, known ? index : 0u, p.runs, p.whole);
+    Run r = run_load(p.type, row, run, p.high_at, p.scale_at, false);
     float low = r.e * float(r.low);
     float lo = r.d * float(r.scale_lo), hi = r.d * float(r.scale_hi);
     lo = known ? lo : 0.0;

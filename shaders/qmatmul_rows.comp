@@ -4,4 +4,6 @@
 #extension GL_GOOGLE_include_directive : require
 #define TM 4
 #define TN 2
+#define NEIGHBOURS 0
+#define BYTES false
 #include "qmatmul.glsl"

@@ -5,4 +5,6 @@
 #extension GL_GOOGLE_include_directive : require
 #define TM 1
 #define TN 8
+#define NEIGHBOURS 1
+#define BYTES true
 #include "qmatmul.glsl"

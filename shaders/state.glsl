@@ -24,3 +24,11 @@ float half_to(uint h)
     uint u = (h & 0x7fffu) << 13;
     return num_f((h & 0x8000u) << 16 | (u == 0u ? 0u : u + 0x38000000u));
 }
+
+// A weight of attention, rounded to 13 significant bits, to nearest even.
+float round13(float e)
+{
+    uint u = num_u(e);
+    u = u + 0x3ffu + ((u >> 11) & 1u);
+    return num_f(u & ~0x7ffu);
+}

@@ -14,5 +14,8 @@
 #define SU_BLOCK_Q6_K 13
 
 #define SU_BLOCK_ROWS 64u // of a weight that take turns in memory
+// Place of row number `turn` of those among their quants, so that the eight lanes of a device that
+// give eight rows in a row to each read what lies together, as do 64 lanes with a row each.
+#define SU_BLOCK_TURN(turn) (((turn)&7u) * 8u + ((turn) >> 3))
 
 #endif

@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#define LARGE_PAGE ((uintptr_t)2 << 20)
 #define READ_BYTES (1u << 20) /* of a weight at a time */
 
 /* ---- buffers
@@ -37,6 +39,22 @@ static uint32_t memory_type(const struct vk_exec *vx, uint32_t allowed, enum vk_
             return i;
     }
     return UINT32_MAX;
+}
+
+/* Memory of a device that is the processor itself: weights are streamed through once per step, and
+   large pages spare most of the address translation. A wish that may be refused. */
+static void ask_large_pages(const struct vk_exec *vx, const struct vk_buffer *b)
+{
+#if defined(MADV_HUGEPAGE)
+    uintptr_t at = ((uintptr_t)b->map + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    uintptr_t end = (uintptr_t)b->map + b->bytes;
+    if (vx->device.info.kind == SU_DEVICE_CPU && b->map && at < end)
+        (void)madvise((uint8_t *)b->map + (at - (uintptr_t)b->map), (size_t)(end - at),
+                      MADV_HUGEPAGE);
+#else
+    (void)vx;
+    (void)b;
+#endif
 }
 
 static VkResult allocate(struct vk_exec *vx, const VkMemoryRequirements *need, enum vk_place place,
@@ -91,8 +109,10 @@ enum su_code vk_buffer_make(struct vk_exec *vx, uint64_t bytes, VkBufferUsageFla
         out->bytes = need.size;
         r = allocate(vx, &need, place, out);
     }
-    if (r == VK_SUCCESS)
+    if (r == VK_SUCCESS) {
+        ask_large_pages(vx, out);
         return SU_OK;
+    }
     vk_buffer_free(vx, out);
     char doing[64];
     snprintf(doing, sizeof doing, "%llu bytes", (unsigned long long)bytes);
@@ -242,17 +262,41 @@ void vk_words_from(uint32_t *dst, const void *src, size_t n, enum su_dtype d)
 /* One plane of `rows` rows of `per_row` blocks at raw, in the order of vk_block_planes, gathered in
    `plane` first. */
 static enum su_code put_plane(struct uploader *u, const uint8_t *raw, size_t rows, size_t per_row,
-                              uint32_t step, const struct vk_plane *p, uint8_t *plane,
-                              struct su_err *e)
+                              uint32_t step, const struct vk_planes *all, uint32_t which,
+                              uint8_t *plane, struct su_err *e)
 {
+    const struct vk_plane *p = &all->plane[which];
     size_t together = rows % SU_BLOCK_ROWS ? 1 : SU_BLOCK_ROWS, n = rows * per_row;
     uint8_t *to = plane;
     for (size_t row = 0; row < rows; row += together)
         for (size_t b = 0; b < per_row; b++)
-            for (size_t r = 0; r < together; r++, to += p->bytes)
+            for (size_t at = 0; at < together; at++, to += p->bytes) {
+                size_t r =
+                    together > 1 && which == 0 ? SU_BLOCK_TURN(at) : at; /* its own inverse */
                 memcpy(to, raw + ((row + r) * per_row + b) * step + p->from, p->bytes);
+            }
     memset(to, 0, 3);
     return put_elements(u, plane, (n * p->bytes + 3) / 4, SU_U32, 4, e);
+}
+
+/* Quants of Q8_0 raised by 128; scales of each block made finite (N1, N3). Returns whether one is
+   subnormal. */
+static bool fix_blocks(uint8_t *raw, uint64_t blocks, enum su_dtype d)
+{
+    uint32_t step = su_dtype_block_bytes(d), first = d == SU_Q6_K ? step - 2 : 0;
+    uint32_t end = first + (d == SU_Q4_1 || d == SU_Q5_1 || d == SU_Q4_K || d == SU_Q5_K ? 4u : 2u);
+    bool subnormal = false;
+    for (uint64_t i = 0; i < blocks; i++, raw += step) {
+        for (uint32_t at = first; at < end; at += 2) {
+            uint16_t h = su_le16(raw + at), exponent = h >> 10 & 31;
+            if (exponent == 31)
+                su_put_le16(raw + at, h & 0x3ff ? 0 : (h & 0x8000) | 0x7bff);
+            subnormal |= exponent == 0 && (h & 0x3ff);
+        }
+        for (uint32_t k = 2; d == SU_Q8_0 && k < step; k++)
+            raw[k] ^= 0x80;
+    }
+    return subnormal;
 }
 
 /* raw: room for as many rows as are read at a time, and as much and a word behind them. */
@@ -275,13 +319,14 @@ static enum su_code put_blocks(struct uploader *u, uint32_t number,
         rc = src->read(src->ctx, number, at * per_row * step, raw, n * per_row * step, e);
         if (rc != SU_OK)
             (void)su_wrap(e, "weight %s", v->name);
+        else if (fix_blocks(raw, n * per_row, v->dtype))
+            s->subnormal[id] = true;
         for (uint32_t i = 0; i < 3 && rc == SU_OK; i++) {
             if (p.plane[i].bytes == 0)
                 continue;
             rc = seek(u, start + at * per_row * p.plane[i].bytes, e);
             if (rc == SU_OK)
-                rc = put_plane(u, raw, n, per_row, step, &p.plane[i],
-                               raw + raw_rows * per_row * step, e);
+                rc = put_plane(u, raw, n, per_row, step, &p, i, raw + raw_rows * per_row * step, e);
             start += rows * per_row * p.plane[i].bytes;
         }
         at += n;

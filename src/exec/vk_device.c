@@ -287,6 +287,8 @@ static void describe(VkPhysicalDevice handle, struct vk_found *f)
         SU_MIN(base.limits.maxComputeWorkGroupInvocations, base.limits.maxComputeWorkGroupSize[0]);
     d->max_push_constants = base.limits.maxPushConstantsSize;
     d->subgroup_size = sg.subgroupSize;
+    f->broadcasts = (sg.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                    (sg.supportedOperations & VK_SUBGROUP_FEATURE_BALLOT_BIT);
     d->rte32 = fc.shaderRoundingModeRTEFloat32;
     d->preserve32 = fc.shaderSignedZeroInfNanPreserveFloat32;
     d->usable = true;

@@ -35,6 +35,7 @@ static const char *const kernel_name[VK_KERNELS] = {
     [VK_ROPE] = "rope",
     [VK_STATE_APPEND] = "state_append",
     [VK_ATTENTION] = "attention",
+    [VK_ATTENTION_SOFTWARE] = "attention_software",
     [VK_MOE_ROUTE] = "moe_route",
 };
 

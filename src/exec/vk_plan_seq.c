@@ -12,8 +12,8 @@
 #define COLUMNS_TN 2u
 #define SOFTWARE_TN 8u
 #define FEW_ROWS 4u /* below, one row of x per lane */
-#define ATTENTION_LANES_SOFTWARE 8u
-#define PRODUCT_LANES_SOFTWARE 8u
+#define SOFTWARE_LANES 8u /* of a vector and of a workgroup */
+#define SOFTWARE_HEADS 4u /* that attention takes together at most */
 #define SEGMENT 256u
 #define GROUP 16u /* elements that attention takes at a time */
 
@@ -240,11 +240,12 @@ static uint32_t added_next(const struct vk_stage *s, uint32_t node)
 static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id,
                           struct vk_dispatch *d)
 {
-    uint32_t wg = lanes_of(s, PRODUCT_LANES_SOFTWARE), m = d->push[1], n = d->push[2];
+    uint32_t wg = lanes_of(s, SOFTWARE_LANES), m = d->push[1], n = d->push[2];
     struct vk_pipeline_key rows = {VK_QMATMUL_ROWS, type, 0, wg};
-    uint32_t tn = on_software(s) ? SOFTWARE_TN : COLUMNS_TN;
-    struct vk_pipeline_key columns = {on_software(s) ? VK_QMATMUL_SOFTWARE : VK_QMATMUL_COLUMNS,
-                                      type, 0, wg};
+    bool software = on_software(s) && n % SU_BLOCK_ROWS == 0;
+    uint32_t tn = software ? SOFTWARE_TN : COLUMNS_TN;
+    struct vk_pipeline_key columns = {software ? VK_QMATMUL_SOFTWARE : VK_QMATMUL_COLUMNS, type, 0,
+                                      wg};
     struct vk_grid few = {
         .dim = {{m, 1, true}, {1, 1, false}, {n, wg * tn, false}}, .x_word = 7, .z_word = 8};
     struct vk_grid many = {.dim = {{m, ROWS_TM, true}, {1, 1, false}, {n, wg * ROWS_TN, false}},
@@ -296,6 +297,7 @@ enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e
         d->in[3] = vk_plan_ref(s, added);
         s->fused_into[last] = node; /* planned with it */
     }
+    d->blocks = n->arg[1] + 1;
     product_grids(s, (uint32_t)w->dtype, by_id, d);
     return SU_OK;
 }
@@ -398,6 +400,18 @@ enum su_code vk_plan_state_append(struct vk_stage *s, uint32_t node, struct su_e
     return SU_OK;
 }
 
+/* Heads that a workgroup of VK_ATTENTION_SOFTWARE takes together; 0 = it cannot serve. */
+static uint32_t heads_together(const struct vk_stage *s, const struct su_node *n)
+{
+    uint32_t group = (uint32_t)(n->attr[0] / n->attr[1]), most = SOFTWARE_HEADS;
+    if (!on_software(s) || !s->vx->device.broadcasts ||
+        s->vx->device.info.subgroup_size != SOFTWARE_LANES || (uint32_t)n->attr[2] % SOFTWARE_LANES)
+        return 0;
+    while (group % most)
+        most--;
+    return most;
+}
+
 enum su_code vk_plan_attention(struct vk_stage *s, uint32_t node, struct su_err *e)
 {
     const struct su_node *n = &s->graph->node[node];
@@ -428,8 +442,7 @@ enum su_code vk_plan_attention(struct vk_stage *s, uint32_t node, struct su_err 
     p[14] = series ? (uint32_t)(vk_loop_limit(s->vx) / rounds) : VK_CTX_MAX / SEGMENT;
     d->series_word = 13;
     d->series_step = p[14];
-    d->key = (struct vk_pipeline_key){VK_ATTENTION, 0, dim % 2 == 0,
-                                      lanes_of(s, ATTENTION_LANES_SOFTWARE)};
+    d->key = (struct vk_pipeline_key){VK_ATTENTION, 0, dim % 2 == 0, lanes_of(s, SOFTWARE_LANES)};
     d->out[0] = vk_plan_ref(s, n->first_out);
     if (series) {
         d->out[1] = work_ref(s, 8ull * heads * s->t_max);
@@ -439,6 +452,15 @@ enum su_code vk_plan_attention(struct vk_stage *s, uint32_t node, struct su_err 
     d->in[1] = state_ref(s, n->arg[1]);
     d->in[2] = state_ref(s, n->arg[2]);
     d->grid = vk_plan_lanes(heads, d->key.workgroup);
+    uint32_t together = heads_together(s, n);
+    if (together) {
+        vk_plan_divisor(heads / together, &p[8], &p[9]);
+        d->vec[0] = d->in[1];
+        d->vec[1] = d->in[2];
+        d->key = (struct vk_pipeline_key){VK_ATTENTION_SOFTWARE, p[5] != 0, together - 1,
+                                          SOFTWARE_LANES};
+        d->grid = vk_plan_lanes((uint64_t)heads / together * SOFTWARE_LANES, SOFTWARE_LANES);
+    }
     return SU_OK;
 }
 

@@ -49,6 +49,7 @@ struct vk_found {
     uint32_t timestamp_bits;
     float timestamp_ns;
     bool loop_limited; /* llvmpipe: see vk_loop_limit */
+    bool broadcasts; /* lanes of a subgroup can read one another's values */
     bool float_controls_ext; /* to be enabled (before Vulkan 1.2) */
     uint32_t max_texels;
     VkPhysicalDeviceMemoryProperties memory;
@@ -80,6 +81,7 @@ enum vk_kernel {
     VK_ROPE,
     VK_STATE_APPEND,
     VK_ATTENTION,
+    VK_ATTENTION_SOFTWARE,
     VK_MOE_ROUTE,
     VK_KERNELS
 };
@@ -176,6 +178,7 @@ struct vk_grid {
 };
 struct vk_dispatch {
     uint32_t node;
+    uint32_t blocks; /* 1 + the weight in blocks that a product reads; 0 = none */
     enum su_domain domain;
     struct vk_pipeline_key key;
     struct vk_grid grid;
@@ -221,6 +224,7 @@ struct vk_stage {
     uint32_t t_max, e_max;
     struct su_layout *layout;
     uint64_t *weight_stride; /* per value: elements per row of axis 0 as uploaded, 0 = unpadded */
+    bool *subnormal; /* per value: a weight in blocks of which some scale is subnormal */
     /* per node: last node of its chain, or the product it is planned with; UINT32_MAX = it is on
        its own */
     uint32_t *fused_into;

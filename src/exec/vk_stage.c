@@ -14,10 +14,11 @@ static enum su_code alloc_tables(struct vk_stage *s, struct su_err *e)
 {
     const struct su_graph *g = s->graph;
     s->weight_stride = su_try_alloc(g->n_value, sizeof *s->weight_stride);
+    s->subnormal = su_try_alloc(g->n_value, sizeof *s->subnormal);
     s->fused_into = su_try_alloc((size_t)g->n_node + 1, sizeof *s->fused_into);
     s->input_at = su_try_alloc((size_t)g->n_input + 1, sizeof *s->input_at);
     s->output_at = su_try_alloc((size_t)g->n_output + 1, sizeof *s->output_at);
-    if (!s->weight_stride || !s->fused_into || !s->input_at || !s->output_at)
+    if (!s->weight_stride || !s->subnormal || !s->fused_into || !s->input_at || !s->output_at)
         return su_fail(e, SU_ENOMEM, "stage", "tables of %u values", g->n_value);
     memset(s->fused_into, 0xff, g->n_node * sizeof *s->fused_into);
     return SU_OK;
@@ -93,12 +94,23 @@ static void stage_free(struct vk_stage *s)
     vk_states_free(s);
     su_layout_free(s->layout);
     free(s->weight_stride);
+    free(s->subnormal);
     free(s->fused_into);
     free(s->chain);
     free(s->input_at);
     free(s->output_at);
     free(s->dispatch);
     free(s);
+}
+
+/* Products whose weight has no subnormal scale take simpler kernels. */
+static void choose_products(struct vk_stage *s)
+{
+    for (uint32_t i = 0; i < s->n_dispatch; i++) {
+        struct vk_dispatch *d = &s->dispatch[i];
+        if (d->blocks)
+            d->key.tile = d->alt_key.tile = !s->subnormal[d->blocks - 1];
+    }
 }
 
 enum su_code vk_load(struct su_stage *stage, const struct su_weight_source *src, struct su_err *e)
@@ -129,6 +141,7 @@ enum su_code vk_load(struct su_stage *stage, const struct su_weight_source *src,
         rc = vk_weights_upload(s, src, e);
     if (rc == SU_OK)
         rc = vk_turns_load(s, src, e);
+    choose_products(s);
     if (rc == SU_OK)
         rc = vk_record_init(s, e);
     VkCommandBuffer cb;

@@ -216,6 +216,7 @@ static void products(void **state)
             product_case(block_type[i], 13, block, rows[t], 1, t != 1);
             product_case(block_type[i], 150, SU_MAX(block, 96u), rows[t], 1, true);
             product_case(block_type[i], 67, 1024, rows[t], 1 + (uint32_t)t, t != 2);
+            product_case(block_type[i], 192, SU_MAX(block, 96u), rows[t], 1, t != 1);
         }
     }
 }
@@ -227,15 +228,15 @@ static void odd_scales(void **state)
     static const uint16_t odd[] = {0x0001, 0x83ff, 0x7c00, 0xfc00, 0x7e01, 0xfe01, 0x8000, 0x03ff};
     if (!device)
         fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
-    for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++) {
+    for (size_t i = 0; i < 2 * SU_ARRAY_LEN(block_type); i++) {
         struct su_graph *g = su_graph_new();
         struct pair p;
         struct su_row row[2] = {{0}};
-        enum su_dtype type = block_type[i];
+        enum su_dtype type = block_type[i / 2];
         uint32_t at = type == SU_Q6_K ? 208 : 0, step = su_dtype_block_bytes(type);
         uint32_t x = input(g, "x", SU_ROWS, SU_F32, SHAPE(256));
         uint32_t id = input(g, "id", SU_ROWS, SU_I32, SHAPE(4));
-        uint32_t w = weight(g, "w", type, SHAPE(16, 256));
+        uint32_t w = weight(g, "w", type, SHAPE(i % 2 ? 128 : 16, 256));
         output(g, node(g, SU_OP_QMATMUL, ARGS(x, w), NO_ATTRS));
         output(g, node(g, SU_OP_EMBEDDING, ARGS(w, id), NO_ATTRS));
         struct su_err e = {0};
@@ -260,9 +261,11 @@ static void products_elsewhere(void **state)
     struct vk_exec *vx = device->impl;
     bool limited = vx->device.loop_limited;
     vx->device.loop_limited = !limited;
-    for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++)
-        product_case(block_type[i], 150, SU_MAX(su_dtype_block_elements(block_type[i]), 96u), 2, 1,
-                     true);
+    for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++) {
+        uint32_t k = SU_MAX(su_dtype_block_elements(block_type[i]), 96u);
+        product_case(block_type[i], 150, k, 2, 1, true);
+        product_case(block_type[i], 128, k, 5, 1, i % 2);
+    }
     vx->device.loop_limited = limited;
 }
 
@@ -273,13 +276,14 @@ static void largest_quants(void **state)
     static const uint8_t ends[] = {0xff, 0x00, 0x80, 0x7f, 0xf0, 0x0f};
     if (!device)
         fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
-    for (size_t i = 0; i < SU_ARRAY_LEN(block_type); i++) {
+    for (size_t j = 0; j < 2 * SU_ARRAY_LEN(block_type); j++) {
+        size_t i = j / 2;
         struct su_graph *g = su_graph_new();
         struct pair p;
         struct su_row row[5] = {{0}};
         uint32_t step = su_dtype_block_bytes(block_type[i]);
         uint32_t x = input(g, "x", SU_ROWS, SU_F32, SHAPE(256));
-        uint32_t w = weight(g, "w", block_type[i], SHAPE(30, 256));
+        uint32_t w = weight(g, "w", block_type[i], SHAPE(j % 2 ? 64 : 30, 256));
         output(g, node(g, SU_OP_QMATMUL, ARGS(x, w), NO_ATTRS));
         struct su_err e = {0};
         ok(su_graph_check(g, &e), &e);
@@ -457,30 +461,50 @@ static void set_rows(struct su_row *row, uint32_t n, uint32_t session)
         row[i] = (struct su_row){.session = session, .emit = i % 3 != 1};
 }
 
+static void chunk_case(const struct toy *toy, uint64_t seed, bool mild)
+{
+    static const uint32_t chunk[] = {256, 1, 77, 8, 130, 1, 1, 60};
+    struct pair p;
+    struct su_row row[256];
+    pair_init(&p, device, toy_graph(toy), 540, 256, seed, mild);
+    pair_session(&p, 540);
+    for (uint32_t at = 0, c = (uint32_t)seed; at < 540; c++) {
+        uint32_t n = SU_MIN(chunk[c % SU_ARRAY_LEN(chunk)], 540 - at);
+        set_rows(row, n, 0);
+        pair_run(&p, row, n, at);
+        at += n;
+    }
+    pair_fini(&p);
+}
+
 static void chunks(void **state)
 {
     (void)state;
-    static const struct toy toy[] = {{SU_Q4_1, 4, 2, 8, 0, 0.0f, true},
-                                     {SU_Q8_0, 4, 1, 16, 300, 0.0f, false},
-                                     {SU_Q4_K, 3, 3, 24, 0, 30.0f, true},
-                                     {SU_Q6_K, 2, 1, 64, 40, 2.0f, true},
-                                     {SU_Q4_0, 3, 1, 7, 0, 0.0f, false}};
-    static const uint32_t chunk[] = {256, 1, 77, 8, 130, 1, 1, 60};
+    static const struct toy toy[] = {
+        {SU_Q4_1, 4, 2, 8, 0, 0.0f, true},    {SU_Q8_0, 4, 1, 16, 300, 0.0f, false},
+        {SU_Q4_K, 3, 3, 24, 0, 30.0f, true},  {SU_Q6_K, 2, 1, 64, 40, 2.0f, true},
+        {SU_Q5_0, 6, 2, 80, 300, 0.0f, true}, {SU_Q8_0, 6, 1, 136, 0, 3.0f, false},
+        {SU_Q4_0, 3, 1, 7, 0, 0.0f, false}};
     if (!device)
         fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
-    for (size_t i = 0; i < SU_ARRAY_LEN(toy); i++) {
-        struct pair p;
-        struct su_row row[256];
-        pair_init(&p, device, toy_graph(&toy[i]), 540, 256, 30 + i, i != 2);
-        pair_session(&p, 540);
-        for (uint32_t at = 0, c = (uint32_t)i; at < 540; c++) {
-            uint32_t n = SU_MIN(chunk[c % SU_ARRAY_LEN(chunk)], 540 - at);
-            set_rows(row, n, 0);
-            pair_run(&p, row, n, at);
-            at += n;
-        }
-        pair_fini(&p);
-    }
+    for (size_t i = 0; i < SU_ARRAY_LEN(toy); i++)
+        chunk_case(&toy[i], 32 + i, i != 2);
+}
+
+/* The kernel for attention that other devices get. */
+static void chunks_elsewhere(void **state)
+{
+    (void)state;
+    static const struct toy toy[] = {{SU_Q8_0, 4, 1, 16, 300, 0.0f, false},
+                                     {SU_Q4_1, 3, 1, 40, 0, 3.0f, true}};
+    if (!device)
+        fail_msg("no Vulkan device: ./dev deps installs mesa-vulkan-drivers and the layers");
+    struct vk_exec *vx = device->impl;
+    bool limited = vx->device.loop_limited;
+    vx->device.loop_limited = !limited;
+    for (size_t i = 0; i < SU_ARRAY_LEN(toy); i++)
+        chunk_case(&toy[i], 40 + i, true);
+    vx->device.loop_limited = limited;
 }
 
 /* Sessions opened and closed between steps, mixed in one, cut and gone on with. */
@@ -724,6 +748,7 @@ int main(void)
         cmocka_unit_test(ropes),
         cmocka_unit_test(computed_factors),
         cmocka_unit_test(chunks),
+        cmocka_unit_test(chunks_elsewhere),
         cmocka_unit_test(sessions),
         cmocka_unit_test(series),
         cmocka_unit_test(experts),
