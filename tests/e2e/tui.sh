@@ -19,7 +19,7 @@ t() { tmux -L "tui$$" -f /dev/null "$@"; }
 clean() {
     local pid
     for pid in "${helpers[@]}"; do kill "$pid" 2>/dev/null; done
-    [ -z "$tmux" ] || t kill-server 2>/dev/null
+    [ -z "$tmux" ] || { t kill-server; tmux -L "outer$$" kill-server; } 2>/dev/null
     sleep 1
     rm -rf "$tmp"
 }
@@ -209,6 +209,51 @@ agree_typed() {
 
 way 80 24
 full && way 160 48
+
+# ---- copying ----------------------------------------------------------------------------------------
+# y puts a row's key on the clipboard where that is allowed: into tmux itself, and through it to the
+# terminal outside, which here is a second tmux.
+outer() { tmux -L "outer$$" -f /dev/null "$@"; }
+buffer_is() { # TMUX TEXT: within ten seconds
+    local i
+    for ((i = 0; i < 200; i++)); do
+        [ "$("$1" show-buffer 2>/dev/null)" = "$2" ] && return 0
+        sleep 0.05
+    done
+    "$1" show-buffer >&2
+    return 1
+}
+now=copy
+key=$(as_owner ui beats --once --json | json 'd["rows"][0]["node"]')
+before_home=$SPLITUP_HOME
+export SPLITUP_HOME=$tmp/home-copy
+mkdir -p "$SPLITUP_HOME"
+begin copy 80 24 "'$SPLITUP' ui beats --url $url 2>$tmp/copy.err; sleep 5"
+check "beats" sees "|||"
+t set-option -g set-clipboard on
+keys g y
+check "says how it would be allowed" sees "ui.osc52 = yes in ui.conf"
+check "nothing is copied unless allowed" [ -z "$(t show-buffer 2>/dev/null | grep -v bomb | grep -F "$key")" ]
+keys q
+echo "ui.osc52 = yes" >"$SPLITUP_HOME/ui.conf"
+outer new-session -d -s outer -x 80 -y 26 "sleep 600"
+outer set-option -g set-clipboard on
+begin copied 80 24 "'$SPLITUP' ui beats --url $url 2>$tmp/copied.err; sleep 5"
+now=copied
+check "beats" sees "|||"
+keys g y
+check "says so" sees "copied"
+check "tmux has it" buffer_is t "$key"
+t set-option -g set-clipboard off
+t set-option -g allow-passthrough on
+outer respawn-pane -k -t outer "env -u TMUX LC_ALL=C.UTF-8 TERM=tmux-256color tmux -L tui$$ attach -t copied"
+sleep 1
+keys j y
+key=$(as_owner ui beats --once --json | json 'd["rows"][1]["node"]')
+check "the terminal outside has it" buffer_is outer "$key"
+outer kill-server
+keys q
+export SPLITUP_HOME=$before_home
 
 # ---- the same on paper -------------------------------------------------------------------------------
 rows() { as_owner ui "$1" --once --json >"$tmp/rows" || fail "ui $1 --once"; }
