@@ -245,6 +245,7 @@ struct node_execution {
     struct su_ix_check_row *rows;
     uint8_t (*nodes)[32];
     uint64_t since_ns, asked_ns; /* found; the table was asked for */
+    uint64_t read_ns; /* when; watch's own */
     bool entered, gone, involved;
     struct node_duty *duty;
     struct node_execution *next;

@@ -331,6 +331,7 @@ static void read_one(struct su_node_agent *n, struct node_execution *x,
     }
     case_free(x->seen);
     x->seen = now;
+    x->read_ns = su_clock_mono_ns();
     need_table(n, x);
     pthread_mutex_lock(&n->lock);
     x->request_slot = now->execution->request_slot;
@@ -381,7 +382,22 @@ static struct node_execution *take_finished(struct su_node_agent *n)
     return out;
 }
 
-static void read_executions(struct su_node_agent *n)
+/* Nothing of it will change on the chain but by somebody who tells us: it runs, and what we have of it
+   is not done. Read once a round all the same. */
+static bool is_calm(struct su_node_agent *n, const struct node_execution *x, bool told)
+{
+    bool calm = !told && x->seen && x->seen->execution->state == SU_EXEC_RUNNING && x->duty;
+
+    pthread_mutex_lock(&n->lock);
+    for (const struct node_duty *d = x->duty; d && calm; d = d->next)
+        calm = d->kind == NODE_PART && !d->promised && !d->over && !n->draining;
+    uint64_t round_ns = (uint64_t)node_round_ms(n) * 1000000u;
+    pthread_mutex_unlock(&n->lock);
+    return calm && su_clock_mono_ns() - x->read_ns < round_ns;
+}
+
+/* told: somebody said that there is news. */
+static void read_executions(struct su_node_agent *n, bool told)
 {
     struct su_chain_env env;
 
@@ -391,7 +407,7 @@ static void read_executions(struct su_node_agent *n)
         n->execution; /* only this thread takes any out; new ones come first */
     pthread_mutex_unlock(&n->lock);
     for (; x && !node_cancelled(n); x = x->next)
-        if (!x->gone)
+        if (!x->gone && !is_calm(n, x, told))
             read_one(n, x, &env);
     for (struct node_execution *done = take_finished(n); done;) {
         struct node_execution *next = done->next;
@@ -467,7 +483,7 @@ static uint32_t pause_ms(const struct su_node_agent *n)
     return SU_MIN(SU_MAX(round / 4, 100u), 2000u);
 }
 
-static void look(struct su_node_agent *n, bool *complained)
+static void look(struct su_node_agent *n, bool told, bool *complained)
 {
     bool new_epoch = false;
     struct su_err e = {0};
@@ -483,7 +499,7 @@ static void look(struct su_node_agent *n, bool *complained)
         su_log(SU_LOG_INFO, "node", "the chain can be read again");
     *complained = rc != SU_OK;
     survey(n);
-    read_executions(n);
+    read_executions(n, told);
 }
 
 void *node_watch_main(void *ctx)
@@ -493,9 +509,10 @@ void *node_watch_main(void *ctx)
 
     pthread_mutex_lock(&n->lock);
     while (!n->ending) {
+        const bool told = n->relook;
         n->relook = false;
         pthread_mutex_unlock(&n->lock);
-        look(n, &complained);
+        look(n, told, &complained);
         pthread_mutex_lock(&n->lock);
         uint64_t until = su_clock_mono_ns() + 1000000ull * pause_ms(n);
         for (uint64_t now; !n->ending && !n->relook && (now = su_clock_mono_ns()) < until;)
