@@ -9,11 +9,6 @@ tries=40 # assignments until one gives the liar a task: who was slashed just now
 expected=$("$SPLITUP" run mnist --target-vram 300KB --backend cpu --input "$digits" --index 0 --json | json 'd["output_sha256"]') ||
     fail "the digit does not run here"
 
-# stake NODE: what its owner has in it, in USDC.
-stake() {
-    net_stake "$1" 'float(d["free"]) + float(d["reserved"])'
-}
-
 # What the requestor has, with all that is owed to it.
 money() {
     as requestor request refund --url "$url" --yes >/dev/null 2>&1
@@ -62,58 +57,38 @@ honest() {
     net_await 120 "$fault: everything closed" net_settled
 }
 
-note_stakes() {
-    local i
-    for i in $(seq 1 "$net_nodes"); do
-        before[i]=$(stake "node$i")
-    done
-}
-
-# same_stakes EXCEPT: nobody but that node has lost anything; reserves are free again.
-same_stakes() {
-    local i
-    for i in $(seq 1 "$net_nodes"); do
-        [ "node$i" = "$1" ] && continue
-        check "$fault: node$i keeps its stake" [ "$(stake "node$i")" = "${before[i]}" ]
-    done
-}
-
-less_stake() {
-    python3 -c 'import sys; sys.exit(not float(sys.argv[1]) < float(sys.argv[2]))' "$(stake "$1")" "$2"
-}
-
 # slashed NODE FAULT: it lies until it is given a task, is caught, and pays.
 slashed() {
-    local i n=${1#node}
+    local i
     fault=$2
-    note_stakes
+    net_stakes_note
     with "$1" "$2"
     net_wait_ready
     for ((i = 0; i < tries; i++)); do
         answer_or_money
-        less_stake "$1" "${before[n]}" && break
+        net_stake_less "$1" && break
     done
-    check "$fault: $1 pays" less_stake "$1" "${before[n]}"
-    same_stakes "$1"
+    check "$fault: $1 pays" net_stake_less "$1"
+    net_stakes_same "$fault" "$1"
     honest "$1"
 }
 
 # harmless NAME FAULT: the answer comes, and nobody loses anything.
 harmless() {
     fault=$2
-    note_stakes
+    net_stakes_note
     with "$1" "$2"
     [ "$2" = heartbeat-one-oracle ] || net_wait_ready
     digit
     honest "$1"
-    same_stakes ""
+    net_stakes_same "$fault"
 }
 
 # replaced NODE FAULT: another takes its task over; the answer comes, and nobody loses anything.
 replaced() {
     local i again=0
     fault=$2
-    note_stakes
+    net_stakes_note
     with "$1" "$2"
     if [ "$2" = lying-heartbeat ]; then net_wait_heard; else net_wait_ready; fi
     for ((i = 0; i < tries; i++)); do
@@ -123,14 +98,14 @@ replaced() {
     done
     check "$fault: it was replaced" [ "$again" != 0 ]
     honest "$1"
-    same_stakes ""
+    net_stakes_same "$fault"
 }
 
 # dies NODE FAULT SECONDS: it ends while it runs; started again after so long it loses nothing.
 dies() {
     local i run
     fault=$2
-    note_stakes
+    net_stakes_note
     with "$1" "$2"
     net_wait_ready
     for ((i = 0; i < tries; i++)); do
@@ -148,14 +123,14 @@ dies() {
     wait $run || fail "$fault: run: $(cat "$tmp/run.err") $(net_logs)"
     check "$fault: the right answer" [ "$(right "$tmp/run")" = true ]
     honest "$1"
-    same_stakes ""
+    net_stakes_same "$fault"
 }
 
 # Two of three oracles gone: nothing is decided, and everything comes back.
 undecided() {
     local was
     fault=two-oracles-down
-    note_stakes
+    net_stakes_note
     net_stop TERM oracle2
     net_stop TERM oracle3
     was=$(money)
@@ -164,7 +139,7 @@ undecided() {
     check "$fault: the money is back" [ "$(money)" = "$was" ]
     net_oracle_start 2
     honest oracle3
-    same_stakes ""
+    net_stakes_same "$fault"
 }
 
 # faults NAME...: sets up the network, and lets each happen in it. FAULTS="name ..." runs those instead.
@@ -173,7 +148,8 @@ faults() {
     fault=none
     net_start 3 3 mnist --target-vram 300KB --sampling 100
     digit
-    check "every task is checked" [ "$(tail -n 1 "$tmp/run" | json 'len(d["samples"]) == 3')" = true ]
+    tail -n 1 "$tmp/run" >"$tmp/honest"
+    check "every task is checked" [ "$(json 'len(d["samples"]) == 3' <"$tmp/honest")" = true ]
     net_await 60 "everything closed" net_settled
     for name in ${FAULTS:-"$@"}; do
         begun=$SECONDS
@@ -181,7 +157,7 @@ faults() {
         wrong-output) slashed node2 wrong-output ;;
         wrong-weights) slashed node3 wrong-weights ;;
         double-sign) slashed node1 double-sign ;;
-        equivocate) slashed node3 equivocate ;;
+        equivocate) slashed "$(net_holder 0 "$tmp/honest")" equivocate ;; # each has its home; the last one has no consumer
         silent-after-commit) slashed node3 silent-after-commit ;;
         crash-before-commit) dies node1 crash-before-commit 8 ;;
         crash-after-commit) dies node2 crash-after-commit 1 ;;
@@ -198,4 +174,3 @@ faults() {
     done
     done_ok
 }
-declare -a before=()

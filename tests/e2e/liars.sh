@@ -10,35 +10,10 @@ prompt="The capital of France is"
 tokens=6
 sampling=${SAMPLING:-100}
 runs=12 # unless everything is drawn
-tries=30 # until the liar draws tokens
+tries=30 # until the liar draws tokens: who was slashed just now rests for thirty rounds
 
 expected=$("$SPLITUP" run "$file" --backend cpu --ctx 256 --prompt "$prompt" --max-tokens $tokens --json | json 'd["token_ids"]') ||
     fail "it does not run here"
-
-# stake NODE: what its owner has in it, in USDC.
-stake() {
-    net_stake "$1" 'float(d["free"]) + float(d["reserved"])'
-}
-
-note_stakes() {
-    local i
-    for i in $(seq 1 "$net_nodes"); do
-        before[i]=$(stake "node$i")
-    done
-}
-
-# same_stakes EXCEPT: nobody but that node has lost anything.
-same_stakes() {
-    local i
-    for i in $(seq 1 "$net_nodes"); do
-        [ "node$i" = "$1" ] && continue
-        check "$what: node$i keeps its stake" [ "$(stake "node$i")" = "${before[i]}" ]
-    done
-}
-
-less_stake() {
-    python3 -c 'import sys; sys.exit(not float(sys.argv[1]) < float(sys.argv[2]))' "$(stake "$1")" "$2"
-}
 
 # A run that must end in an answer, or in the words for a node that was wrong.
 generate() {
@@ -66,25 +41,26 @@ liar() {
     net_wait_ready
 }
 
-declare -a before=()
 what=honest
 net_start 3 3 "$file" --name language --ctx 256 --target-vram 60MB --sessions 2 --sampling "$sampling"
 generate
 check "the right tokens" [ "$(json 'd["token_ids"]' <"$tmp/last")" = "$expected" ]
+first=$(net_holder 0 "$tmp/last") # who is at home there gets it again
+drawer=$(net_holder 2 "$tmp/last")
 
 what=smaller-quant
-liar node2 smaller-quant
+liar "$first" smaller-quant
 caught=0
 clean=0
 for ((i = 0; i < runs; i++)); do
-    note_stakes
+    net_stakes_note
     generate
-    same_stakes node2
-    if less_stake node2 "${before[2]}"; then
+    net_stakes_same "$what" "$first"
+    if net_stake_less "$first"; then
         caught=$((caught + 1))
     else
         check "$what: not slashed, so there is an answer" [ $answered = 1 ]
-        check "$what: not slashed, so not drawn" [ "$(drawn node2)" = 0 ]
+        check "$what: not slashed, so not drawn" [ "$(drawn "$first")" = 0 ]
         clean=$((clean + 1))
     fi
     [ "$sampling" = 100 ] && break
@@ -93,25 +69,25 @@ if [ "$sampling" = 100 ]; then
     check "$what: drawn, so slashed" [ $caught = 1 ]
     check "$what: asked anew, with an answer" [ $answered = 1 ]
     check "$what: the right tokens" [ "$(json 'd["token_ids"]' <"$tmp/last")" = "$expected" ]
-    check "$what: without the liar" [ "$(json "any(t['node'] == '${net_key[node2]}' for t in d['tasks'])" <"$tmp/last")$(drawn node2)" = false0 ]
+    check "$what: without the liar" [ "$(json "any(t['node'] == '${net_key[$first]}' for t in d['tasks'])" <"$tmp/last")$(drawn "$first")" = false0 ]
 fi
 printf '%s: slashed in %d of %d requests\n' "$what" $caught $((caught + clean))
 
 what=two-tokens
-FAULT_node2=
-net_stop TERM node2
-net_node_start 2
-liar node1 two-tokens
+declare "FAULT_$first="
+net_stop TERM "$first"
+net_node_start "${first#node}"
+liar "$drawer" two-tokens
 for ((i = 0; i < tries; i++)); do
-    note_stakes
+    net_stakes_note
     generate
-    same_stakes node1
-    less_stake node1 "${before[1]}" && break
+    net_stakes_same "$what" "$drawer"
+    net_stake_less "$drawer" && break
     # Frames for one that was replaced meanwhile are refused.
-    check "$what: not slashed, so it drew for nobody else" [ "$(json "d['tasks'][2]['node'] == '${net_key[node1]}' != d['tasks'][0]['node'] and not any(
+    check "$what: not slashed, so it drew for nobody else" [ "$(json "d['tasks'][2]['node'] == '${net_key[$drawer]}' != d['tasks'][0]['node'] and not any(
         t['attempt'] for t in d['tasks'])" <"$tmp/last")" = false ]
 done
-check "$what: node1 pays" less_stake node1 "${before[1]}"
+check "$what: $drawer pays" net_stake_less "$drawer"
 check "$what: what was found" grep -qrE '"verdict":"producer".*"producer":2' "$tmp"/oracle[123]
 printf '%s: slashed in request %d\n' "$what" $((i + 1))
 
