@@ -12,6 +12,8 @@
 #define CPU_GROUP 16u /* rows of a block-quantised weight that are kept side by side */
 #define CPU_WIDE_ROWS 16u /* rows of activations that meet a group in cpu_llm_wide */
 #define CPU_TILE_MAX CPU_WIDE_ROWS /* most rows of activations that meet a group at a time */
+#define CPU_WIDE_TILES 16u /* tiles of them that cpu_llm_wide takes one after another */
+#define CPU_WIDE_BYTES 1280u /* most that its unpack makes of a run of a group */
 #define CPU_QUERIES 16u /* most queries that walk the same keys together */
 
 /* How a group of rows of one block type lies in memory, as many bytes as its rows have in a
@@ -40,7 +42,12 @@ struct cpu_qtile {
     const float *d;
     const int32_t *s;
     float *const *y; /* per row: where its 16 results go, fixed */
-    const int8_t *unpacked; /* for cpu_llm_wide: the group as its unpack made it, at 64 bytes */
+    /* for cpu_llm_wide: the group as its unpack made it, at 64 bytes; `tiles` tiles of activations
+       that follow one another, as its widen made them, with their d; y: of all their rows */
+    const uint8_t *unpacked;
+    const uint16_t *wide;
+    const float *sum;
+    uint32_t tiles;
     uint64_t saturations;
 };
 
@@ -93,7 +100,9 @@ struct cpu_llm_wide {
     bool (*usable)(void); /* here and now; asks the system for leave */
     void (*begin)(void); /* on a thread, before it calls dot */
     void (*end)(void); /* on that thread, when it has no more */
-    void (*unpack)(enum su_dtype type, const uint8_t *w, uint32_t runs, int8_t *to); /* a group */
+    /* `runs` runs of rows as quants and their sums, in the same order */
+    void (*widen)(const int8_t *q, const int32_t *s, size_t runs, uint16_t *to, float *sum);
+    void (*unpack)(enum su_dtype type, const uint8_t *w, uint32_t runs, uint8_t *to); /* a group */
     void (*dot)(enum su_dtype type, struct cpu_qtile *t);
 };
 extern const struct cpu_llm_kernels cpu_llm_plain, cpu_llm_avx2, cpu_llm_avx512;

@@ -402,8 +402,39 @@ static void rest_rows(const struct product *p, const struct cpu_qtile *t, const 
     }
 }
 
+/* The wide tiles of a batch against the group at w, whose rows begin with `first`. Returns the tile
+   behind them. */
+static uint32_t wide_tiles(const struct product *p, const struct cpu_qbatch *b, const uint8_t *w,
+                           uint64_t first, uint8_t *unpacked, uint64_t *sat)
+{
+    const struct cpu_llm *m = p->llm;
+    uint64_t runs = p->depth / CPU_RUN;
+    uint32_t at = b->first_tile;
+    m->wide->unpack(p->type, w, (uint32_t)runs, unpacked);
+    /* what is as a rule this thread's next group comes while this one is multiplied */
+    uint64_t next = CPU_GROUP * (p->take > 1 ? 1 : p->parts);
+    if (first + next + CPU_GROUP <= p->n)
+        for (uint64_t i = 0; i < p->row_bytes * CPU_GROUP; i += LINE_BYTES)
+            __builtin_prefetch(w + p->row_bytes * next + i, 0, 2);
+    while (at < b->end_tile && m->tile[at].rows == CPU_WIDE_ROWS) {
+        float *y[CPU_WIDE_TILES * CPU_WIDE_ROWS];
+        uint32_t row = m->tile[at].row;
+        struct cpu_qtile t = {.runs = (uint32_t)runs, .y = y, .unpacked = unpacked};
+        t.wide = m->wide_q + row * p->depth;
+        t.d = m->d + row * runs;
+        t.sum = m->wide_sum + row * runs;
+        for (; at < b->end_tile && m->tile[at].rows == CPU_WIDE_ROWS && t.tiles < CPU_WIDE_TILES;
+             at++, t.tiles++)
+            for (uint32_t j = 0; j < CPU_WIDE_ROWS; j++)
+                y[t.tiles * CPU_WIDE_ROWS + j] = m->row[m->tile[at].row + j].y + first;
+        m->wide->dot(p->type, &t);
+        *sat += t.saturations;
+    }
+    return at;
+}
+
 /* Group `group` of a batch's matrix against all rows of the batch; unpacked: this thread's. */
-static void product_unit(const struct product *p, uint32_t batch, uint32_t group, int8_t *unpacked,
+static void product_unit(const struct product *p, uint32_t batch, uint32_t group, uint8_t *unpacked,
                          uint64_t *sat)
 {
     const struct cpu_llm *m = p->llm;
@@ -411,21 +442,19 @@ static void product_unit(const struct product *p, uint32_t batch, uint32_t group
     uint64_t first = (uint64_t)group * CPU_GROUP, runs = p->depth / CPU_RUN;
     const uint8_t *w = p->w + ((uint64_t)b->matrix * p->n + first) * p->row_bytes;
     bool whole = first + CPU_GROUP <= p->n;
-    if (whole && m->tile[b->first_tile].rows == CPU_WIDE_ROWS) /* wide tiles come first */
-        m->wide->unpack(p->type, w, (uint32_t)runs, unpacked);
-    for (uint32_t i = b->first_tile; i < b->end_tile; i++) {
+    uint32_t begin = b->first_tile;
+    if (whole && m->tile[begin].rows == CPU_WIDE_ROWS) /* wide tiles come first */
+        begin = wide_tiles(p, b, w, first, unpacked, sat);
+    for (uint32_t i = begin; i < b->end_tile; i++) {
         uint32_t row = m->tile[i].row;
         float *y[CPU_TILE_MAX];
-        struct cpu_qtile t = {
-            .w = w, .runs = (uint32_t)runs, .rows = m->tile[i].rows, .y = y, .unpacked = unpacked};
+        struct cpu_qtile t = {.w = w, .runs = (uint32_t)runs, .rows = m->tile[i].rows, .y = y};
         t.q = m->q + row * p->depth;
         t.d = m->d + row * runs;
         t.s = m->s + row * runs * 4;
         for (uint32_t j = 0; j < t.rows; j++)
             y[j] = m->row[row + j].y + first;
-        if (whole && t.rows == CPU_WIDE_ROWS)
-            m->wide->dot(p->type, &t);
-        else if (whole)
+        if (whole)
             m->k->dot(p->type, &t);
         else
             rest_rows(p, &t, w, (uint32_t)(p->n - first), sat);
@@ -439,7 +468,7 @@ static void product_part(void *ctx, size_t i)
     struct product *p = ctx;
     const struct cpu_llm *m = p->llm;
     uint64_t units = (uint64_t)p->batches * p->groups, u, sat = 0;
-    int8_t *unpacked = m->unpacked + i * m->unpacked_bytes;
+    uint8_t *unpacked = m->unpacked + i * m->unpacked_bytes;
     if (p->wide)
         m->wide->begin();
     while ((u = __atomic_fetch_add(&p->next, p->take, __ATOMIC_RELAXED)) < units)
@@ -461,6 +490,10 @@ static void quantise_part(void *ctx, size_t i)
         for (uint32_t j = 0; j < m->tile[n].rows; j++)
             m->k->quantise(m->row[row + j].x, (uint32_t)runs, m->tile[n].rows, j,
                            m->q + row * p->depth, m->d + row * runs, m->s + row * runs * 4);
+        if (m->tile[n].rows == CPU_WIDE_ROWS)
+            m->wide->widen(m->q + row * p->depth, m->s + row * runs * 4,
+                           (size_t)runs * CPU_WIDE_ROWS, m->wide_q + row * p->depth,
+                           m->wide_sum + row * runs);
     }
 }
 

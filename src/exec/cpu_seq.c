@@ -9,6 +9,8 @@
 #include "cpu_math.h"
 
 #define STATE_SLACK 64u /* elements that attention may read beyond a state */
+#define HALVES ((size_t)128) /* that are made at a time, before they are dealt out to a state */
+#define SPLIT_ELEMENTS 8192u /* below this, waking another thread costs more than it saves */
 
 /* ---- load ------------------------------------------------------------------------------------ */
 
@@ -123,8 +125,6 @@ static size_t scratch_of(const struct su_graph *g)
         size_t need = 0;
         if (nd->op == SU_OP_ATTENTION)
             need = cpu_attention_scratch((uint32_t)nd->attr[2]);
-        else if (nd->op == SU_OP_STATE_APPEND)
-            need = (size_t)(su_shape_elements(&g->value[nd->arg[0]].shape) + 1) / 2;
         most = SU_MAX(most, need);
     }
     return (most + 15) / 16 * 16;
@@ -158,11 +158,13 @@ enum su_code cpu_llm_load(struct su_stage *s, const struct cpu_kernels *k, unsig
         m->batch = su_try_alloc(rows + 1, sizeof *m->batch);
         m->count = su_try_alloc((size_t)z.experts + 1, sizeof *m->count);
         m->scratch = su_try_alloc_aligned(threads, m->scratch_floats * sizeof(float));
-        m->unpacked_bytes = m->wide ? (size_t)z.depth * CPU_GROUP : 0;
+        m->unpacked_bytes = m->wide ? (size_t)z.depth / CPU_RUN * CPU_WIDE_BYTES : 0;
+        m->wide_q = su_try_alloc_aligned(m->wide ? (size_t)z.elements + 64 : 1, sizeof *m->wide_q);
+        m->wide_sum = su_try_alloc_aligned(m->wide ? runs + 1 : 1, sizeof *m->wide_sum);
         m->unpacked = su_try_alloc_aligned(threads, m->unpacked_bytes + 64);
     }
     if (!fits || !find_turns(s, m) || !m->q || !m->d || !m->s || !m->row || !m->tile || !m->batch ||
-        !m->count || !m->scratch || !m->unpacked)
+        !m->count || !m->scratch || !m->unpacked || !m->wide_q || !m->wide_sum)
         return su_fail(e, SU_ENOMEM, "cpu stage", "work memory of %u rows of a sequence model",
                        s->t_max);
     return SU_OK;
@@ -179,6 +181,8 @@ void cpu_llm_unload(struct su_stage *s)
     free(m->q);
     free(m->d);
     free(m->s);
+    free(m->wide_q);
+    free(m->wide_sum);
     free(m->row);
     free(m->tile);
     free(m->batch);
@@ -299,28 +303,50 @@ void cpu_op_rope_prepare(struct cpu_run *r, uint32_t node)
 
 /* ---- states ---------------------------------------------------------------------------------- */
 
+struct append_job {
+    const struct cpu_run *run;
+    const float *x;
+    size_t step, n; /* of a row of x */
+    uint32_t state, parts;
+};
+
+static void append_part(void *ctx, size_t i)
+{
+    const struct append_job *j = ctx;
+    const struct cpu_run *r = j->run;
+    const struct cpu_llm *m = r->cs->llm;
+    for (size_t row = r->n_row * i / j->parts; row < r->n_row * (i + 1) / j->parts; row++) {
+        uint16_t *at = m->session[r->row[row].session].state[j->state], half[HALVES];
+        const float *x = j->x + row * j->step;
+        size_t position = r->row[row].position;
+        if (!m->blocked[j->state]) {
+            m->k->to_half(x, j->n, at + position * j->n);
+            continue;
+        }
+        at += position / CPU_GROUP * CPU_GROUP * j->n + position % CPU_GROUP;
+        for (size_t e = 0; e < j->n; e += HALVES) {
+            size_t count = SU_MIN(j->n - e, HALVES);
+            m->k->to_half(x + e, count, half);
+            for (size_t k = 0; k < count; k++)
+                at[(e + k) * CPU_GROUP] = half[k];
+        }
+    }
+}
+
 void cpu_op_append(struct cpu_run *r, uint32_t node)
 {
     const struct su_graph *g = r->stage->graph;
     const struct su_node *nd = &g->node[node];
-    const struct cpu_llm *m = r->cs->llm;
-    uint32_t state = m->state_of[nd->arg[1]];
-    size_t n = (size_t)su_shape_elements(&g->value[nd->arg[0]].shape);
-    const float *x = cpu_value(r, nd->arg[0]);
-    size_t step = cpu_row_step(r, nd->arg[0]);
-    uint16_t *half = (uint16_t *)(void *)m->scratch;
-    for (uint32_t row = 0; row < r->n_row; row++) {
-        uint16_t *at = m->session[r->row[row].session].state[state];
-        size_t position = r->row[row].position;
-        if (!m->blocked[state]) {
-            m->k->to_half(x + row * step, n, at + position * n);
-            continue;
-        }
-        m->k->to_half(x + row * step, n, half);
-        at += position / CPU_GROUP * CPU_GROUP * n + position % CPU_GROUP;
-        for (size_t i = 0; i < n; i++)
-            at[i * CPU_GROUP] = half[i];
-    }
+    struct append_job j = {.run = r, .state = r->cs->llm->state_of[nd->arg[1]], .parts = 1};
+    j.n = (size_t)su_shape_elements(&g->value[nd->arg[0]].shape);
+    j.x = cpu_value(r, nd->arg[0]);
+    j.step = cpu_row_step(r, nd->arg[0]);
+    if (r->jobs && r->n_row * j.n >= SPLIT_ELEMENTS)
+        j.parts = SU_MIN(su_jobs_threads(r->jobs), r->n_row);
+    if (j.parts > 1)
+        su_jobs_run(r->jobs, j.parts, append_part, &j);
+    else
+        append_part(&j, 0);
 }
 
 /* ---- experts --------------------------------------------------------------------------------- */

@@ -34,12 +34,14 @@ struct cpu_session {
 struct cpu_llm {
     const struct cpu_llm_kernels *k;
     const struct cpu_llm_wide *wide; /* or NULL */
-    int8_t *unpacked; /* per thread, one group for `wide` */
+    uint8_t *unpacked; /* per thread, one group for `wide` */
     size_t unpacked_bytes; /* of one thread */
     /* products: rows as quants (see cpu_qtile) and where they come from and go */
     int8_t *q;
     float *d;
     int32_t *s;
+    uint16_t *wide_q; /* what `wide` makes of q and s */
+    float *wide_sum;
     struct cpu_qrow *row;
     struct cpu_qspan *tile;
     struct cpu_qbatch *batch;
