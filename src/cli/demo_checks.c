@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ASK_MS 1000u
+
 /* ---- what nodes tell ----------------------------------------------------------------------------- */
 
 static const struct demo_node *node_of(const struct demo *d, const uint8_t key[32])
@@ -32,20 +34,6 @@ static const struct su_json_value *entry_of(const struct su_json_value *root, co
     return NULL;
 }
 
-static struct su_json *status_of(const struct demo_node *n)
-{
-    const struct su_peer_call call = {.deadline_ms = 1000};
-    struct su_json *doc = NULL;
-    struct su_buf b;
-
-    su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
-    if (su_peer_status_get(n->endpoint, &call, &b, NULL) == SU_OK &&
-        su_json_parse(b.data, b.len, n->name, NULL, &doc, NULL) != SU_OK)
-        doc = NULL;
-    su_buf_fini(&b);
-    return doc;
-}
-
 static bool take_backend(const struct su_json_value *root, char out[16])
 {
     const char *text;
@@ -56,7 +44,8 @@ static bool take_backend(const struct su_json_value *root, char out[16])
 static bool ask_validator(const struct demo_node *n, const char *execution, uint16_t task,
                           struct demo_check *k)
 {
-    struct su_json *doc = status_of(n);
+    const struct su_peer_call call = {.deadline_ms = ASK_MS};
+    struct su_json *doc = cli_peer_status(n->endpoint, &call);
     const struct su_json_value *root = doc ? su_json_root(doc) : NULL;
     const struct su_json_value *e = doc ? entry_of(root, "checked", execution, task) : NULL;
     bool ok = e && take_backend(root, k->backend) &&
@@ -69,7 +58,8 @@ static bool ask_validator(const struct demo_node *n, const char *execution, uint
 static bool ask_asserter(const struct demo_node *n, const char *execution, uint16_t task,
                          struct demo_check *k)
 {
-    struct su_json *doc = status_of(n);
+    const struct su_peer_call call = {.deadline_ms = ASK_MS};
+    struct su_json *doc = cli_peer_status(n->endpoint, &call);
     const struct su_json_value *root = doc ? su_json_root(doc) : NULL;
     const struct su_json_value *e = doc ? entry_of(root, "executions", execution, task) : NULL;
     bool ok = e && take_backend(root, k->asserter_backend) &&

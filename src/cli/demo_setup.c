@@ -449,41 +449,31 @@ static void choose_backends(struct demo *d)
 static unsigned ready_at(const struct demo *d, const struct demo_oracle *o)
 {
     const struct su_peer_call call = {.deadline_ms = 2000};
+    struct su_json *doc = cli_peer_status(o->endpoint, &call);
     const struct su_json_value *list;
-    struct su_json *doc = NULL;
-    struct su_buf b;
     const char *status;
     uint64_t tasks;
     unsigned n = 0;
 
-    su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
-    if (su_peer_status_get(o->endpoint, &call, &b, NULL) == SU_OK &&
-        su_json_parse(b.data, b.len, o->name, NULL, &doc, NULL) == SU_OK &&
-        su_json_get_array(su_json_root(doc), "nodes", &list, NULL) == SU_OK)
+    if (doc && su_json_get_array(su_json_root(doc), "nodes", &list, NULL) == SU_OK)
         for (const struct su_json_value *i = su_json_first(list); i; i = su_json_next(i))
             n += su_json_get_str(i, "status", &status, NULL) == SU_OK &&
                  strcmp(status, "ready") == 0 &&
                  su_json_get_u64(i, "tasks", &tasks, NULL) == SU_OK &&
                  tasks >= d->chain_model.model->task_count;
     su_json_free(doc);
-    su_buf_fini(&b);
     return n;
 }
 
 static bool node_is_ready(const struct demo_node *n)
 {
     const struct su_peer_call call = {.deadline_ms = 2000};
-    struct su_json *doc = NULL;
+    struct su_json *doc = cli_peer_status(n->endpoint, &call);
     const char *state;
-    struct su_buf b;
-
-    su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
-    bool ready = su_peer_status_get(n->endpoint, &call, &b, NULL) == SU_OK &&
-                 su_json_parse(b.data, b.len, n->name, NULL, &doc, NULL) == SU_OK &&
-                 su_json_get_str(su_json_root(doc), "state", &state, NULL) == SU_OK &&
+    bool ready = doc && su_json_get_str(su_json_root(doc), "state", &state, NULL) == SU_OK &&
                  strcmp(state, "ready") == 0;
+
     su_json_free(doc);
-    su_buf_fini(&b);
     return ready;
 }
 

@@ -136,6 +136,19 @@ bool cli_task_report_read(const struct su_json_value *root, const char *executio
     return false;
 }
 
+struct su_json *cli_peer_status(const char *endpoint, const struct su_peer_call *call)
+{
+    struct su_json *doc = NULL;
+    struct su_buf b;
+
+    su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
+    if (su_peer_status_get(endpoint, call, &b, NULL) == SU_OK &&
+        su_json_parse(b.data, b.len, endpoint, NULL, &doc, NULL) != SU_OK)
+        doc = NULL;
+    su_buf_fini(&b);
+    return doc;
+}
+
 bool cli_task_reports(const struct su_ops_follow_state *s, struct cli_task_report *report)
 {
     const struct su_peer_call call = {.deadline_ms = 1000};
@@ -145,21 +158,16 @@ bool cli_task_reports(const struct su_ops_follow_state *s, struct cli_task_repor
     (void)su_chain_key_text(s->execution, execution);
     for (uint16_t i = 0; i < s->n_part; i++) {
         const struct su_ops_part *p = &s->part[i];
-        struct su_json *doc = NULL;
-        struct su_buf b;
         if (report[i].ms >= 0)
             continue;
         if (!p->endpoint[0] || (p->flags & SU_TASKF_COMMITTED) == 0) {
             all = false;
             continue;
         }
-        su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
-        if (su_peer_status_get(p->endpoint, &call, &b, NULL) != SU_OK ||
-            su_json_parse(b.data, b.len, p->endpoint, NULL, &doc, NULL) != SU_OK ||
-            !cli_task_report_read(su_json_root(doc), execution, i, &report[i]))
+        struct su_json *doc = cli_peer_status(p->endpoint, &call);
+        if (!doc || !cli_task_report_read(su_json_root(doc), execution, i, &report[i]))
             all = false;
         su_json_free(doc);
-        su_buf_fini(&b);
     }
     return all;
 }

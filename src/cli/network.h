@@ -34,6 +34,10 @@ SU_CHECK enum su_code cli_digit_input(const struct su_chain_model *m, const floa
 const float *cli_digit_output(const struct su_ops_follow_state *s, unsigned *best,
                               const uint8_t **leaf);
 
+struct su_peer_call;
+/* What the process at the endpoint says of itself; NULL: it does not. The caller frees it. */
+struct su_json *cli_peer_status(const char *endpoint, const struct su_peer_call *call);
+
 /* What a node tells of one task of an execution. */
 struct cli_task_report {
     char backend[16];

@@ -60,15 +60,11 @@ static void ask(struct cli_stages *w, const struct cli_stage *now, size_t n, siz
 {
     const struct su_peer_call call = {.deadline_ms = CALL_MS, .cancelled = is_closing, .ctx = w};
     const char *endpoint = now[which].endpoint;
-    struct su_json *doc = NULL;
-    struct su_buf b;
+    struct su_json *doc = cli_peer_status(endpoint, &call);
 
-    su_buf_init(&b, SU_PEER_STATUS_BYTES_MAX);
-    if (su_peer_status_get(endpoint, &call, &b, NULL) == SU_OK &&
-        su_json_parse(b.data, b.len, endpoint, NULL, &doc, NULL) == SU_OK)
+    if (doc)
         note(w, now, n, endpoint, generation, execution, su_json_root(doc));
     su_json_free(doc);
-    su_buf_fini(&b);
 }
 
 /* A node that has several stages is asked once for all of them. */
