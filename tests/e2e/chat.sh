@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A conversation: through a pipe, at a terminal, interrupted, and refused.
 . "$(dirname "$0")/lib.bash"
-dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
-model=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+model=$(smollm2) || fail "no SmolLM2"
 backend=$(llm_backend "$model")
 tokens=3
 full && tokens=24

@@ -4,8 +4,7 @@
 # and only then.
 . "$(dirname "$0")/network.bash"
 [ -x "${SPLITUP_FAULTY:-}" ] || fail "SPLITUP_FAULTY names no program: build the target splitup-faulty"
-dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
-file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+file=$(smollm2) || fail "no SmolLM2"
 prompt="The capital of France is"
 tokens=6
 sampling=${SAMPLING:-100}

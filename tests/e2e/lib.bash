@@ -48,6 +48,12 @@ mnist() {
     python3 "$SU_SOURCE_DIR/tests/data/fetch_mnist.py"
 }
 
+# The file of a small language model.
+smollm2() {
+    local dir
+    dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") && echo "$dir/SmolLM2-135M-Instruct.Q4_1.gguf"
+}
+
 # The backend that runs a language model here in reasonable time.
 llm_backend() {
     if "$SPLITUP" run "$1" --backend cpu --prompt a --max-tokens 1 --ctx 8 >"$tmp/probe" 2>&1; then

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A real language model: the same tokens for every cut and chunk, sensible text, and clear errors.
 . "$(dirname "$0")/lib.bash"
-dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
-model=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+model=$(smollm2) || fail "no SmolLM2"
 tokens=4
 full && tokens=24
 

@@ -36,8 +36,7 @@ links_use() {
     done
 }
 
-dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
-file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+file=$(smollm2) || fail "no SmolLM2"
 ask=(--prompt "The capital of France is" --temperature 0.8 --seed 7 --max-tokens 160)
 tries=8
 first="short long"

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The scores of a text: the same for every cut and chunk, in windows, and clear errors.
 . "$(dirname "$0")/lib.bash"
-dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
-model=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+model=$(smollm2) || fail "no SmolLM2"
 backend=$(llm_backend "$model")
 limit=8
 full && limit=200

@@ -5,8 +5,7 @@
 # task, and until that one had computed its state; the last two must be short. KILLS="STAGE:CONTEXT ..." chooses others,
 # ORACLES how many vote.
 . "$(dirname "$0")/network.bash"
-dir=$(python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
-file=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+file=$(smollm2) || fail "no SmolLM2"
 bound_ms=15000 # from the detection to the state: generous, for a machine that does other things
 kills=(1:20 0:100)
 ctx=256

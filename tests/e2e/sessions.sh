@@ -7,8 +7,7 @@ user=$HOME
 export HOME="$tmp/user" TMPDIR="$tmp/t"
 unset XDG_CONFIG_HOME XDG_DATA_HOME
 mkdir -p "$HOME" "$TMPDIR"
-dir=$(HOME=$user python3 "$SU_SOURCE_DIR/tests/data/fetch_smollm2.py") || fail "no SmolLM2"
-model=$dir/SmolLM2-135M-Instruct.Q4_1.gguf
+model=$(HOME=$user smollm2) || fail "no SmolLM2"
 cat >"$tmp/prompts" <<'EOT'
 The capital of France is
 Once upon a time
