@@ -106,7 +106,12 @@ static bool on_submit(void *ctx, const struct su_ui_intent *i)
     } else if (l->n_intent == UI_LIVE_INTENTS || (l->busy && !is_aside(i->step))) {
         taken = false;
     } else {
-        l->intent[l->n_intent++] = *i;
+        l->intent[l->n_intent] = *i;
+        if (i->prompt) { /* the worker is done with the one before: it is not busy */
+            su_str_copy(l->prompt, sizeof l->prompt, i->prompt);
+            l->intent[l->n_intent].prompt = l->prompt;
+        }
+        l->n_intent++;
         l->cancelled = false;
         if (!is_aside(i->step))
             l->busy = true;

@@ -26,6 +26,7 @@ struct su_ui_live {
     size_t n_result;
     bool busy, cancelled, closing, answered;
     bool stop; /* what is followed is to end where it is */
+    char prompt[SU_UI_PROMPT]; /* of the intent that is prepared last; see on_submit */
     char answer[SU_UI_TEXT];
     struct su_wallet *wallet; /* once it was opened */
     int event; /* readable while there are results */

@@ -38,6 +38,7 @@ enum su_ui_kind { /* of an intent; its fields are in ui/app/intents.def */
 };
 #define SU_UI_FIELDS 6u
 #define SU_UI_TEXT 512u
+#define SU_UI_PROMPT (16u << 10) /* bytes of a prompt, its end included */
 #define SU_UI_PIXELS (28u * 28u)
 enum su_ui_step {
     SU_UI_PREPARE, /* make a proposal; answered with PROPOSED or FAILED */
@@ -53,6 +54,7 @@ struct su_ui_intent {
     enum su_ui_step step;
     uint64_t token; /* of COMMIT and DISCARD: the one of the preview that was agreed to */
     char field[SU_UI_FIELDS][SU_UI_TEXT]; /* "" = not given */
+    const char *prompt; /* of RUN: all of field 1, borrowed until submit returns; NULL = it is short */
     uint8_t pixel[SU_UI_PIXELS]; /* of RUN with a drawn digit, 0 to 255 */
     bool drawn;
 };

@@ -96,7 +96,7 @@ static enum su_code prompt_input(struct cli_ui_runner *r, struct su_ops *o,
     r->params = *params;
     g->text = r->asker.text;
     g->max_tokens = (uint32_t)tokens;
-    rc = cli_prompt_encode(g->text, i->field[1], NULL, &g->prompt, e);
+    rc = cli_prompt_encode(g->text, i->prompt ? i->prompt : i->field[1], NULL, &g->prompt, e);
     if (!rc)
         rc = cli_asker_fit(&r->asker, g, e);
     if (!rc)

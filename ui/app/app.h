@@ -300,7 +300,7 @@ struct ui_run {
     int pen_x, pen_y;
     bool pen_down;
     struct ui_input prompt;
-    char history[UI_PROMPTS][SU_UI_TEXT]; /* of prompts, the newest last */
+    char history[UI_PROMPTS][SU_UI_PROMPT]; /* of prompts, the newest last */
     size_t n_history, at_history;
     uint32_t tokens; /* wished of a generation; 0 = UI_TOKENS */
     bool has_model;

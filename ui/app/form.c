@@ -91,13 +91,15 @@ static void first_value(struct ui_app *app, enum ui_field_source source, struct 
             ui_key_full(app->snap->model[r.item].key, text);
         break;
     case UI_FIELD_EXECUTION:
+        if (app->pane == UI_PANE_RUN && app->run.has_execution)
+            ui_key_full(app->run.execution, text);
         if (app->pane == UI_PANE_TASKS && ui_selected(app, &r))
             ui_key_full(app->snap->execution[r.item].key, text);
         break;
     case UI_FIELD_PROMPT:
         in->lines = true;
-        su_str_copy(text, sizeof text, app->run.prompt.text);
-        break;
+        ui_input_set(in, app->run.prompt.text);
+        return;
     case UI_FIELD_TOKENS:
         snprintf(text, sizeof text, "%u",
                  app->run.prompt.len == 0 ? 1
@@ -357,6 +359,8 @@ void ui_form_submit(struct ui_app *app)
     *i = (struct su_ui_intent){.kind = f->def->kind, .step = SU_UI_PREPARE};
     for (size_t k = 0; k < SU_UI_FIELDS; k++)
         su_str_copy(i->field[k], SU_UI_TEXT, f->in[k].text);
+    if (i->kind == SU_UI_RUN)
+        i->prompt = f->in[1].text;
     if (i->kind == SU_UI_RUN && f->in[1].len == 0) {
         i->drawn = true;
         memcpy(i->pixel, app->run.pixel, sizeof i->pixel);

@@ -499,8 +499,8 @@ bool ui_modal_event(struct ui_app *app, const struct ui_event *ev)
         ui_mouse_dialog(app, ev);
     } else if (ev->kind == UI_EVENT_PASTE) {
         in = field_in_focus(app);
-        if (in)
-            ui_input_paste(in, ev->text);
+        if (in && !ui_input_paste(in, ev->text))
+            ui_say(app, UI_ROLE_WARN, "Not all of that fits: the rest was left out");
         app->form.asked = false;
         app->form.changed = true;
     }

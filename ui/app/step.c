@@ -582,9 +582,10 @@ static void prompt_key(struct ui_app *app, int key)
     else if (key == UI_K_ESC || key == UI_K_CTRL('C') ||
              ((key == UI_K_BACKSPACE || key == '\b') && p->in.len == 0))
         prompt_leave(app);
-    else if (p->kind == UI_PROMPT_TEXT && (key == UI_K_UP || key == UI_K_DOWN))
-        ui_run_history(app, key == UI_K_UP ? -1 : 1);
-    else if (key == UI_K_UP || key == UI_K_DOWN)
+    else if (p->kind == UI_PROMPT_TEXT && (key == UI_K_UP || key == UI_K_DOWN)) {
+        if (!ui_input_line(&p->in, key == UI_K_UP ? -1 : 1))
+            ui_run_history(app, key == UI_K_UP ? -1 : 1);
+    } else if (key == UI_K_UP || key == UI_K_DOWN)
         prompt_history(p, key == UI_K_UP ? -1 : 1);
     else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND &&
              ui_label_next(app, p->in.text, text, sizeof text))
@@ -693,7 +694,8 @@ static void plain_event(struct ui_app *app, const struct ui_event *ev)
         break;
     case UI_EVENT_PASTE:
         if (app->mode == UI_PROMPT) {
-            ui_input_paste(&app->prompt.in, ev->text);
+            if (!ui_input_paste(&app->prompt.in, ev->text))
+                ui_say(app, UI_ROLE_WARN, "Not all of that fits: the rest was left out");
             prompt_changed(app);
         } else {
             ui_say(app, UI_ROLE_WARN, "Pasted text goes into fields only");

@@ -72,10 +72,11 @@ bool ui_run_typing(const struct ui_app *app)
            app->pane == UI_PANE_RUN && m && m->generates && !ui_layout_of(app).small;
 }
 
-/* The text broken at the width, its row `top` first; a.r.h 0 draws nothing. Says where the cursor is. */
-static void typed_text(struct ui_area a, const struct ui_input *in, int top, int *cx, int *cy)
+/* The text broken at the width, its row `top` first; a.r.h 0 draws nothing. Says where byte `at` is. */
+static void typed_text(struct ui_area a, const struct ui_input *in, size_t at, int top, int *cx,
+                       int *cy)
 {
-    const char *s = in->text, *cursor = in->text + in->cursor;
+    const char *s = in->text, *cursor = in->text + at;
     int x = 0, y = 0;
 
     *cx = *cy = 0;
@@ -133,9 +134,9 @@ static void prompt_box(const struct ui_app *app, struct ui_area a)
         ui_text(box, 0, 0, UI_ROLE_DIM, "nothing typed yet");
         return;
     }
-    typed_text(ui_area_sub(box, 0, 0, box.r.w, 0), in, 0, &x, &y);
+    typed_text(ui_area_sub(box, 0, 0, box.r.w, 0), in, in->cursor, 0, &x, &y);
     top = typing ? SU_MAX(y - box.r.h + 1, 0) : 0;
-    typed_text(box, in, top, &x, &y);
+    typed_text(box, in, in->cursor, top, &x, &y);
     if (typing)
         ui_cursor(box, x, y - top);
 }
@@ -173,6 +174,14 @@ static const struct su_feed_execution *shown(const struct ui_app *app)
     return e;
 }
 
+/* Asked for here, and nobody has it yet: all of it can be had back. */
+static bool is_unassigned(const struct ui_app *app)
+{
+    const struct su_feed_execution *e = app->run.has_execution ? shown(app) : NULL;
+
+    return e && (e->state == SU_EXEC_OPENING || e->state == SU_EXEC_REQUESTED);
+}
+
 static bool is_final(const struct ui_app *app, const struct su_feed_execution *e)
 {
     return app->run.news.final || (e && e->state == SU_EXEC_SETTLED);
@@ -201,9 +210,11 @@ static void result(const struct ui_app *app, struct ui_area a)
         return;
     }
     const char *word = ui_exec_word(e, &role);
-    char key[UI_FORMAT];
+    char key[UI_HINT];
     int x = ui_textf(a, 0, y, UI_ROLE_TEXT, "%s %s ", ui_key_short(e->key, key), e->model_name);
     ui_text(a, x, y, role, word);
+    if (is_unassigned(app))
+        ui_text_right(a, a.r.w, y, UI_ROLE_DIM, ui_hint(app, "{erase} takes it back", key));
     stages(app, e, ui_area_sub(a, 0, y + 1, a.r.w, a.r.h - y - 1));
 }
 
@@ -242,7 +253,9 @@ static void mark(const struct ui_app *app, const struct su_feed_execution *e, st
                      app->run.stopping ? ", ending" : "");
     if (n->failed)
         return;
-    if (is_coming(app) && !app->run.stopping)
+    if (is_unassigned(app))
+        ui_text_right(a, a.r.w, 0, UI_ROLE_DIM, ui_hint(app, "{erase} takes it back", keys));
+    else if (is_coming(app) && !app->run.stopping)
         ui_text_right(a, a.r.w, 0, UI_ROLE_DIM, ui_hint(app, "{erase} ends it here", keys));
     x = 0;
     if (n->tokens > 0)
@@ -329,11 +342,10 @@ static uint32_t tokens_of(const struct ui_run *r)
 /* The whole of it for who types; then no more than there is, as the answer needs the room. */
 static int box_height(const struct ui_app *app, struct ui_area a)
 {
-    struct ui_input all = app->run.prompt;
+    const struct ui_input *all = &app->run.prompt;
     int most = a.r.h >= 16 ? 6 : 4, x, y;
 
-    all.cursor = all.len;
-    typed_text(ui_area_sub(a, 0, 0, a.r.w - 2, 0), &all, 0, &x, &y);
+    typed_text(ui_area_sub(a, 0, 0, a.r.w - 2, 0), all, all->len, 0, &x, &y);
     return ui_run_typing(app) || !app->run.has_execution ? most : SU_MIN(y + 3, most);
 }
 
@@ -491,6 +503,12 @@ static void erase(struct ui_app *app)
 {
     struct ui_run *r = &app->run;
 
+    if (is_unassigned(app)) {
+        ui_open_form(app, SU_UI_DROP);
+        if (app->mode == UI_FORM) /* which one is known */
+            ui_form_submit(app);
+        return;
+    }
     if (ui_run_stop(app))
         return;
     memset(r->pixel, 0, sizeof r->pixel);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The terminal: a grid to ncurses, keys to events. The only file that sees curses.h. */
 #include "ui/term/term.h"
+#include "ui/ui.h"
 
 #include <langinfo.h>
 #include <limits.h>
@@ -20,7 +21,7 @@
 #define ALT_ENTER 1999
 #define PASTE_BEGIN 2000
 #define PASTE_END 2001
-#define PASTE_MAX 4096
+#define PASTE_MAX (SU_UI_PROMPT + 64u) /* more than any field takes, so that it can say so */
 #define PASTE_QUIET_MS 200 /* a paste whose end never comes is over after so long */
 
 struct screen {
@@ -31,6 +32,7 @@ struct screen {
     bool pasting;
     char paste[PASTE_MAX];
     size_t paste_len;
+    bool paste_cr; /* its last character was one */
     int64_t paste_ms, click_ms;
     int click_x, click_y;
 };
@@ -254,9 +256,11 @@ static void add_paste(struct screen *s, wint_t c)
 {
     char bytes[MB_LEN_MAX];
     mbstate_t state = {0};
-    size_t n = wcrtomb(bytes, c == '\n' || c == '\r' || c == '\t' ? L' ' : (wchar_t)c, &state);
+    bool second = c == '\n' && s->paste_cr; /* of a line's end of two */
+    size_t n = wcrtomb(bytes, c == '\r' ? L'\n' : (wchar_t)c, &state);
 
-    if (n == (size_t)-1 || s->paste_len + n >= sizeof s->paste)
+    s->paste_cr = c == '\r';
+    if (second || n == (size_t)-1 || s->paste_len + n >= sizeof s->paste)
         return;
     memcpy(s->paste + s->paste_len, bytes, n);
     s->paste_len += n;
@@ -269,6 +273,7 @@ static bool special(struct screen *s, wint_t c, struct ui_event *ev)
     if (c == PASTE_BEGIN) {
         s->pasting = true;
         s->paste_len = 0;
+        s->paste_cr = false;
         return false;
     }
     if (c == PASTE_END)

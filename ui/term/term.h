@@ -63,7 +63,7 @@ enum ui_key { /* beside codepoints and control characters */
 enum ui_event_kind {
     UI_EVENT_NONE,
     UI_EVENT_KEY,
-    UI_EVENT_PASTE, /* text: never contains an Enter */
+    UI_EVENT_PASTE, /* text: its newlines are no Enter */
     UI_EVENT_MOUSE,
     UI_EVENT_RESIZE,
     UI_EVENT_TICK,

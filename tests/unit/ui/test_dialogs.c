@@ -588,7 +588,7 @@ static void paste_goes_into_fields_only(void **state)
     assert_int_equal(k.actions[UI_ACT_QUIT], 0);
     kit_keys(&k, "3S");
     kit_paste(&k, "1\x1b[A2\n3\xff");
-    assert_string_equal(k.app.form.in[1].text, "1[A23");
+    assert_string_equal(k.app.form.in[1].text, "1[A2 3");
     kit_keys(&k, "{Home}{Del}{End}{BS}{Left}{Right}{C-w}");
     assert_string_equal(k.app.form.in[1].text, "");
     for (int i = 0; i < 100; i++)

@@ -2,6 +2,8 @@
 /* Prompts in the Run pane: typed, asked for, followed, ended. */
 #include "ui_kit.h"
 
+#include "ui/widgets/format.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,6 +76,71 @@ static void long_prompts_scroll(void **state)
         assert_true(k.grid.cursor && k.grid.cursor_y > 3 && k.grid.cursor_y < 8);
         assert_true(k.grid.cursor_x > 0 && k.grid.cursor_x < 79);
     }
+    kit_close(&k);
+}
+
+/* Pages of text, pasted at once: every line of it is asked for; what does not fit is said. */
+static void pages_are_pasted(void **state)
+{
+    static char text[SU_UI_PROMPT + 100];
+    struct kit k;
+    size_t n = 0;
+
+    (void)state;
+    open_run(&k);
+    for (int i = 0; n < 6000; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "line %d of it, \u4f60\u597d\tand more\n",
+                              i);
+    kit_keys(&k, "i");
+    kit_paste(&k, text);
+    assert_int_equal(k.app.mode, UI_PROMPT);
+    assert_non_null(strstr(k.app.prompt.in.text, "line 100 of it"));
+    kit_draw(&k);
+    assert_true(k.grid.cursor && k.grid.cursor_y > 3 && k.grid.cursor_y < 8);
+    kit_keys(&k, "{Enter}");
+    assert_int_equal(k.app.mode, UI_WAIT);
+    assert_non_null(k.intent.prompt);
+    assert_string_equal(k.intent.prompt, k.app.run.prompt.text);
+    assert_true(strlen(k.intent.prompt) > 5800);
+    assert_int_equal(strlen(k.intent.field[1]), SU_UI_TEXT - 1);
+    kit_keys(&k, "{Esc}");
+    kit_result(&k, &(struct su_ui_result){.outcome = SU_UI_FAILED, .kind = SU_UI_RUN});
+    kit_keys(&k, "ci"); /* it comes back whole */
+    kit_keys(&k, "{Up}");
+    assert_true(k.app.prompt.in.len > 5800);
+    kit_keys(&k, "{C-u}");
+    memset(text, 'x', sizeof text - 1);
+    kit_paste(&k, text);
+    assert_int_equal(k.app.prompt.in.len, SU_UI_PROMPT - 1);
+    assert_string_equal(k.app.message, "Not all of that fits: the rest was left out");
+    for (int i = 0; i < 100; i++)
+        kit_key(&k, 'y');
+    assert_int_equal(k.app.prompt.in.len, SU_UI_PROMPT - 1);
+    kit_draw(&k);
+    kit_close(&k);
+}
+
+/* Between lines first, then through the prompts before. */
+static void lines_are_walked(void **state)
+{
+    struct ui_input *in;
+    struct kit k;
+
+    (void)state;
+    open_run(&k);
+    in = &k.app.prompt.in;
+    kit_keys(&k, "iold{Enter}{Esc}");
+    kit_result(&k, &(struct su_ui_result){.outcome = SU_UI_FAILED, .kind = SU_UI_RUN});
+    kit_keys(&k, "ciabc{A-Enter}d{A-Enter}efgh");
+    kit_keys(&k, "{Up}");
+    assert_int_equal(in->cursor, 5); /* that line is shorter */
+    kit_keys(&k, "{Up}");
+    assert_int_equal(in->cursor, 1);
+    kit_keys(&k, "{Down}{Down}");
+    assert_int_equal(in->cursor, 7);
+    assert_string_equal(in->text, "abc\nd\nefgh");
+    kit_keys(&k, "{Up}{Up}{Up}");
+    assert_string_equal(in->text, "old");
     kit_close(&k);
 }
 
@@ -191,6 +258,47 @@ static void ended_by_hand(void **state)
     kit_close(&k);
 }
 
+/* Nobody has it yet: it is taken back, for a signature; once somebody has, it is ended. */
+static void taken_back(void **state)
+{
+    struct su_feed_execution *e;
+    struct su_ui_news n = some(0);
+    struct su_ui_result r;
+    char key[64];
+    struct kit k;
+
+    (void)state;
+    open_run(&k);
+    e = (struct su_feed_execution *)(uintptr_t)&k.snap->execution[0];
+    kit_ask(&k, "iOnce upon{Enter}", e->key);
+    kit_news(&k, &n);
+    for (uint8_t state_now = SU_EXEC_OPENING; state_now <= SU_EXEC_REQUESTED; state_now++) {
+        e->state = state_now;
+        kit_keys(&k, "n");
+        assert_true(kit_has(&k, "c takes it back"));
+        kit_keys(&k, "c");
+        assert_int_equal(k.app.mode, UI_WAIT);
+        assert_int_equal(k.intent.kind, SU_UI_DROP);
+        ui_key_full(e->key, key);
+        assert_string_equal(k.intent.field[0], key);
+        r = kit_proposal(&k, 40u + state_now, 2, "");
+        kit_result(&k, &r);
+        assert_int_equal(k.app.mode, UI_PREVIEW);
+        kit_keys(&k, "{Esc}");
+        assert_int_equal(k.submits[SU_UI_COMMIT], 1); /* the request's own */
+    }
+    assert_int_equal(k.submits[SU_UI_STOP], 0);
+    assert_int_equal(k.app.run.prompt.len, 9);
+    e->state = SU_EXEC_ASSIGNING;
+    kit_keys(&k, "n");
+    assert_true(kit_has(&k, "c ends it here"));
+    assert_true(kit_has(&k, "waiting for nodes"));
+    kit_keys(&k, "c");
+    assert_int_equal(k.submits[SU_UI_STOP], 1);
+    assert_true(kit_has(&k, "ending"));
+    kit_close(&k);
+}
+
 static void failure(void **state)
 {
     struct su_ui_news n = {.failed = true, .text = "No result: nobody came"};
@@ -248,10 +356,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(typing),
         cmocka_unit_test(long_prompts_scroll),
+        cmocka_unit_test(pages_are_pasted),
+        cmocka_unit_test(lines_are_walked),
         cmocka_unit_test(history),
         cmocka_unit_test(tokens),
         cmocka_unit_test(from_provisional_to_final),
         cmocka_unit_test(ended_by_hand),
+        cmocka_unit_test(taken_back),
         cmocka_unit_test(failure),
         cmocka_unit_test(long_answers),
         cmocka_unit_test(digits_take_no_prompt),
