@@ -32,12 +32,16 @@ struct world {
     unsigned tier;
     char confirm[64];
     uint64_t number;
+    bool commanded; /* a command was typed */
 };
 
 static void check_submit(struct world *w, const struct su_ui_intent *i)
 {
-    if (i->step == SU_UI_PREPARE)
+    if (i->step == SU_UI_PREPARE) {
+        MUST(!w->app.readonly || i->kind == SU_UI_WALLET_OPEN);
+        MUST(!w->app.no_spend_keys || w->commanded || !ui_needs_chain(i->kind));
         w->last = *i;
+    }
     if (i->step == SU_UI_DISCARD)
         w->token = 0;
     if (i->step != SU_UI_COMMIT)
@@ -61,6 +65,7 @@ static void step(struct world *w, const struct ui_event *ev)
     struct ui_row r;
 
     w->event = *ev;
+    w->commanded = w->commanded || (w->app.mode == UI_PROMPT && ev->kind == UI_EVENT_KEY);
     ui_step(&w->app, ev, w->now_ms);
     for (size_t i = 0; i < w->app.n_out; i++)
         if (w->app.out[i] == UI_ACT_SUBMIT)
@@ -227,6 +232,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.now_ms = 1000;
     w.drawn_ms = -1;
     ui_app_init(&w.app);
+    w.app.no_spend_keys = size && data[0] & 0x80;
+    w.app.readonly = size && data[0] & 0x40;
     swap(&w, size ? data[0] : 0);
     for (size_t i = 1; i + 3 <= size; i += 3)
         one(&w, data + i);
