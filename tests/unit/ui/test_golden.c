@@ -446,6 +446,12 @@ static void readonly(struct kit *k)
     kit_keys(k, "S");
 }
 
+static void no_spend_keys(struct kit *k)
+{
+    k->app.no_spend_keys = true;
+    kit_keys(k, "S");
+}
+
 static void pauses(struct kit *k)
 {
     kit_keys(k, "Z");
@@ -468,6 +474,7 @@ static const struct {
     {"locked", UI_FIXTURE_NO_WALLET, is_locked},
     {"no-wallet", UI_FIXTURE_NO_WALLET, has_no_key_file},
     {"readonly", UI_FIXTURE_LIVE, readonly},
+    {"no-spend-keys", UI_FIXTURE_LIVE, no_spend_keys},
     {"paused", UI_FIXTURE_LIVE, pauses},
 };
 
