@@ -333,6 +333,33 @@ static void writes_and_saves_files(void **state)
     free(f);
 }
 
+static void names_are_kept(void **state)
+{
+    char dir[] = "/tmp/su-test-ui-XXXXXX", path[64];
+    struct fake *f = su_alloc(sizeof *f);
+    struct su_map m;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/labels", dir);
+    fake_open(f, "4bgpu-1\n@q", "is 'gpu-1' now");
+    f->loop.labels = path;
+    assert_int_equal(ui_loop_run(&f->loop, NULL), SU_OK);
+    fake_close(f);
+    assert_int_equal(su_map_open(path, 0, &m, NULL), SU_OK);
+    assert_non_null(memmem(m.data, m.len, " gpu-1\n", 7));
+    su_map_close(&m);
+    /* Where the file cannot be written, the name lasts as long as the app. */
+    fake_open(f, "4bgpu-1\n@q", "Only until you leave");
+    f->loop.labels = "/proc/none/labels";
+    assert_int_equal(ui_loop_run(&f->loop, NULL), SU_OK);
+    assert_int_equal(f->app.labels.n, 1);
+    fake_close(f);
+    unlink(path);
+    rmdir(dir);
+    free(f);
+}
+
 /* ---- settings, printing -------------------------------------------------------------------------- */
 
 static void settings_come_back(void **state)
@@ -553,10 +580,15 @@ static void needs_a_terminal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_until_quit),       cmocka_unit_test(stakes_from_key_to_receipt),
-        cmocka_unit_test(signals_end_or_resize), cmocka_unit_test(writes_and_saves_files),
-        cmocka_unit_test(settings_come_back),    cmocka_unit_test(panes_print),
-        cmocka_unit_test(live_without_a_chain),  cmocka_unit_test(a_feed_is_told_what_to_look_at),
+        cmocka_unit_test(runs_until_quit),
+        cmocka_unit_test(stakes_from_key_to_receipt),
+        cmocka_unit_test(signals_end_or_resize),
+        cmocka_unit_test(writes_and_saves_files),
+        cmocka_unit_test(names_are_kept),
+        cmocka_unit_test(settings_come_back),
+        cmocka_unit_test(panes_print),
+        cmocka_unit_test(live_without_a_chain),
+        cmocka_unit_test(a_feed_is_told_what_to_look_at),
         cmocka_unit_test(needs_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
