@@ -10,9 +10,9 @@
      half_sum(q)                       the sum of 16 signed bytes
      INLINE, ALWAYS, ISA_TARGET, FMA_TARGET, UNROLL, TILE_ROWS */
 
-/* How far ahead of a single row of activations its weights are asked for. Less does not cover the
-   way to memory; more than 2 to 3 KiB gets in the way of the processor's own prefetching, which is
-   what counts behind the last cache. */
+/* How far ahead the weights of a tile are asked for, be it of one row of activations or of several that
+   share them. Less does not cover the way to memory; more than 2 to 3 KiB gets in the way of the
+   processor's own prefetching, which is what counts behind the last cache. */
 #define PREFETCH_BYTES 2048u
 
 #define QUANTISED 16u /* runs that are quantised together, for the sake of their reciprocals */
@@ -108,7 +108,7 @@ static ALWAYS void tile(enum su_dtype type, uint32_t rows, struct cpu_qtile *t, 
             p += HEAD_BYTES(type);
         }
         run_scales(type, scales, r, &k);
-        if (rows == 1 && part == 0)
+        if (part == 0)
             UNROLL for (uint32_t i = 0; i < (high + low + 64) / 64; i++)
                 __builtin_prefetch(p + PREFETCH_BYTES + (size_t)i * 64);
         quants_load(type, p, p + high, part, &w);
