@@ -12,7 +12,6 @@
 #define CPU_GROUP 16u /* rows of a block-quantised weight that are kept side by side */
 #define CPU_WIDE_ROWS 16u /* rows of activations that meet a group in cpu_llm_wide */
 #define CPU_TILE_MAX CPU_WIDE_ROWS /* most rows of activations that meet a group at a time */
-#define CPU_WIDE_TILES 16u /* tiles of them that cpu_llm_wide takes one after another */
 #define CPU_WIDE_BYTES 1280u /* most that its unpack makes of a run of a group */
 #define CPU_QUERIES 16u /* most queries that walk the same keys together */
 
@@ -32,6 +31,12 @@ struct cpu_qlayout {
     bool offset;
 };
 
+/* A row of activations on its way to a row of results. */
+struct cpu_qrow {
+    const float *x;
+    float *y;
+};
+
 /* Rows of activations as quants: run r of row i of a tile of n rows at q + (r · n + i) · 32, its
    scale at d[r · n + i]; sums at s + (r · n + i) · 4: all 32, the first 16, the last 16, and the
    first as the bits of a float. */
@@ -42,11 +47,14 @@ struct cpu_qtile {
     const float *d;
     const int32_t *s;
     float *const *y; /* per row: where its 16 results go, fixed */
-    /* for cpu_llm_wide: the group as its unpack made it, at 64 bytes; `tiles` tiles of activations
-       that follow one another, as its widen made them, with their d; y: of all their rows */
+    /* For cpu_llm_wide, instead of w, q, s and y: the group as its unpack made it, at 64 bytes;
+       `tiles` tiles of activations that follow one another, as its widen made them; where the
+       group's results begin in the rows `row`. */
     const uint8_t *unpacked;
     const uint16_t *wide;
     const float *sum;
+    const struct cpu_qrow *row;
+    uint64_t first;
     uint32_t tiles;
     uint64_t saturations;
 };

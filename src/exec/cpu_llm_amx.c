@@ -249,8 +249,8 @@ static ALWAYS struct run_scales wide_scales(enum su_dtype type, const uint8_t *w
 }
 
 /* Results of a tile: the sums of all segments but the last, and that. */
-static ALWAYS void finish(float total[ROWS][VEC_LANES], const vec *acc, float *const *y,
-                          uint64_t *saturations)
+static ALWAYS void finish(float total[ROWS][VEC_LANES], const vec *acc, const struct cpu_qrow *row,
+                          uint64_t first, uint64_t *saturations)
 {
     const __m512i least = _mm512_set1_epi32(0x27800000), most = _mm512_set1_epi32(0x58800000);
     __m512i greatest = _mm512_setzero_si512();
@@ -262,7 +262,8 @@ static ALWAYS void finish(float total[ROWS][VEC_LANES], const vec *acc, float *c
         __m512i a = _mm512_and_si512((__m512i)x, _mm512_set1_epi32(0x7fffffff));
         greatest = _mm512_max_epi32(greatest, a);
         memcpy(total[i], &x, sizeof x);
-        _mm512_storeu_ps(y[i], _mm512_maskz_mov_ps(_mm512_cmpge_epi32_mask(a, least), (__m512)x));
+        _mm512_storeu_ps(row[i].y + first,
+                         _mm512_maskz_mov_ps(_mm512_cmpge_epi32_mask(a, least), (__m512)x));
     }
     if (_mm512_cmpgt_epi32_mask(greatest, most) == 0)
         return;
@@ -270,7 +271,7 @@ static ALWAYS void finish(float total[ROWS][VEC_LANES], const vec *acc, float *c
     for (uint32_t i = 0; i < ROWS; i++) {
         vec x;
         memcpy(&x, total[i], sizeof x);
-        store_fixed(x, y[i], &clamped);
+        store_fixed(x, row[i].y + first, &clamped);
     }
     *saturations += count_lanes(clamped);
 }
@@ -281,7 +282,7 @@ static ALWAYS void tiles(enum su_dtype type, struct cpu_qtile *t)
     _Alignas(64) float total[ROWS][VEC_LANES];
     const size_t group_bytes = t->runs * WIDE_BYTES(type);
     const float *d = t->d, *s = t->sum;
-    float *const *y = t->y;
+    const struct cpu_qrow *row = t->row;
     struct ahead a = {t->wide, t->wide + ((size_t)t->tiles * t->runs - 1) * QUANTS, t->unpacked,
                       t->unpacked, t->unpacked + group_bytes};
     uint32_t n = 0; /* runs, of all tiles */
@@ -291,11 +292,11 @@ static ALWAYS void tiles(enum su_dtype type, struct cpu_qtile *t)
     MAKE(type, 1, 7, &a);
     STORE(type, 1, 7, &sums[1]);
     MAKE(type, 0, 6, &a);
-    for (uint32_t i = 0; i < t->tiles; i++, y += ROWS) {
+    for (uint32_t i = 0; i < t->tiles; i++, row += ROWS) {
         const uint8_t *w = t->unpacked;
         UNROLL for (uint32_t j = 0; j < ROWS; j++)
         {
-            __builtin_prefetch(y[j], 1);
+            __builtin_prefetch(row[j].y + t->first, 1);
             acc[j] = (vec){0};
             memcpy(total[j], &acc[j], sizeof acc[j]);
         }
@@ -325,7 +326,7 @@ static ALWAYS void tiles(enum su_dtype type, struct cpu_qtile *t)
         n++;
         d += ROWS;
         s += ROWS;
-        finish(total, acc, y, &t->saturations);
+        finish(total, acc, row, t->first, &t->saturations);
     }
 }
 

@@ -416,20 +416,16 @@ static uint32_t wide_tiles(const struct product *p, const struct cpu_qbatch *b, 
     if (first + next + CPU_GROUP <= p->n)
         for (uint64_t i = 0; i < p->row_bytes * CPU_GROUP; i += LINE_BYTES)
             __builtin_prefetch(w + p->row_bytes * next + i, 0, 2);
-    while (at < b->end_tile && m->tile[at].rows == CPU_WIDE_ROWS) {
-        float *y[CPU_WIDE_TILES * CPU_WIDE_ROWS];
-        uint32_t row = m->tile[at].row;
-        struct cpu_qtile t = {.runs = (uint32_t)runs, .y = y, .unpacked = unpacked};
-        t.wide = m->wide_q + row * p->depth;
-        t.d = m->d + row * runs;
-        t.sum = m->wide_sum + row * runs;
-        for (; at < b->end_tile && m->tile[at].rows == CPU_WIDE_ROWS && t.tiles < CPU_WIDE_TILES;
-             at++, t.tiles++)
-            for (uint32_t j = 0; j < CPU_WIDE_ROWS; j++)
-                y[t.tiles * CPU_WIDE_ROWS + j] = m->row[m->tile[at].row + j].y + first;
-        m->wide->dot(p->type, &t);
-        *sat += t.saturations;
-    }
+    uint32_t row = m->tile[at].row;
+    struct cpu_qtile t = {.runs = (uint32_t)runs, .unpacked = unpacked, .first = first};
+    t.wide = m->wide_q + row * p->depth;
+    t.d = m->d + row * runs;
+    t.sum = m->wide_sum + row * runs;
+    t.row = m->row + row;
+    for (; at < b->end_tile && m->tile[at].rows == CPU_WIDE_ROWS; at++)
+        t.tiles++;
+    m->wide->dot(p->type, &t);
+    *sat += t.saturations;
     return at;
 }
 

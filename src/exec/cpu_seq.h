@@ -7,11 +7,6 @@
 #include "cpu_llm.h"
 #include "cpu_priv.h"
 
-/* A row of activations on its way to a row of results. */
-struct cpu_qrow {
-    const float *x;
-    float *y;
-};
 struct cpu_qspan { /* a tile: rows of cpu_llm.row, 1, 2, 4, 8 or 16 */
     uint32_t row, rows;
 };

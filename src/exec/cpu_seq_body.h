@@ -86,8 +86,9 @@ static float weigh(const float *score, uint32_t from, uint32_t to, uint32_t end,
 {
     uint32_t first = from & ~31u, last = (to + 31u) & ~31u, best = 0;
     float lane[32] = {0}, most;
-    for (uint32_t i = from; i < to; i++) {
-        uint32_t key = cm_key(cm_bits(score[i]));
+    for (uint32_t i = first; i < last; i++) {
+        uint32_t in = i - from < to - from; /* unsigned: not below from either */
+        uint32_t key = cm_key(cm_bits(score[i])) & (0u - in);
         best = key > best ? key : best;
     }
     most = cm_float(best & CM_SIGN ? best ^ CM_SIGN : ~best);
