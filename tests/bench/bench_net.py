@@ -3,7 +3,8 @@
 """Time a language model over SplitUp's network beside llama.cpp RPC and distributed-llama.
 
 usage: bench_net.py [--quick] [--rounds N] [--tokens N] [--prompt-words N] [--threads N]
-                    [--delays MS,...] [--sessions N] [--model smollm2|even|FILE]
+                    [--delays MS,...] [--sessions N] [--long-prompt WORDS]
+                    [--model smollm2|even|FILE]
                     [--llama FOLDER|none] [--dllama PROGRAM] [--out FILE.json] [--splitup PROGRAM]
 
     python3 tests/bench/fetch_llama.py                     # once: builds llama.cpp, 10 minutes
@@ -41,6 +42,9 @@ llama.cpp's or distributed-llama's main program) and the nodes, and between node
 namespace of its own, joined by link_delay.c, as netem is not in every kernel. Needs root.
 --sessions N: so many generations at once over three nodes beside one, each of three times --tokens:
 all their tokens over the time from the first token of any to the last of any.
+--long-prompt WORDS: how long a session that writes over three nodes pauses at most while a prompt of
+so many words goes through the same nodes, beside its longest pause before, and beside what a chunk
+of that prompt takes: a step waits for no more than the chunk that runs, on each stage.
 --model: SmolLM2-135M-Instruct Q4_1 (tests/data/fetch_smollm2.py), or "even", weights made by
 make_llama.py of nearly that shape: distributed-llama refuses SmolLM2's 3 heads of keys and values
 on 2 nodes or 4, so it is measured on "even" only.
@@ -53,6 +57,7 @@ SIGKILL, when the next run removes them. exit status: 0, or 1 when a program fai
 tokens differ.
 """
 import argparse
+import http.client
 import json
 import os
 import shutil
@@ -78,6 +83,7 @@ DLLAMA_WORKERS = (0, 1, 3)
 PROMPT = "The capital of France is"
 FOLDER = "splitup-bench-"  # then the process
 LONGER = 3  # how many times the tokens many sessions draw: they do not begin at once
+BATCH = 64  # rows of a dispatch: a chunk of a prompt
 CACHE = os.path.join(os.path.dirname(fetch_llama.cache_dir()), "bench-net")
 
 
@@ -254,6 +260,93 @@ class Bench:
         return out
 
 
+# ---- a long prompt beside a session that writes --------------------------------------------------
+
+
+class Steps(threading.Thread):
+    """Watches how far each execution is at the node that draws its tokens: asks as often as it
+    answers, which resolves about 2 ms."""
+
+    def __init__(self, network, task):
+        super().__init__(daemon=True)
+        self.network, self.task, self.seen, self.over = network, task, {}, False
+
+    def look(self, connection):
+        connection.request("GET", "/api/status")
+        status = json.loads(connection.getresponse().read())
+        now = time.monotonic()
+        for x in status["executions"]:
+            if x["task"] == self.task:
+                at = self.seen.setdefault(x["execution"], [(now, 0)])
+                if x["steps"] != at[-1][1]:
+                    at.append((now, x["steps"]))
+
+    def run(self):
+        nodes = [http.client.HTTPConnection(place.address, self.network.port["node%d" % (i + 1)])
+                 for i, place in enumerate(self.network.spots)]
+        while not self.over:
+            for connection in nodes:
+                self.look(connection)
+            time.sleep(0.001)
+        for connection in nodes:
+            connection.close()
+
+    def longest_ms(self, execution, since, until):
+        """The longest time without a step of it, and the median."""
+        at = [t for t, _ in self.seen[execution] if since <= t <= until]
+        pauses = [1e3 * (b - a) for a, b in zip(at, at[1:])]
+        if len(pauses) < 8:
+            raise BenchError("too few tokens beside the long prompt; ask for fewer words")
+        return max(pauses), statistics.median(pauses)
+
+
+def await_steps(watch, known, steps):
+    """The execution that is not known yet, when it is so far."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for execution, at in list(watch.seen.items()):
+            if execution not in known and at[-1][1] >= steps:
+                return execution
+        time.sleep(0.005)
+    raise BenchError("a generation does not begin")
+
+
+def beside_long_prompt(bench):
+    o, network = bench.o, bench.network
+    words = find_words(o.long_prompt)
+    watch = Steps(network, max(TASKS) - 1)
+    watch.start()
+    asked = []
+    try:
+        time.sleep(0.2)
+        known = set(watch.seen)
+        asked.append(network.ask(0, 3, bench.prompt, o.ctx - 256))
+        writes = await_steps(watch, known, bench.reference["prompt_tokens"] + 16)
+        quiet_since = time.monotonic()
+        time.sleep(1.0)
+        begun = time.monotonic()
+        asked.append(network.ask(1, 3, words, 2))
+        out, _ = asked[1].communicate()
+        ended = time.monotonic()
+    finally:
+        watch.over = True
+        for p in asked:
+            p.kill()
+            p.communicate()
+        watch.join()
+    run = json.loads(out.splitlines()[-1])
+    chunks = -(-run["prompt_tokens"] // BATCH)
+    chunk_ms = [(t["ms"] - t["decode_ms"]) / chunks for t in run["tasks"]]
+    before, usual = watch.longest_ms(writes, quiet_since, begun)
+    beside, median_ms = watch.longest_ms(writes, begun, ended)
+    print("  a prompt of %d tokens beside a session that writes: the longest pause between its tokens "
+          "%.0f ms (median %.1f), %.0f before (%.1f); a chunk takes %.0f ms on the slowest stage, "
+          "%.0f on all" % (run["prompt_tokens"], beside, median_ms, before, usual, max(chunk_ms),
+                           sum(chunk_ms)))
+    return {"prompt_tokens": run["prompt_tokens"], "longest_ms": beside, "median_ms": median_ms,
+            "longest_before_ms": before, "median_before_ms": usual, "chunk_ms": chunk_ms}
+
+
 # ---- telling ------------------------------------------------------------------------------------
 
 
@@ -328,6 +421,7 @@ def tell_together(options, rows, peer_rows):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     p.add_argument("--splitup", default=os.path.join(ROOT, "build", "splitup"))
+    p.add_argument("--long-prompt", type=int, default=0, metavar="WORDS")
     p.add_argument("--model", default="smollm2")
     p.add_argument("--prompt-words", type=int, default=64, help="0: a short prompt")
     p.add_argument("--tokens", type=int, default=64)
@@ -353,6 +447,8 @@ def arguments():
         p.error("--delays takes milliseconds such as 5,20,80")
     if o.rounds < 1 or o.tokens < 2 or o.threads < 1 or o.sessions < 1 or min([0, *o.delays]) < 0:
         p.error("a number is out of range")
+    if o.long_prompt:
+        o.ctx = max(o.ctx, 2 * o.long_prompt + 256)
     if o.llama == "none":
         o.llama = None
     elif not o.llama:
@@ -381,8 +477,12 @@ def find_model(o):
 def find_prompt(o):
     if o.prompt_words == 0:
         return PROMPT
+    return find_words(o.prompt_words)
+
+
+def find_words(n):
     with open(os.path.join(ROOT, "tests", "data", "pride.txt"), encoding="utf-8") as f:
-        return " ".join(f.read().split()[:o.prompt_words])
+        return " ".join(f.read().split()[:n])
 
 
 def measure(o, folder, model, prompt):
@@ -407,6 +507,8 @@ def measure(o, folder, model, prompt):
                 rows = [bench.together() for _ in range(o.rounds)]
                 peers = [bench.llama_together() for _ in range(o.rounds)] if o.llama else None
                 figures["together"] = tell_together(o, rows, peers)
+            if o.long_prompt and not delay:
+                figures["long_prompt"] = [beside_long_prompt(bench) for _ in range(o.rounds)]
             figures["spans"] = bench.spans  # of each session, seconds: first token, last token
             figures["rounds"] = [plain(r) for r in bench.rounds]
             out["settings"].append(figures)

@@ -301,7 +301,7 @@ class Network:
         admin = os.path.join(self.folder, "devnet", "devnet", "admin.json")
         self.rpc("requestAirdrop", self.address("admin", admin), 10000000000)
         self.command("admin", "oracle", "admit", *keys, "--alone", "--admin", admin, "--yes")
-        for i in range(o.sessions):
+        for i in range(max(o.sessions, 2)):
             self.wallet("requestor%d" % i, 10000)
         for name, place in places.items():
             kind = name.rstrip("0123456789")
