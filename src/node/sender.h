@@ -2,8 +2,9 @@
 /* Delivers streams of frames to other nodes. A line is one stream to one node: its frames go out in
    order, the next one when the one before is acknowledged, and each again and again, with growing
    pauses, until it is: a node that is gone comes back or is replaced, and nothing waits for it but its
-   own lines. What several lines to one node have ready goes out in one call. A frame is read from its source when it is its turn, so memory is one frame per call
-   under way. Lines to one endpoint share SU_SENDER_CALLS connections. Thread-safe. */
+   own lines. What several lines to one node have ready goes out in one call. A frame is read from its
+   source when it is its turn, so memory is one frame per call under way. Lines to one endpoint share
+   SU_SENDER_CALLS connections. Thread-safe. */
 #ifndef SU_NODE_SENDER_H
 #define SU_NODE_SENDER_H
 
@@ -45,7 +46,8 @@ SU_CHECK enum su_code su_sender_line_open(struct su_sender *s, const char *endpo
 /* There may be more frames. */
 void su_sender_line_wake(struct su_sender_line *l);
 /* The same of several lines: each is told, then they are looked after together. now: by this thread, as far
-   as goes without waiting over connections that are there: for little that is waited for. */
+   as goes without waiting over connections that are there, to nodes whose other lines have nothing to add:
+   for little that is waited for. */
 void su_sender_line_ready(struct su_sender_line *l);
 void su_sender_attend(struct su_sender *s, bool now);
 /* Ends its call, if one is under way, and the line. NULL allowed. */
