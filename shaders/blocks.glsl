@@ -6,6 +6,13 @@
 // mean. in_vec shows a weight by four words, in1 by one.
 #include "vk_blocks.h"
 
+uint quants_from = 0u; // where the weight begins in in_vec
+
+uvec4 unit(uint at)
+{
+    return texelFetch(in_vec, int(quants_from + at));
+}
+
 // 32 elements: the bytes of lo, then those of hi, hold them with `centre` added; element i of lo is
 // worth d * scale_lo * (byte - centre) + e * low.
 struct Run {
@@ -60,10 +67,10 @@ uvec4 spread_bits(uvec4 b)
 void run_small(uint type, uint quants, uint high, uint scales, bool normal, inout Run r)
 {
     if (type == SU_BLOCK_Q8_0) {
-        r.lo = texelFetch(in_vec, int(2u * quants));
-        r.hi = texelFetch(in_vec, int(2u * quants + 1u));
+        r.lo = unit(2u * quants);
+        r.hi = unit(2u * quants + 1u);
     } else {
-        uvec4 q = texelFetch(in_vec, int(quants));
+        uvec4 q = unit(quants);
         r.lo = q & 0x0f0f0f0fu;
         r.hi = (q >> 4) & 0x0f0f0f0fu;
     }
@@ -83,14 +90,14 @@ void run_k(uint type, uint quants, uint i, inout Run r)
 {
     uint at = quants * (type == SU_BLOCK_Q5_K ? 11u : 9u), shift = (i & 3u) << 3;
     uint q_at = at + (type == SU_BLOCK_Q5_K ? 3u : 1u) + (i >> 1) * 2u, nibble = (i & 1u) << 2;
-    uvec4 head = texelFetch(in_vec, int(at));
+    uvec4 head = unit(at);
     uint b0 = (head.y >> shift) & 255u, b1 = (head.z >> shift) & 255u,
          b2 = (head.w >> shift) & 255u;
-    r.lo = (texelFetch(in_vec, int(q_at)) >> nibble) & 0x0f0f0f0fu;
-    r.hi = (texelFetch(in_vec, int(q_at + 1u)) >> nibble) & 0x0f0f0f0fu;
+    r.lo = (unit(q_at) >> nibble) & 0x0f0f0f0fu;
+    r.hi = (unit(q_at + 1u) >> nibble) & 0x0f0f0f0fu;
     if (type == SU_BLOCK_Q5_K) {
-        r.lo |= ((texelFetch(in_vec, int(at + 1u)) >> i) & 0x01010101u) << 4;
-        r.hi |= ((texelFetch(in_vec, int(at + 2u)) >> i) & 0x01010101u) << 4;
+        r.lo |= ((unit(at + 1u) >> i) & 0x01010101u) << 4;
+        r.hi |= ((unit(at + 2u) >> i) & 0x01010101u) << 4;
     }
     r.scale_lo = int(i < 4u ? b0 & 63u : (b2 & 15u) | (b0 >> 6) << 4);
     r.scale_hi = r.scale_lo;
@@ -110,11 +117,11 @@ void run_q6_k(uint quants, uint block, uint i, uint scale_at, inout Run r)
     uint at = quants * 13u, group = i >> 2, part = i & 3u;
     uint low_at = at + group * 4u + (part & 1u) * 2u, high_at = at + 8u + group * 2u;
     uint nibble = (part >> 1) << 2, pair = part << 1;
-    r.lo = (texelFetch(in_vec, int(low_at)) >> nibble) & 0x0f0f0f0fu;
-    r.hi = (texelFetch(in_vec, int(low_at + 1u)) >> nibble) & 0x0f0f0f0fu;
-    r.lo |= ((texelFetch(in_vec, int(high_at)) >> pair) & 0x03030303u) << 4;
-    r.hi |= ((texelFetch(in_vec, int(high_at + 1u)) >> pair) & 0x03030303u) << 4;
-    uvec4 s = texelFetch(in_vec, int(at + 12u));
+    r.lo = (unit(low_at) >> nibble) & 0x0f0f0f0fu;
+    r.hi = (unit(low_at + 1u) >> nibble) & 0x0f0f0f0fu;
+    r.lo |= ((unit(high_at) >> pair) & 0x03030303u) << 4;
+    r.hi |= ((unit(high_at + 1u) >> pair) & 0x03030303u) << 4;
+    uvec4 s = unit(at + 12u);
     uint word = i < 2u ? s.x : i < 4u ? s.y : i < 6u ? s.z : s.w, shift = (i & 1u) << 4;
     r.scale_lo = int((word >> shift) << 24) >> 24;
     r.scale_hi = int((word >> (shift + 8u)) << 24) >> 24;

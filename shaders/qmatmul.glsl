@@ -11,6 +11,14 @@
 
 layout(set = 0, binding = 7) uniform utextureBuffer in_vec_x;
 
+struct Part {
+    uint n; // rows
+    uint high_at, scale_at; // words
+    uint whole; // rows that take turns
+    uint quants_at; // units of 16 bytes
+    uint out_at; // word of its first result
+};
+
 layout(push_constant) uniform Push {
     uint domain, m, n, runs; // m, n: per row of the dispatch; runs per row of the weight
     uint note_at; // word of the first scale of x
@@ -20,7 +28,32 @@ layout(push_constant) uniform Push {
     uint x_row, x_step, id_row; // steps of x and of ids per row, and of x per result
     uint whole; // rows of the weight that take turns
     uint sum; // 1: in3 is added to the result, as an op of its own
+    uint out_at; // word of the first result
+    Part more[2]; // further weights that x is multiplied with; n = 0: none
 } p;
+
+// One of the weights, of which a workgroup takes rows of one only.
+Part part;
+
+uint groups_of(uint n)
+{
+    const uint span = gl_WorkGroupSize.x * TN;
+    return (n + span - 1u) / span;
+}
+
+// Sets part; returns the number of this workgroup among those of its part.
+uint choose_part()
+{
+    uint group = gl_WorkGroupID.z + p.n_first;
+    uint second = groups_of(p.n), third = second + groups_of(p.more[0].n);
+    part = Part(p.n, p.high_at, p.scale_at, p.whole, 0u, p.out_at);
+    if (group >= second)
+        part = p.more[0];
+    if (group >= third && third > second)
+        part = p.more[1];
+    quants_from = part.quants_at;
+    return group - (group < second ? 0u : group < third ? second : third);
+}
 
 // Signed bytes 0 and 2, of a word as quantise.comp packs it, as a2 + a0 * 2^16; or, shifted by 8,
 // bytes 1 and 3.
@@ -141,11 +174,11 @@ void load_eight(uvec3 row, uint k, out Run w[8])
     for (int j = 0; j < 8; j++)
         high[j] = scales[j] = 0u;
     if (OP == SU_BLOCK_Q5_0 || OP == SU_BLOCK_Q5_1)
-        eight_words(p.high_at + block, high);
+        eight_words(part.high_at + block, high);
     if (block_has_offset(OP)) {
-        eight_words(p.scale_at + block, scales);
+        eight_words(part.scale_at + block, scales);
     } else {
-        uvec4 s = texelFetch(in_vec, int((p.scale_at + (block >> 1)) >> 2));
+        uvec4 s = texelFetch(in_vec, int((part.scale_at + (block >> 1)) >> 2));
         for (int j = 0; j < 8; j++)
             scales[j] = half_word(s[j >> 1], uint(j));
     }
@@ -166,24 +199,24 @@ void load_runs(uvec3 w_row[TN], uint k, out Run w[TN])
     }
 #endif
     for (int j = 0; j < TN; j++)
-        w[j] = run_load(OP, w_row[j], k, p.high_at, p.scale_at, TILE == 1u);
+        w[j] = run_load(OP, w_row[j], k, part.high_at, part.scale_at, TILE == 1u);
 }
 
 void main()
 {
     uint m_count = step_data.rows[p.domain] * p.m;
     uint m0 = (gl_WorkGroupID.x + p.m_first) * TM;
-    uint n0 = (gl_WorkGroupID.z + p.n_first) * gl_WorkGroupSize.x * TN;
+    uint n0 = choose_part() * gl_WorkGroupSize.x * TN;
     n0 += NEIGHBOURS != 0 ? gl_LocalInvocationID.x * TN : gl_LocalInvocationID.x;
     uint apart = NEIGHBOURS != 0 ? 1u : gl_WorkGroupSize.x;
-    if (m0 >= m_count || n0 >= p.n)
+    if (m0 >= m_count || n0 >= part.n)
         return;
     uint first_row = 0u;
     bool known = true;
     if (TM == 1 && p.experts != 0u) {
         uint id = get2(m0 / p.m * p.id_row + m0 % p.m);
         known = id < p.experts;
-        first_row = known ? id * p.n : 0u;
+        first_row = known ? id * part.n : 0u;
     }
     uint x_run[TM];
     uvec3 w_row[TN];
@@ -192,8 +225,8 @@ void main()
         x_run[i] = (row * p.x_row + (m - row * p.m) * p.x_step) * p.runs;
     }
     for (int j = 0; j < TN; j++)
-        w_row[j] = block_row(OP, first_row + min(n0 + uint(j) * apart, p.n - 1u),
-                             p.runs, p.whole);
+        w_row[j] = block_row(OP, first_row + min(n0 + uint(j) * apart, part.n - 1u),
+                             p.runs, part.whole);
     float total[TM * TN], acc[TM * TN];
     for (int i = 0; i < TM * TN; i++)
         total[i] = acc[i] = 0.0;
@@ -217,12 +250,12 @@ void main()
     for (int i = 0; i < TM; i++) {
         for (int j = 0; j < TN; j++) {
             uint m = m0 + uint(i), n = n0 + uint(j) * apart;
-            if (m >= m_count || n >= p.n)
+            if (m >= m_count || n >= part.n)
                 continue;
             uint y = known ? fix_result(total[i * TN + j]) : 0u;
             if (p.sum != 0u)
-                y = fix_result(num_f(y) + num_f(get3(m * p.n + n)));
-            out0[m * p.n + n] = y;
+                y = fix_result(num_f(y) + num_f(get3(m * part.n + n)));
+            out0[part.out_at + m * part.n + n] = y;
         }
     }
     count_saturations();

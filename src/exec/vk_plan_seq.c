@@ -14,6 +14,8 @@
 #define FEW_ROWS 4u /* below, one row of x per lane */
 #define SOFTWARE_LANES 8u /* of a vector and of a workgroup */
 #define SOFTWARE_HEADS 4u /* that attention takes together at most */
+#define PUSH_OTHERS 16u /* words of qmatmul.glsl: where those of the others of a group begin */
+#define OTHER_WORDS 6u
 #define SEGMENT 256u
 #define GROUP 16u /* elements that attention takes at a time */
 
@@ -235,20 +237,38 @@ static uint32_t added_next(const struct vk_stage *s, uint32_t node)
     return alike ? other : UINT32_MAX;
 }
 
+bool vk_product_adds(const struct vk_stage *s, uint32_t node)
+{
+    return added_next(s, node) != UINT32_MAX;
+}
+
 /* ---- products -------------------------------------------------------------------------------- */
 
-static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id,
+/* Rows of all weights of a dispatch, those of each in whole workgroups. */
+static uint64_t rows_in_groups(const struct vk_dispatch *d, uint32_t per)
+{
+    uint64_t rows = su_align_up(d->push[2], per);
+    for (uint32_t i = 0; i < VK_GROUP_OTHERS; i++)
+        rows += su_align_up(d->push[PUSH_OTHERS + OTHER_WORDS * i], per);
+    return rows;
+}
+
+static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id, bool whole,
                           struct vk_dispatch *d)
 {
-    uint32_t wg = lanes_of(s, SOFTWARE_LANES), m = d->push[1], n = d->push[2];
+    uint32_t wg = lanes_of(s, SOFTWARE_LANES), m = d->push[1];
     struct vk_pipeline_key rows = {VK_QMATMUL_ROWS, type, 0, wg};
-    bool software = on_software(s) && n % SU_BLOCK_ROWS == 0;
+    bool software = on_software(s) && whole;
     uint32_t tn = software ? SOFTWARE_TN : COLUMNS_TN;
     struct vk_pipeline_key columns = {software ? VK_QMATMUL_SOFTWARE : VK_QMATMUL_COLUMNS, type, 0,
                                       wg};
     struct vk_grid few = {
-        .dim = {{m, 1, true}, {1, 1, false}, {n, wg * tn, false}}, .x_word = 7, .z_word = 8};
-    struct vk_grid many = {.dim = {{m, ROWS_TM, true}, {1, 1, false}, {n, wg * ROWS_TN, false}},
+        .dim = {{m, 1, true}, {1, 1, false}, {rows_in_groups(d, wg * tn), wg * tn, false}},
+        .x_word = 7,
+        .z_word = 8};
+    struct vk_grid many = {.dim = {{m, ROWS_TM, true},
+                                   {1, 1, false},
+                                   {rows_in_groups(d, wg * ROWS_TN), wg * ROWS_TN, false}},
                            .x_word = 7,
                            .z_word = 8};
     d->key = by_id ? columns : rows;
@@ -256,6 +276,35 @@ static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id,
     d->alt_key = columns;
     d->alt_grid = few;
     d->alt_below = by_id ? 0 : FEW_ROWS;
+}
+
+/* The weights and results of the other products of a group; whether all weights have whole turns. */
+static bool add_others(struct vk_stage *s, uint32_t node, const struct vk_group *g,
+                       struct vk_dispatch *d)
+{
+    const struct su_graph *graph = s->graph;
+    uint32_t first = graph->node[node].arg[1];
+    bool whole = d->push[2] % SU_BLOCK_ROWS == 0;
+    for (uint32_t i = 0; i < g->n; i++) {
+        const struct su_node *n = &graph->node[g->node[i]];
+        uint32_t *p = d->push + PUSH_OTHERS + OTHER_WORDS * i;
+        uint64_t from = s->layout->offset[n->arg[1]] - s->layout->offset[first];
+        p[0] = graph->value[n->arg[1]].shape.dim[0];
+        plane_words(&graph->value[n->arg[1]], &p[1], &p[2], &p[3]);
+        p[1] += (uint32_t)(from / 4);
+        p[2] += (uint32_t)(from / 4);
+        p[4] = (uint32_t)(from / 16);
+        p[5] = (uint32_t)((s->layout->offset[n->first_out] - g->results.offset) / 4);
+        whole = whole && p[0] % SU_BLOCK_ROWS == 0;
+        s->fused_into[g->node[i]] = node; /* planned with it */
+        d->blocks[1 + i] = n->arg[1] + 1;
+        d->in[1].bytes = d->vec[0].bytes = from + s->layout->bytes[n->arg[1]];
+    }
+    d->out[0] = g->results;
+    if (g->n)
+        d->push[15] =
+            (uint32_t)((s->layout->offset[graph->node[node].first_out] - g->results.offset) / 4);
+    return whole;
 }
 
 enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e)
@@ -273,6 +322,9 @@ enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e
     if (rc != SU_OK)
         return rc;
     uint32_t added = added_next(s, node), last = added == UINT32_MAX ? node : node + 1;
+    struct vk_group group = {.results = vk_plan_ref(s, s->graph->node[last].first_out)};
+    if (!by_id && last == node)
+        vk_group_find(s, node, &group);
     struct vk_dispatch *d = vk_plan_add(s, last, e);
     if (!d)
         return SU_ENOMEM;
@@ -285,7 +337,6 @@ enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e
     p[9] = by_id ? w->shape.dim[0] : 0;
     p[10] = a->domain == SU_FIXED ? 0 : lines;
     p[11] = !by_id || a->shape.rank == 2;
-    d->out[0] = vk_plan_ref(s, s->graph->node[last].first_out);
     d->in[0] = d->vec[1] = work;
     d->in[1] = d->vec[0] = vk_plan_ref(s, n->arg[1]);
     if (by_id) {
@@ -297,8 +348,9 @@ enum su_code vk_plan_qmatmul(struct vk_stage *s, uint32_t node, struct su_err *e
         d->in[3] = vk_plan_ref(s, added);
         s->fused_into[last] = node; /* planned with it */
     }
-    d->blocks = n->arg[1] + 1;
-    product_grids(s, (uint32_t)w->dtype, by_id, d);
+    d->blocks[0] = n->arg[1] + 1;
+    bool whole = add_others(s, node, &group, d);
+    product_grids(s, (uint32_t)w->dtype, by_id, whole, d);
     return SU_OK;
 }
 

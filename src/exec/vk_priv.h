@@ -178,7 +178,7 @@ struct vk_grid {
 };
 struct vk_dispatch {
     uint32_t node;
-    uint32_t blocks; /* 1 + the weight in blocks that a product reads; 0 = none */
+    uint32_t blocks[3]; /* 1 + weights in blocks that products read; 0 = none */
     enum su_domain domain;
     struct vk_pipeline_key key;
     struct vk_grid grid;
@@ -323,6 +323,16 @@ bool vk_quants_of_norm(const struct vk_stage *s, uint32_t node);
 enum su_code vk_plan_quants_of_norm(struct vk_stage *s, uint32_t node, struct su_err *e);
 bool vk_quants_of_gate(const struct vk_stage *s, const struct vk_chain *c);
 enum su_code vk_plan_quants_of_gate(struct vk_stage *s, const struct vk_chain *c, struct su_err *e);
+
+/* Products that run in the dispatch of the first of them. */
+#define VK_GROUP_OTHERS 2u
+struct vk_group {
+    uint32_t node[VK_GROUP_OTHERS], n; /* besides the first */
+    struct vk_ref results; /* memory that holds those of all */
+};
+/* The products that may run with the one at a node, which is being planned; moves results. */
+void vk_group_find(struct vk_stage *s, uint32_t node, struct vk_group *g);
+bool vk_product_adds(const struct vk_stage *s, uint32_t node); /* takes the add behind it along */
 
 /* How blocks are taken apart on upload: quants in 16-byte units, words of high bits, scales. Each
    plane holds its bytes of every block, and the planes follow one another. SU_BLOCK_ROWS rows at a

@@ -108,8 +108,11 @@ static void choose_products(struct vk_stage *s)
 {
     for (uint32_t i = 0; i < s->n_dispatch; i++) {
         struct vk_dispatch *d = &s->dispatch[i];
-        if (d->blocks)
-            d->key.tile = d->alt_key.tile = !s->subnormal[d->blocks - 1];
+        bool subnormal = false;
+        for (uint32_t k = 0; k < SU_ARRAY_LEN(d->blocks); k++)
+            subnormal |= d->blocks[k] && s->subnormal[d->blocks[k] - 1];
+        if (d->blocks[0])
+            d->key.tile = d->alt_key.tile = !subnormal;
     }
 }
 

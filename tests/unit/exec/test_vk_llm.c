@@ -314,6 +314,15 @@ static void largest_quants(void **state)
     }
 }
 
+static uint32_t products_of(const struct su_stage *stage)
+{
+    const struct vk_stage *s = stage->impl;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n_dispatch; i++)
+        n += s->dispatch[i].blocks[0] != 0;
+    return n;
+}
+
 /* Norms, gates and sums beside products: some are made as quants or added at once, some are wanted
    for themselves as well. */
 static struct su_graph *neighbours_graph(enum su_dtype type)
@@ -360,6 +369,7 @@ static void neighbours(void **state)
         struct pair p;
         struct su_row row[9] = {{0}};
         pair_init(&p, device, neighbours_graph(type[i / 2]), 9, 9, 50 + i, i % 2 == 0);
+        assert_int_equal(products_of(p.stage), 6); /* of seven, two at once */
         pair_run(&p, row, 1, 0);
         pair_run(&p, row, 9, 0);
         pair_fini(&p);
@@ -423,7 +433,7 @@ struct toy {
     bool halves;
 };
 
-/* products -> rope -> states -> attention -> product; rope of another kind with factors. */
+/* norm -> products -> rope -> states -> attention -> product. */
 static struct su_graph *toy_graph(const struct toy *t)
 {
     struct su_graph *g = su_graph_new();
@@ -435,6 +445,7 @@ static struct su_graph *toy_graph(const struct toy *t)
     uint32_t out = weight(g, "out", SU_F32, SHAPE(5, wide));
     uint32_t sk = state_of(g, "k", SHAPE(t->kv_heads, t->dim)),
              sv = state_of(g, "v", SHAPE(narrow));
+    x = node(g, SU_OP_RMSNORM, ARGS(x), ATTRS(bits(1e-5f), 0));
     for (uint32_t i = 0; i < 3; i++)
         y[i] = node(g, SU_OP_QMATMUL, ARGS(x, w[i]), NO_ATTRS);
     y[0] = node(g, SU_OP_RESHAPE, ARGS(y[0]), ATTRS((int32_t)t->heads, (int32_t)t->dim));
@@ -468,6 +479,8 @@ static void chunk_case(const struct toy *toy, uint64_t seed, bool mild)
     struct su_row row[256];
     pair_init(&p, device, toy_graph(toy), 540, 256, seed, mild);
     pair_session(&p, 540);
+    if (toy->dim <= 16)
+        assert_int_equal(products_of(p.stage), 1); /* q, k and v */
     for (uint32_t at = 0, c = (uint32_t)seed; at < 540; c++) {
         uint32_t n = SU_MIN(chunk[c % SU_ARRAY_LEN(chunk)], 540 - at);
         set_rows(row, n, 0);
