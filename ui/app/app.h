@@ -473,6 +473,8 @@ void ui_raw_result(struct ui_app *app, const struct su_ui_result *r);
 void ui_draw_raw(struct ui_app *app, struct ui_area in, size_t n_tx);
 void ui_draw_modal(struct ui_app *app, struct ui_area a);
 void ui_draw_help(const struct ui_app *app, struct ui_area a);
+/* Pane whose tab is under a column; -1 = none. */
+int ui_tab_at(const struct ui_app *app, int x);
 /* Number of the F key under a column of the bar. */
 int ui_key_bar_at(const struct ui_app *app, int x);
 /* Rows of the notice's text that do not fit its dialog. */

@@ -73,6 +73,27 @@ static void header(const struct ui_app *app, struct ui_area a)
                  node_word(s));
 }
 
+/* Where a tab begins; all of them are in sight at the least width, sharing the blanks between them. */
+static int tab_begin(int w, int pane)
+{
+    int whole = 0, x = 0, tight;
+
+    for (int i = 0; i < UI_PANES; i++)
+        whole += (int)strlen(ui_pane_list[i]->title) + 4;
+    tight = whole > w;
+    for (int i = 0; i < pane; i++)
+        x += (int)strlen(ui_pane_list[i]->title) + 4 - tight;
+    return x;
+}
+
+int ui_tab_at(const struct ui_app *app, int x)
+{
+    for (int i = UI_PANES; i-- > 0;)
+        if (x >= tab_begin(app->w, i))
+            return x < tab_begin(app->w, i) + (int)strlen(ui_pane_list[i]->title) + 4 ? i : -1;
+    return -1;
+}
+
 static void tabs(const struct ui_app *app, struct ui_area a)
 {
     char text[2 * UI_FORMAT], time[UI_FORMAT];
@@ -81,10 +102,11 @@ static void tabs(const struct ui_app *app, struct ui_area a)
 
     ui_fill(a, 0, 0, a.r.w, 1, ' ', UI_ROLE_HEADER);
     for (int i = 0; i < UI_PANES; i++) {
-        bool now = i == app->pane;
-        snprintf(text, sizeof text, now ? "[%d %s]" : " %d %s ", i + 1, ui_pane_list[i]->title);
-        x = ui_text(a, x, 0, now ? UI_ROLE_TAB : UI_ROLE_HEADER, text);
+        snprintf(text, sizeof text, " %d %s ", i + 1, ui_pane_list[i]->title);
+        x = ui_text(a, tab_begin(a.r.w, i), 0, UI_ROLE_HEADER, text);
     }
+    snprintf(text, sizeof text, "[%d %s]", app->pane + 1, ui_pane_list[app->pane]->title);
+    ui_text(a, tab_begin(a.r.w, app->pane), 0, UI_ROLE_TAB, text);
     ui_clock(app->wall_ms, time);
     snprintf(text, sizeof text, "%u alert%s %s", alerts, alerts == 1 ? "" : "s", time);
     if (x + ui_text_width(text) < a.r.w)
@@ -218,8 +240,7 @@ static const char *hint_of(const struct ui_app *app)
 {
     switch (app->mode) {
     case UI_FORM:
-        return "{forms.next-field} next field   Enter goes on   Esc cancel   {forms.most} all "
-               "there is";
+        return "{forms.next-field} next   Enter goes on   Esc cancel   {forms.most} all there is";
     case UI_PREVIEW:
         return "Tab to Sign   Esc cancel   {previews.raw} raw transaction   early keys are dropped";
     case UI_WAIT:

@@ -633,18 +633,6 @@ static void click_body(struct ui_app *app, const struct ui_event *ev, const stru
         ui_request(app, UI_REQ_ENTER);
 }
 
-static int tab_at(int x)
-{
-    int at = 0;
-
-    for (int i = 0; i < UI_PANES; i++) {
-        at += (int)strlen(ui_pane_list[i]->title) + 4;
-        if (x < at)
-            return i;
-    }
-    return -1;
-}
-
 static void mouse_event(struct ui_app *app, const struct ui_event *ev)
 {
     struct ui_layout l = ui_layout_of(app);
@@ -669,7 +657,7 @@ static void mouse_event(struct ui_app *app, const struct ui_event *ev)
     } else if (ev->mouse == UI_MOUSE_DRAG) {
         return;
     } else if (ev->y == l.tabs.y) {
-        int pane = tab_at(ev->x);
+        int pane = ui_tab_at(app, ev->x);
         if (pane >= 0)
             ui_pane_set(app, pane);
     } else if (ev->y == l.keys.y) {

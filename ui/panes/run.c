@@ -198,9 +198,10 @@ static void result(const struct ui_app *app, struct ui_area a)
         y = ui_paragraph(ui_area_sub(a, 0, y, a.r.w, a.r.h - 3), 0, UI_ROLE_BAD, n->text);
     } else if (n->text[0]) {
         bool final = is_final(app, e);
-        ui_text(a, 0, y++, final ? UI_ROLE_OK : UI_ROLE_WARN,
-                final ? "final: everything sampled matched"
-                      : "provisional until what is sampled has matched");
+        y = ui_paragraph(ui_area_sub(a, 0, 0, a.r.w, a.r.h - 3), 0,
+                         final ? UI_ROLE_OK : UI_ROLE_WARN,
+                         final ? "final: everything sampled matched"
+                               : "provisional until what is sampled has matched");
         y = ui_paragraph(ui_area_sub(a, 0, y, a.r.w, a.r.h - y - 3), 0, UI_ROLE_TEXT, n->text) + y;
     }
     y = SU_MIN(y, a.r.h - 3);
@@ -383,9 +384,9 @@ static void draw(const struct ui_app *app, struct ui_area a)
     ui_textf(a, left + 2, 0, UI_ROLE_TEXT, "model %s", m->name);
     ui_textf(a, left + 2, 1, UI_ROLE_TEXT, "costs about %s USDC",
              ui_money(m->fee_per_step, 6, fee));
-    ui_hint_text(app, a, left + 2, 2, UI_ROLE_DIM, "arrows move, {pen} pen, {erase} clear");
+    ui_hint_text(app, a, left + 2, 2, UI_ROLE_DIM, "mouse, or arrows and {pen}");
     ui_hint_text(app, a, left + 2, 3, UI_ROLE_DIM,
-                 "mouse draws, {next-model} model, {run-now} run");
+                 "{erase} clear, {next-model} model, {run-now} run");
     result(app, ui_area_sub(a, left + 2, 5, a.r.w - left - 3, a.r.h - 5));
 }
 
