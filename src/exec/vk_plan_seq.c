@@ -278,7 +278,7 @@ static void product_grids(const struct vk_stage *s, uint32_t type, bool by_id, b
     d->alt_below = by_id ? 0 : FEW_ROWS;
 }
 
-/* The weights and results of the other products of a group; whether all weights have whole turns. */
+/* Weights and results of the other products of a group; whether rows of all take whole turns. */
 static bool add_others(struct vk_stage *s, uint32_t node, const struct vk_group *g,
                        struct vk_dispatch *d)
 {
