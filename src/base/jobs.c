@@ -15,7 +15,10 @@
 /* One su_jobs_run in progress. A worker may touch the plain fields only between raising `users`
    and lowering it, and only if it saw `open` in between; the owner closes the slot before it
    waits for users to reach 0. Either the worker sees the slot closed, or the owner sees the
-   worker: both sides store first and load second, sequentially consistent. */
+   worker: both sides write first and read second, sequentially consistent. They write with
+   read-modify-write operations, and so does an owner that says it sleeps: emulators of AArch64 on
+   x86-64 let a plain store wait behind a later load, which no processor of theirs does, and then
+   both sides would miss each other. */
 struct slot {
     _Alignas(JOBS_LINE) atomic_bool taken;
     atomic_bool open;
@@ -249,7 +252,7 @@ static void await_users(struct su_jobs *j, struct slot *s)
         if (spin_on(j, &sp))
             continue;
         (void)pthread_mutex_lock(&j->lock);
-        atomic_store(&s->waiting, true);
+        (void)atomic_exchange(&s->waiting, true);
         while (atomic_load(&s->users) != 0)
             (void)pthread_cond_wait(&j->done, &j->lock);
         atomic_store(&s->waiting, false);
@@ -273,7 +276,7 @@ void su_jobs_run(struct su_jobs *j, size_t n, void (*fn)(void *ctx, size_t i), v
     atomic_store(&s->open, true);
     announce(j, n - 1);
     (void)work_on(s);
-    atomic_store(&s->open, false);
+    (void)atomic_exchange(&s->open, false);
     await_users(j, s);
     atomic_store_explicit(&s->taken, false, memory_order_release);
 }
