@@ -10,8 +10,10 @@ if ! command -v tmux >/dev/null; then
     exit 0
 fi
 t() { tmux -L "forms$$" -f /dev/null "$@"; }
+hub=
 clean() {
     t kill-server 2>/dev/null
+    [ -z "$hub" ] || kill "$hub" 2>/dev/null
     devnet_clean
 }
 trap clean EXIT
@@ -48,6 +50,19 @@ done_with() {
     sleep 0.3
 }
 as_owner() { "$SPLITUP" "$@" --url "$url"; }
+
+# Models that lie elsewhere: a local server in the place of huggingface.co.
+mkdir "$tmp/repos"
+python3 "$SU_SOURCE_DIR/tests/data/make_toy_hf.py" "$tmp/repos/plain" llama || fail "toy"
+python3 "$SU_SOURCE_DIR/tests/data/make_toy_hf.py" "$tmp/repos/slow" llama || fail "toy"
+python3 "$SU_SOURCE_DIR/tests/e2e/hub_server.py" "$tmp/repos" "$tmp/hub.log" >"$tmp/hub.port" &
+hub=$!
+for _ in $(seq 100); do
+    [ -s "$tmp/hub.port" ] && break
+    sleep 0.1
+done
+export SPLITUP_HF_ENDPOINT="http://127.0.0.1:$(cat "$tmp/hub.port")"
+unset HF_TOKEN HF_HUB_OFFLINE
 
 devnet_start --slot-ms 100 --cooldown-ms 1000
 t new-session -d -s s -x 80 -y 24 "env LC_ALL=C.UTF-8 TERM=tmux-256color '$SPLITUP'; echo left with \$?; sleep 60"
@@ -133,7 +148,31 @@ done_with "Done: register model"
 check "deployed" [ "$(as_owner deploy list --json | json 'len(d["models"]) if isinstance(d, dict) else len(d)')" = 1 ]
 check "in the list" sees "by-hand"
 
+did="a model from elsewhere"
+keys a
+check "a form" sees "Deploy a model"
+field hf://org/slow
+field 3MB
+keys Enter Enter
+field slow
+keys Enter
+check "how far it is" sees "model.safetensors: "
+check "how long it takes" sees " left"
+keys Escape
+check "it ends" sees "Cancelled"
+keys a
+check "a form" sees "Deploy a model"
+field hf://org/plain
+field 3MB
+keys Enter Enter
+field from-there
+keys Enter
+agree
+done_with "Done: register model"
+check "deployed from there" sees "from-there"
+
 did="declarations"
+keys "/by-hand" Enter
 keys d
 check "a form" sees "Declare tasks"
 keys Enter
