@@ -109,7 +109,7 @@ static ISA_TARGET void widen(const int8_t *q, const int32_t *s, size_t runs, uin
     }
 }
 
-/* Halves 1 and 2 of every word, or the others, of signed bytes. */
+/* Of every two bytes the lower one, which is signed, as a bfloat16. */
 static ALWAYS __m512i wide_bytes(__m512i v)
 {
     __m512 low = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, 24), 24));
@@ -118,7 +118,7 @@ static ALWAYS __m512i wide_bytes(__m512i v)
                            _mm512_and_si512((__m512i)high, _mm512_set1_epi32(-65536)));
 }
 
-/* Elements of a table of bfloat16 from `least` on, 32 of them. */
+/* The 32 whole numbers from `least` on, as bfloat16. */
 static ALWAYS __m512i whole_numbers(int32_t least)
 {
     const __m512i i = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
