@@ -319,9 +319,18 @@ static void flush_input(void *ctx)
 
 /* ---- taking and giving back --------------------------------------------------------------------- */
 
+/* Whether the terminal takes xterm's private modes: it says so, or reports mice as xterm does, as tmux and
+   screen do. */
+static bool is_like_xterm(void)
+{
+    const char *mouse = tigetstr("kmous");
+
+    return tigetflag("XT") > 0 || (mouse && mouse != (char *)-1 && su_str_starts(mouse, "\033["));
+}
+
 static void modes(struct screen *s, bool on)
 {
-    bool xterm = tigetflag("XT") > 0;
+    bool xterm = is_like_xterm();
 
     if (s->mouse && on) {
         mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED |
@@ -399,7 +408,7 @@ static void prepare_restore(void)
     static const char modes_off[] = "\033[?1002l\033[?1000l\033[?1006l\033[?2004l";
 
     bytes_back_len = 0;
-    if (tigetflag("XT") > 0)
+    if (is_like_xterm())
         for (size_t i = 0; i + 1 < sizeof modes_off; i++)
             collect(modes_off[i]);
     for (size_t i = 0; i < SU_ARRAY_LEN(caps); i++) {
