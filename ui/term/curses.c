@@ -204,11 +204,13 @@ static int key_of(int code)
 {
     static const struct {
         int curses, key;
-    } row[] = {{KEY_UP, UI_K_UP},       {KEY_DOWN, UI_K_DOWN},  {KEY_LEFT, UI_K_LEFT},
-               {KEY_RIGHT, UI_K_RIGHT}, {KEY_HOME, UI_K_HOME},  {KEY_END, UI_K_END},
-               {KEY_PPAGE, UI_K_PGUP},  {KEY_NPAGE, UI_K_PGDN}, {KEY_DC, UI_K_DEL},
-               {KEY_IC, UI_K_INS},      {KEY_BTAB, UI_K_BTAB},  {KEY_BACKSPACE, UI_K_BACKSPACE},
-               {KEY_ENTER, UI_K_ENTER}, {ALT_ENTER, UI_K_ALT_ENTER}, {KEY_FIND, UI_K_HOME},  {KEY_SELECT, UI_K_END}};
+    } row[] = {
+        {KEY_UP, UI_K_UP},       {KEY_DOWN, UI_K_DOWN},       {KEY_LEFT, UI_K_LEFT},
+        {KEY_RIGHT, UI_K_RIGHT}, {KEY_HOME, UI_K_HOME},       {KEY_END, UI_K_END},
+        {KEY_PPAGE, UI_K_PGUP},  {KEY_NPAGE, UI_K_PGDN},      {KEY_DC, UI_K_DEL},
+        {KEY_IC, UI_K_INS},      {KEY_BTAB, UI_K_BTAB},       {KEY_BACKSPACE, UI_K_BACKSPACE},
+        {KEY_ENTER, UI_K_ENTER}, {ALT_ENTER, UI_K_ALT_ENTER}, {KEY_FIND, UI_K_HOME},
+        {KEY_SELECT, UI_K_END}};
 
     for (size_t i = 0; i < SU_ARRAY_LEN(row); i++)
         if (row[i].curses == code)
