@@ -129,6 +129,29 @@ check "cheaper" python3 -c "assert $cost < $held"
 check "paid for what was run" paid "$cost"
 clear_of_all
 
+# ---- a page of text, pasted ---------------------------------------------------------------------------
+for i in 1 2 3 4 5 6 7 8; do
+    echo "Note $i says that the cat of house number $i likes milk, sleep and the sun."
+done >"$tmp/page"
+printf 'In short, the cats' >>"$tmp/page"
+check "more than a line takes" [ "$(wc -c <"$tmp/page")" -gt 600 ]
+"$SPLITUP" run "$model" --ctx 256 --json --prompt "$(cat "$tmp/page")" --max-tokens 4 >"$tmp/local-page" || fail "a local run"
+before=$(usdc)
+keys - - - - - i C-u
+t load-buffer -b page "$tmp/page"
+t paste-buffer -p -b page -t app:0
+check "its end is typed" sees "In short, the cats"
+check "its lines are lines" sees "house number 8 likes"
+keys Enter
+agree
+check "it comes, or has come" sees "4 of 4 tokens" 90
+check "final" sees "final: everything sampled matched" 90
+said=$(screen | sed -n '/of 4 tokens/,/^ *....\.\..... SmolLM2/p' | sed '1d;$d' | tr -s ' \n' ' ')
+check "the local run's words" [ "$said" = "$(json 'd["text"]' <"$tmp/local-page" | sed 's/^/ /' | tr -s ' \n' ' ')" ]
+cost=$(screen | sed -n 's/.*cost so far \([0-9.]*\) of .*/\1/p')
+check "paid for the page" paid "$cost"
+clear_of_all
+
 # ---- the same from the shell, on a terminal ---------------------------------------------------------------------
 ask="'$SPLITUP' run SmolLM2-135M-Instruct.Q4_1@$url --keypair $home/requestor/wallet.json --yes"
 t new-window -d -t app: -n shell "env LC_ALL=C.UTF-8 TERM=tmux-256color $ask --prompt '$prompt' --max-tokens 16; sleep 30"
