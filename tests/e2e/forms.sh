@@ -54,7 +54,6 @@ as_owner() { "$SPLITUP" "$@" --url "$url"; }
 # Models that lie elsewhere: a local server in the place of huggingface.co.
 mkdir "$tmp/repos"
 python3 "$SU_SOURCE_DIR/tests/data/make_toy_hf.py" "$tmp/repos/plain" llama || fail "toy"
-python3 "$SU_SOURCE_DIR/tests/data/make_toy_hf.py" "$tmp/repos/slow" llama || fail "toy"
 python3 "$SU_SOURCE_DIR/tests/e2e/hub_server.py" "$tmp/repos" "$tmp/hub.log" >"$tmp/hub.port" &
 hub=$!
 for _ in $(seq 100); do
@@ -151,10 +150,10 @@ check "in the list" sees "by-hand"
 did="a model from elsewhere"
 keys a
 check "a form" sees "Deploy a model"
-field hf://org/slow
+field hf://org/trickle
 field 3MB
 keys Enter Enter
-field slow
+field trickle
 keys Enter
 check "how far it is" sees "model.safetensors: "
 check "how long it takes" sees " left"

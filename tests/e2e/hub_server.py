@@ -6,7 +6,7 @@ usage: hub_server.py FOLDER LOG      serves FOLDER/REPO/FILE as /org/REPO/resolv
 Small files are answered at once; .gguf and .safetensors are redirected to a second port, with their
 sha256 in X-Linked-Etag. The repository "private" wants the token hf_secret, "damaged" sends large
 files with one bit changed, "slow" stalls in the middle of its first large file until the other side
-is gone. The first line on stdout is the port of the hub. LOG gets one line per request: which of
+is gone, "trickle" takes a minute for each. The first line on stdout is the port of the hub. LOG gets one line per request: which of
 the two ports, path, Range header or '-', 'token' or '-'; and 'half' when "slow" stalls.
 """
 
@@ -18,6 +18,7 @@ import threading
 import time
 
 ROOT = sys.argv[1]
+ALIKE = ("private", "damaged", "slow", "trickle")  # hold what "plain" holds
 LOG = open(sys.argv[2], "a", buffering=1)
 seen = set()
 lock = threading.Lock()
@@ -25,8 +26,7 @@ lock = threading.Lock()
 
 def content(repo, name):
     try:
-        with open(os.path.join(ROOT, "plain" if repo in ("private", "damaged", "slow") else repo,
-                               name), "rb") as f:
+        with open(os.path.join(ROOT, "plain" if repo in ALIKE else repo, name), "rb") as f:
             return f.read()
     except OSError:
         return None
@@ -99,6 +99,13 @@ class Cdn(Handler):
             self.wfile.flush()
             LOG.write("half\n")
             time.sleep(30)
+            return None
+        if repo == "trickle":
+            self.head(200, len(data), {"ETag": etag, "Accept-Ranges": "bytes"})
+            piece = len(data) // 100 + 1
+            for at in range(0, len(data), piece):
+                self.wfile.write(data[at:at + piece])
+                time.sleep(0.6)
             return None
         return self.answer(data, etag)
 

@@ -28,12 +28,17 @@ trap net_clean EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-# net_ports N: that many free ports, one a line; nobody asks for them before they are used, as far as chance goes.
+# net_ports N: that many free ports, one a line, below those that the kernel gives to whoever connects.
 net_ports() {
-    python3 -c 'import socket, sys
-held = [socket.socket() for _ in range(int(sys.argv[1]))]
-for s in held:
-    s.bind(("127.0.0.1", 0))
+    python3 -c 'import random, socket, sys
+held = []
+while len(held) < int(sys.argv[1]):
+    s = socket.socket()
+    try:
+        s.bind(("127.0.0.1", random.randrange(10000, 32768)))
+    except OSError:
+        continue
+    held.append(s)
     print(s.getsockname()[1])' "$1"
 }
 
