@@ -41,7 +41,9 @@ and keeps.
 llama.cpp's or distributed-llama's main program) and the nodes, and between nodes: each in a network
 namespace of its own, joined by link_delay.c, as netem is not in every kernel. Needs root.
 --sessions N: so many generations at once over three nodes beside one, each of three times --tokens:
-all their tokens over the time from the first token of any to the last of any.
+all their tokens over the time from the first token of any to the last of any, which has their
+starts in it, one after the other; and the sum of what each gets from its own first token to its last,
+as the one session's figure is taken.
 --long-prompt WORDS: how long a session that writes over three nodes pauses at most while a prompt of
 so many words goes through the same nodes, beside its longest pause before, and beside what a chunk
 of that prompt takes: a step waits for no more than the chunk that runs, on each stage.
@@ -229,7 +231,8 @@ class Bench:
               flush=True)
 
     def together(self):
-        """Tokens per second of one session, and of many at once, over three nodes."""
+        """Tokens per second over three nodes: of one session, of many at once from the first token of
+        any to the last of any, and the sum of what each of them got."""
         out, tokens = [], LONGER * self.o.tokens
         want = alone(self.o, self.model, self.prompt, tokens)["token_ids"]
         for n in (1, self.o.sessions):
@@ -244,9 +247,10 @@ class Bench:
             begun = min(d["first_at"] for d in done)
             span = max(d["last_at"] for d in done) - begun
             out.append(n * (tokens - 1) / span)
+            summed = sum(d["tokens_per_second"] for d in done)
             self.spans.append([[round(d[at] - begun, 3) for at in ("first_at", "last_at")]
                                for d in done])
-        return out
+        return out + [summed]
 
     def llama_together(self):
         out = []
@@ -404,9 +408,12 @@ def tell(bench):
 
 
 def tell_together(options, rows, peer_rows):
-    f = {"ours": rows, "ratio": statistics.median(b / a for a, b in rows)}
-    print("  %d sessions at once over 3 nodes: %.1f tokens/s together, %.2f times one session's" %
-          (options.sessions, statistics.median(b for _, b in rows), f["ratio"]))
+    f = {"ours": rows, "ratio": statistics.median(b / a for a, b, _ in rows),
+         "summed_ratio": statistics.median(c / a for a, _, c in rows)}
+    print("  %d sessions at once over 3 nodes: %.1f tokens/s together, %.2f times one session's; "
+          "%.1f while they write, %.2f times" %
+          (options.sessions, statistics.median(b for _, b, _ in rows), f["ratio"],
+           statistics.median(c for _, _, c in rows), f["summed_ratio"]))
     if peer_rows:
         f["llama"] = peer_rows
         print("  the same of llama.cpp RPC, 3 servers: %.1f, %.2f times" %
