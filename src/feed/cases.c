@@ -383,8 +383,9 @@ static void execution_row(const struct su_feed *f, const struct feed_live *l,
                                     .sampled = x->sampled,
                                     .checked = x->checked,
                                     .revealed = x->revealed,
-                                    .matched = x->matched,
                                     .faults = x->faults};
+    for (uint16_t t = 0; t < x->task_count; t++) /* x->matched leaves out tasks without producers */
+        r->matched = (uint16_t)(r->matched + (x->tasks[t].state == SU_TASK_VERIFIED));
     memcpy(r->key, l->key, 32);
     memcpy(r->requestor, x->requestor, 32);
     memcpy(r->model, x->model, 32);

@@ -126,6 +126,7 @@ struct su_feed_execution {
     uint64_t request_slot, submit_slot, deadline_slot, phase_slot;
     int64_t seen_ms, final_ms; /* wall clock; INT64_MIN = not yet */
     uint64_t escrow, fees, surcharge, oracle_fee;
+    /* Of tasks. matched: revealed, and equal to what their producers, validators and consumers have. */
     uint16_t task_count, assigned, committed, sampled, checked, revealed, matched, faults;
     uint32_t first_part; /* in snapshot.part; task_count of them */
 };
