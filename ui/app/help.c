@@ -36,15 +36,31 @@ static size_t entries(const struct ui_app *app, const struct ui_key_row *out[ENT
     return n;
 }
 
-static int columns(const struct ui_app *app)
+static const char *mark(const struct ui_key_row *r)
 {
-    return app->w >= 120 ? 4 : app->w >= 78 ? 3 : 2;
+    return r->tier == 2 ? " $" : r->tier == 3 ? " !" : "";
 }
 
-/* Lines of a section: its head and its rows, side by side. */
-static int section_lines(size_t n, int cols)
+enum { KEY_CELLS = 9 }; /* from the edge of a column to what its key does */
+
+/* As many side by side as have room for the longest of them. */
+static int columns(const struct ui_app *app, const struct ui_key_row *const *row, size_t n)
 {
-    return n == 0 ? 0 : 1 + (int)((n + (size_t)cols - 1) / (size_t)cols);
+    int cols = app->w >= 120 ? 4 : app->w >= 78 ? 3 : 2, longest = 0;
+
+    for (size_t i = 0; i < n; i++)
+        longest = SU_MAX(longest, (int)(strlen(row[i]->help) + strlen(mark(row[i]))));
+    while (cols > 1 && app->w / cols < KEY_CELLS + longest)
+        cols--;
+    return cols;
+}
+
+/* Rows of a section, its head left out. */
+static int section_rows(const struct ui_app *app, const struct ui_key_row *const *row, size_t n)
+{
+    int cols = columns(app, row, n);
+
+    return (int)((n + (size_t)cols - 1) / (size_t)cols);
 }
 
 int ui_help_lines(const struct ui_app *app)
@@ -55,43 +71,46 @@ int ui_help_lines(const struct ui_app *app)
 
     entries(app, row, first);
     for (size_t s = 0; s < 3; s++)
-        lines += section_lines(first[s + 1] - first[s], columns(app));
+        if (first[s + 1] > first[s])
+            lines += 1 + section_rows(app, row + first[s], first[s + 1] - first[s]);
     return lines;
+}
+
+static void draw_section(const struct ui_app *app, struct ui_area in, int y,
+                         const struct ui_key_row *const *row, size_t n)
+{
+    int per = section_rows(app, row, n), w = in.r.w / columns(app, row, n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct ui_area c = ui_area_sub(in, w * ((int)i / per), 0, w, in.r.h);
+        int line = y + (int)i % per;
+        char shown[24];
+        ui_text(c, 1, line, UI_ROLE_OK, ui_keys_shown(&app->binds, row[i], shown));
+        ui_textf(c, KEY_CELLS, line, ui_key_is_off(app, row[i]) ? UI_ROLE_DIM : UI_ROLE_TEXT,
+                 "%s%s", row[i]->help, mark(row[i]));
+    }
 }
 
 void ui_draw_help(const struct ui_app *app, struct ui_area a)
 {
     const struct ui_key_row *row[ENTRIES];
     size_t first[4];
-    int cols = columns(app), w = a.r.w / cols, y = 1 - app->scroll;
+    int y = -app->scroll;
     struct ui_area in = ui_area_sub(a, 0, 1, a.r.w, a.r.h - 1);
 
     entries(app, row, first);
     ui_textf(a, 1, 0, UI_ROLE_TEXT, "Keys%s%s   $ spends  ! also wants something typed",
              app->help_filter[0] ? " with " : "", app->help_filter);
-    y = -app->scroll;
     for (size_t s = 0; s < 3; s++) {
         size_t n = first[s + 1] - first[s];
-        int per = (int)((n + (size_t)cols - 1) / (size_t)cols);
         if (n == 0)
             continue;
         ui_text(in, 1, y++, UI_ROLE_TAG,
                 ui_scope_name(s == 0   ? (enum ui_scope)app->pane
                               : s == 1 ? UI_SCOPE_ALL
                                        : UI_SCOPE_FORM));
-        for (size_t i = 0; i < n; i++) {
-            const struct ui_key_row *r = row[first[s] + i];
-            struct ui_area c = ui_area_sub(in, w * ((int)i / per), 0, w, in.r.h);
-            int line = y + (int)i % per;
-            char shown[24];
-            ui_text(c, 1, line, UI_ROLE_OK, ui_keys_shown(&app->binds, r, shown));
-            ui_textf(c, 9, line, ui_key_is_off(app, r) ? UI_ROLE_DIM : UI_ROLE_TEXT, "%s%s",
-                     r->help,
-                     r->tier == 2   ? " $"
-                     : r->tier == 3 ? " !"
-                                    : "");
-        }
-        y += per;
+        draw_section(app, in, y, row + first[s], n);
+        y += section_rows(app, row + first[s], n);
     }
 }
 

@@ -219,7 +219,7 @@ static void lists_are_clicked(void **state)
     ready(&k);
     kit_mouse(&k, UI_MOUSE_WHEEL_DOWN, 1, 1);
     assert_int_equal(k.app.menu, 1);
-    click(&k, "claim what was earned");
+    click(&k, "claim earnings");
     assert_int_equal(k.app.mode, UI_FORM);
     assert_true(kit_has(&k, "Claim"));
     kit_keys(&k, "{Esc}W");

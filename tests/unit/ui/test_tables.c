@@ -160,8 +160,11 @@ static void help_fits(void **state)
         assert_true(ui_help_lines(&k.app) <= 20);
         for (size_t i = 0; i < ui_keys_count; i++)
             if ((ui_keys[i].scope == (enum ui_scope)pane || ui_keys[i].scope == UI_SCOPE_ALL) &&
-                ui_keys[i].help[0])
+                ui_keys[i].help[0]) {
                 assert_true(kit_has(&k, ui_keys[i].shown));
+                assert_true(kit_has(&k, ui_keys[i].help));
+                assert_true(strlen(ui_keys[i].help) + (ui_keys[i].tier > 1 ? 2 : 0) <= 17);
+            }
         kit_close(&k);
     }
 }
