@@ -16,13 +16,30 @@ enum { BODY_MAX = 4096 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Answers one connection at a time. Who connects has set the bytes, and reads until they end. */
+/* Answers one connection at a time. */
 static struct {
     int listener;
-    const uint8_t *data;
-    size_t size, cut;
     char url[64];
-} server;
+    pthread_mutex_t lock; /* of what is answered */
+    struct su_buf bytes;
+    size_t cut;
+} server = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Who asked may have left by now, and have set the bytes anew: they are copied. */
+static void send_bytes(int fd)
+{
+    struct su_buf b;
+
+    su_buf_init(&b, 0);
+    (void)pthread_mutex_lock(&server.lock);
+    su_buf_put(&b, server.bytes.data, server.bytes.len);
+    size_t cut = server.cut;
+    (void)pthread_mutex_unlock(&server.lock);
+    SU_ASSERT(!b.failed && cut <= b.len);
+    (void)send(fd, b.data, cut, MSG_NOSIGNAL);
+    (void)send(fd, b.data + cut, b.len - cut, MSG_NOSIGNAL);
+    su_buf_fini(&b);
+}
 
 static void answer(int fd)
 {
@@ -35,11 +52,9 @@ static void answer(int fd)
             return;
         n += (size_t)k;
     }
-    (void)send(fd, server.data, server.cut, MSG_NOSIGNAL);
-    (void)send(fd, server.data + server.cut, server.size - server.cut, MSG_NOSIGNAL);
+    send_bytes(fd);
     (void)shutdown(fd, SHUT_WR);
-    while (recv(fd, text, sizeof text, 0) >
-           0) /* the bytes are in use until the other side is done */
+    while (recv(fd, text, sizeof text, 0) > 0)
         continue;
 }
 
@@ -64,6 +79,7 @@ static void start(void)
     socklen_t n = sizeof a;
     pthread_t thread;
 
+    su_buf_init(&server.bytes, 0);
     server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     SU_ASSERT(server.listener >= 0 && bind(server.listener, (struct sockaddr *)&a, n) == 0 &&
               listen(server.listener, 8) == 0 &&
@@ -84,9 +100,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (server.url[0] == 0)
         start();
-    server.data = data + 1;
-    server.size = size - 1;
-    server.cut = server.size * data[0] / 256;
+    (void)pthread_mutex_lock(&server.lock);
+    su_buf_clear(&server.bytes);
+    su_buf_put(&server.bytes, data + 1, size - 1);
+    server.cut = (size - 1) * data[0] / 256;
+    SU_ASSERT(!server.bytes.failed);
+    (void)pthread_mutex_unlock(&server.lock);
     SU_ASSERT(su_http_line_new(&line, &e) == SU_OK);
     enum su_code c = su_http_line_post(line, server.url, NULL, 0, NULL, 0, &opts, &reply, &e);
     if (c == SU_OK) {
