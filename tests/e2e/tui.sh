@@ -159,7 +159,7 @@ way() { # WIDTH HEIGHT
     for _ in 1 2 3 4 5 6 7 8; do t send-keys -t "$now" j j h; done
     keys Space e
     check "a form" sees "Run a model"
-    keys Enter Enter Enter
+    keys Enter Enter
     agree
     check "an answer" sees "a 7 ("
     check "that is final" sees "final"
