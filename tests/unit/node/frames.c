@@ -250,15 +250,51 @@ void frames_expect(struct su_flow *f, uint32_t end, uint32_t salt)
     free(want_leaves);
 }
 
-unsigned frames_take(struct frames_node *n, const void *bytes, size_t len)
+unsigned frames_take_over(struct frames_node *n, uint64_t connection, const void *bytes, size_t len)
 {
     struct su_wire_frame f;
     struct su_buf answer;
 
     su_buf_init(&answer, 0);
-    su_exchange_take(n->x, 0, bytes, len, &answer);
+    su_exchange_take(n->x, connection, bytes, len, &answer);
     assert_int_equal(su_wire_parse(answer.data, answer.len, &f, NULL), SU_OK);
     unsigned refusal = f.m.kind == SU_WIRE_ACK ? 0 : f.m.u.refusal.code;
     su_buf_fini(&answer);
     return refusal;
+}
+
+unsigned frames_take(struct frames_node *n, const void *bytes, size_t len)
+{
+    return frames_take_over(n, 0, bytes, len);
+}
+
+int frames_three_setup(void **state)
+{
+    struct frames_three *x = calloc(1, sizeof *x);
+
+    frames_start(&x->a, 1);
+    frames_start(&x->b, 2);
+    frames_start(&x->c, 3);
+    *state = x;
+    return 0;
+}
+
+int frames_flow_setup(void **state)
+{
+    (void)frames_three_setup(state);
+    struct frames_three *x = *state;
+    x->in = frames_flow(&x->b, 1, 0, &x->a, FRAMES_STEPS);
+    return 0;
+}
+
+int frames_three_teardown(void **state)
+{
+    struct frames_three *x = *state;
+
+    su_flow_close(x->in);
+    frames_end(&x->a);
+    frames_end(&x->b);
+    frames_end(&x->c);
+    free(x);
+    return 0;
 }

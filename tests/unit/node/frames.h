@@ -10,6 +10,7 @@
 
 #define FRAMES_SLOT 77u
 #define FRAMES_ROW 4u /* floats of a row */
+#define FRAMES_STEPS 30u /* of the flow of three */
 
 struct frames_node {
     char home[200], endpoint[32];
@@ -48,6 +49,18 @@ void frames_activation(struct su_buf *b, const struct frames_node *by, uint8_t e
 void frames_expect(struct su_flow *f, uint32_t end, uint32_t salt);
 /* What su_exchange_take answers: 0 for an acknowledgement, else the refusal. */
 unsigned frames_take(struct frames_node *n, const void *bytes, size_t len);
+/* The same, come over that connection; above over none that is known. */
+unsigned frames_take_over(struct frames_node *n, uint64_t connection, const void *bytes,
+                          size_t len);
 void frames_sleep_ms(unsigned ms);
+
+/* a: producer, b: consumer, c: a stranger. */
+struct frames_three {
+    struct frames_node a, b, c;
+    struct su_flow *in; /* b's end of a's output: execution 1, task 0, FRAMES_STEPS; or NULL */
+};
+int frames_three_setup(void **state); /* without the flow */
+int frames_flow_setup(void **state);
+int frames_three_teardown(void **state);
 
 #endif

@@ -13,37 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* a: producer, b: consumer, c: a stranger. */
-struct fixture {
-    struct frames_node a, b, c;
-    struct su_flow *in;
-};
-
-static int setup(void **state)
-{
-    struct fixture *x = calloc(1, sizeof *x);
-
-    frames_start(&x->a, 1);
-    frames_start(&x->b, 2);
-    frames_start(&x->c, 3);
-    x->in = frames_flow(&x->b, 1, 0, &x->a, 30);
-    *state = x;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *x = *state;
-
-    su_flow_close(x->in);
-    frames_end(&x->a);
-    frames_end(&x->b);
-    frames_end(&x->c);
-    free(x);
-    return 0;
-}
-
-static unsigned take(struct fixture *x, const struct frames_node *by, uint8_t execution,
+static unsigned take(struct frames_three *x, const struct frames_node *by, uint8_t execution,
                      uint16_t task, uint32_t step, uint32_t count, uint32_t salt)
 {
     struct su_buf b;
@@ -55,7 +25,7 @@ static unsigned take(struct fixture *x, const struct frames_node *by, uint8_t ex
 }
 
 /* An ACTIVATION of a whose fields the test chose. */
-static unsigned take_message(struct fixture *x, struct su_wire_activation *a, const void *rows,
+static unsigned take_message(struct frames_three *x, struct su_wire_activation *a, const void *rows,
                              uint64_t bytes)
 {
     const struct su_wire_message m = {
@@ -71,7 +41,7 @@ static unsigned take_message(struct fixture *x, struct su_wire_activation *a, co
 
 static void each_refusal_has_its_reason(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     float row[8] = {0};
     uint8_t leaf[64] = {0};
     struct su_buf b;
@@ -134,11 +104,10 @@ static void each_refusal_has_its_reason(void **state)
     su_flow_close(own);
 }
 
-/* Two rows of one step: the first stays, both are kept, over a restart too. */
 /* Frames that come together: each is taken or refused as if it had come alone. */
 static void each_of_several_is_judged(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     static const unsigned want[] = {0, SU_WIRE_REFUSED_SENDER, 0, SU_WIRE_REFUSED_SCOPE};
     const struct frames_node *by[] = {&x->a, &x->c, &x->a, &x->a};
     struct su_buf all, b, answer;
@@ -180,9 +149,10 @@ static void each_of_several_is_judged(void **state)
     su_buf_fini(&answer);
 }
 
+/* Two rows of one step: the first stays, both are kept, over a restart too. */
 static void two_tongues_are_told(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct su_journal_stream *other;
     struct su_buf b;
     struct su_wire_frame f;
@@ -217,7 +187,7 @@ static void two_tongues_are_told(void **state)
 /* Any byte of a frame changed: never taken as something else than what was signed. */
 static void no_changed_byte_is_taken(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct su_random r = su_random_of(3, 3);
     unsigned rounds = getenv("SU_TEST_FULL") != NULL ? 5000 : 400;
     struct su_buf b;
@@ -240,7 +210,7 @@ static void no_changed_byte_is_taken(void **state)
 /* A full disk refuses work before it is accepted, and what goes beyond it comes again later. */
 static void a_full_disk_is_busy(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
 
     su_flow_close(x->in);
     x->in = NULL;
@@ -291,7 +261,7 @@ static void a_full_disk_is_busy(void **state)
 /* A producer that says the same over and over in ever other frames fills no disk. */
 static void repetition_is_bounded(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     uint64_t used = 0;
 
     for (uint32_t first = 1; first < 30; first += 2) /* one new step at a time, overlapping all */
@@ -307,7 +277,7 @@ static void repetition_is_bounded(void **state)
 /* ---- a flood --------------------------------------------------------------------------------- */
 
 struct flood {
-    struct fixture *x;
+    struct frames_three *x;
     atomic_bool over;
     atomic_uint answered;
     pthread_t thread[4];
@@ -331,7 +301,7 @@ static void *floods(void *arg)
 
 static void a_flood_does_not_stop_a_flow(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct flood f = {.x = x};
     struct su_flow *out = frames_flow(&x->a, 1, 0, &x->a, 30);
     const struct su_flow_need need = {.flow = x->in, .have = 30};
@@ -354,13 +324,20 @@ static void a_flood_does_not_stop_a_flow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_refusal_has_its_reason, setup, teardown),
-        cmocka_unit_test_setup_teardown(each_of_several_is_judged, setup, teardown),
-        cmocka_unit_test_setup_teardown(two_tongues_are_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_changed_byte_is_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_full_disk_is_busy, setup, teardown),
-        cmocka_unit_test_setup_teardown(repetition_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_flood_does_not_stop_a_flow, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_refusal_has_its_reason, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(each_of_several_is_judged, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(two_tongues_are_told, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(no_changed_byte_is_taken, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_busy, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(repetition_is_bounded, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(a_flood_does_not_stop_a_flow, frames_flow_setup,
+                                        frames_three_teardown),
     };
 
     su_log_stderr(-1);

@@ -15,80 +15,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 30, HIS = 7, ANOTHERS = 8 }; /* connections */
+enum { HIS = 7, ANOTHERS = 8 }; /* connections */
 
-/* a: producer, b: consumer, c: a stranger. */
-struct fixture {
-    struct frames_node a, b, c;
-    struct su_flow *in;
-};
-
-static int setup(void **state)
-{
-    struct fixture *x = calloc(1, sizeof *x);
-
-    frames_start(&x->a, 1);
-    frames_start(&x->b, 2);
-    frames_start(&x->c, 3);
-    x->in = frames_flow(&x->b, 1, 0, &x->a, STEPS);
-    *state = x;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *x = *state;
-
-    su_flow_close(x->in);
-    frames_end(&x->a);
-    frames_end(&x->b);
-    frames_end(&x->c);
-    free(x);
-    return 0;
-}
-
-/* What a frame that comes over a connection is answered: 0 or the refusal. */
-static unsigned take(struct fixture *x, uint64_t connection, const struct su_buf *b)
-{
-    struct su_wire_frame f;
-    struct su_buf answer;
-
-    su_buf_init(&answer, 0);
-    su_exchange_take(x->b.x, connection, b->data, b->len, &answer);
-    assert_int_equal(su_wire_parse(answer.data, answer.len, &f, NULL), SU_OK);
-    unsigned refusal = f.m.kind == SU_WIRE_ACK ? 0 : f.m.u.refusal.code;
-    su_buf_fini(&answer);
-    return refusal;
-}
-
-static unsigned take_step(struct fixture *x, uint64_t connection, uint32_t step)
+static unsigned take_step(struct frames_three *x, uint64_t connection, uint32_t step)
 {
     struct su_buf b;
 
     frames_activation(&b, &x->a, 1, 0, step, 1, 0);
-    unsigned refusal = take(x, connection, &b);
+    unsigned refusal = frames_take_over(&x->b, connection, b.data, b.len);
     su_buf_fini(&b);
     return refusal;
 }
 
 /* A frame of the stranger's with the producer's name. */
-static void forge(struct fixture *x, struct su_buf *b, uint32_t step)
+static void forge(struct frames_three *x, struct su_buf *b, uint32_t step)
 {
     frames_activation(b, &x->c, 1, 0, step, 1, 9);
     memcpy(b->data + 32, x->a.signer.public_key, 32);
 }
 
-static unsigned take_forged(struct fixture *x, uint64_t connection, uint32_t step)
+static unsigned take_forged(struct frames_three *x, uint64_t connection, uint32_t step)
 {
     struct su_buf b;
 
     forge(x, &b, step);
-    unsigned refusal = take(x, connection, &b);
+    unsigned refusal = frames_take_over(&x->b, connection, b.data, b.len);
     su_buf_fini(&b);
     return refusal;
 }
 
-static uint64_t offers(struct fixture *x)
+static uint64_t offers(struct frames_three *x)
 {
     (void)pthread_mutex_lock(&x->in->lock);
     uint64_t n = x->in->offers;
@@ -99,7 +55,7 @@ static uint64_t offers(struct fixture *x)
 /* A connection is known by the frames that it brought: by new ones, and those that were their producer's. */
 static void known_connections_offer(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
 
     assert_int_equal(take_step(x, HIS, 0), 0);
     assert_int_equal(offers(x), 0);
@@ -119,7 +75,7 @@ static void known_connections_offer(void **state)
 
 static void a_forgery_is_the_last_offer(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     float row[FRAMES_ROW];
 
     assert_int_equal(take_step(x, HIS, 0), 0);
@@ -135,21 +91,21 @@ static void a_forgery_is_the_last_offer(void **state)
     su_flow_close(x->in);
     frames_stop(&x->b);
     frames_again(&x->b); /* the journal has no forgery either */
-    x->in = frames_flow(&x->b, 1, 0, &x->a, STEPS);
+    x->in = frames_flow(&x->b, 1, 0, &x->a, FRAMES_STEPS);
     frames_expect(x->in, 5, 0);
 }
 
 /* The head of a frame that is here, before another body: what was verified once is no excuse. */
 static void an_old_head_does_not_help(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct su_buf old, b;
 
     frames_activation(&old, &x->a, 1, 0, 0, 1, 0);
-    assert_int_equal(take(x, HIS, &old), 0);
+    assert_int_equal(frames_take_over(&x->b, HIS, old.data, old.len), 0);
     forge(x, &b, 1);
     memcpy(b.data, old.data, SU_WIRE_HEAD_BYTES);
-    assert_int_equal(take(x, HIS, &b), SU_WIRE_REFUSED_FORMAT);
+    assert_int_equal(frames_take_over(&x->b, HIS, b.data, b.len), SU_WIRE_REFUSED_FORMAT);
     assert_int_equal(su_flow_confirm(x->in, 1, NULL), SU_EDIGEST);
     frames_expect(x->in, 1, 0);
     su_buf_fini(&b);
@@ -159,8 +115,8 @@ static void an_old_head_does_not_help(void **state)
 /* Several frames of a call are there together, and one of them may be wrong. */
 static void together(void **state)
 {
-    struct fixture *x = *state;
-    struct su_flow *second = frames_flow(&x->b, 1, 1, &x->a, STEPS);
+    struct frames_three *x = *state;
+    struct su_flow *second = frames_flow(&x->b, 1, 1, &x->a, FRAMES_STEPS);
     struct su_buf all, one, answer;
 
     assert_int_equal(take_step(x, HIS, 0), 0);
@@ -181,7 +137,7 @@ static void together(void **state)
 
 /* Waits for a row, uses it, and wants it confirmed. */
 struct user {
-    struct fixture *x;
+    struct frames_three *x;
     float row[2 * FRAMES_ROW];
     uint64_t offer;
     enum su_code code;
@@ -201,7 +157,7 @@ static void *use(void *ctx)
 }
 
 /* An offer that is settled as `kept` while somebody uses it. */
-static void settle_used(struct fixture *x, bool kept, enum su_code want)
+static void settle_used(struct frames_three *x, bool kept, enum su_code want)
 {
     struct user u = {.x = x};
     struct su_wire_frame f;
@@ -253,12 +209,15 @@ static void used_and_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(known_connections_offer, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_forgery_is_the_last_offer, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_old_head_does_not_help, setup, teardown),
-        cmocka_unit_test_setup_teardown(together, setup, teardown),
-        cmocka_unit_test_setup_teardown(used_and_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(used_and_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(known_connections_offer, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(a_forgery_is_the_last_offer, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(an_old_head_does_not_help, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(together, frames_flow_setup, frames_three_teardown),
+        cmocka_unit_test_setup_teardown(used_and_kept, frames_flow_setup, frames_three_teardown),
+        cmocka_unit_test_setup_teardown(used_and_refused, frames_flow_setup, frames_three_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,32 +13,6 @@
 #include <string.h>
 
 /* a: producer, b: asserter of the task that consumes, c: who asks. */
-struct fixture {
-    struct frames_node a, b, c;
-};
-
-static int setup(void **state)
-{
-    struct fixture *x = calloc(1, sizeof *x);
-
-    frames_start(&x->a, 1);
-    frames_start(&x->b, 2);
-    frames_start(&x->c, 3);
-    *state = x;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *x = *state;
-
-    frames_end(&x->a);
-    frames_end(&x->b);
-    frames_end(&x->c);
-    free(x);
-    return 0;
-}
-
 static struct su_peer_want want_of(uint8_t execution, uint16_t task, uint32_t first, uint32_t count,
                                    enum su_wire_purpose purpose, const struct frames_node *sender)
 {
@@ -52,7 +26,7 @@ static struct su_peer_want want_of(uint8_t execution, uint16_t task, uint32_t fi
 }
 
 /* Asks as c; how many frames came, with their first and last step. */
-static enum su_code ask(struct fixture *x, const struct frames_node *from,
+static enum su_code ask(struct frames_three *x, const struct frames_node *from,
                         const struct su_peer_want *w, unsigned *n, uint32_t *first, uint32_t *end)
 {
     struct su_wire_frame f, inner;
@@ -84,7 +58,7 @@ static enum su_code ask(struct fixture *x, const struct frames_node *from,
 
 static void outputs_are_served(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct su_flow *out = frames_flow(&x->a, 1, 4, &x->a, 100);
     uint32_t first = 0, end = 0;
     unsigned n;
@@ -116,7 +90,7 @@ static void outputs_are_served(void **state)
 /* What is served ends with about SU_EXCHANGE_ANSWER_BYTES; who asks again gets the rest. */
 static void large_answers_come_in_parts(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     const struct su_flow_opts o = {.execution = frames_execution(1),
                                    .producer = x->a.signer.public_key,
                                    .rank = 1,
@@ -153,7 +127,7 @@ static void large_answers_come_in_parts(void **state)
 
 static void inputs_are_served_to_checkers(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct su_flow *out = frames_flow(&x->a, 1, 0, &x->a, 40);
     struct su_flow *in = frames_flow(&x->b, 1, 0, &x->a, 40);
     const struct su_exchange_port ports[3] = {{.produced = true, .task = 0},
@@ -215,7 +189,7 @@ static void inputs_are_served_to_checkers(void **state)
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 struct asker {
-    struct fixture *x;
+    struct frames_three *x;
     struct su_peer_want w;
     enum su_code code;
     unsigned n;
@@ -231,7 +205,7 @@ static void *asks(void *arg)
     return NULL;
 }
 
-static void asker_start(struct asker *a, struct fixture *x, uint32_t wait_ms)
+static void asker_start(struct asker *a, struct frames_three *x, uint32_t wait_ms)
 {
     a->x = x;
     a->w = want_of(1, 0, 0, 5, SU_WIRE_RECOVERY, &x->a);
@@ -245,7 +219,7 @@ static enum su_code asker_end(struct asker *a)
     return a->code;
 }
 
-static bool all_asked(const struct fixture *x, int n)
+static bool all_asked(const struct frames_three *x, int n)
 {
     for (unsigned i = 0; i < 400 && atomic_load(&x->a.wants) < n; i++)
         frames_sleep_ms(5);
@@ -255,7 +229,7 @@ static bool all_asked(const struct fixture *x, int n)
 
 static void who_waits_is_answered_at_once(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct asker early, three[3], late;
     uint32_t first = 0, end = 0;
     unsigned n;
@@ -292,7 +266,7 @@ static void who_waits_is_answered_at_once(void **state)
 
 static void an_end_ends_the_wait(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct asker left, stopped;
 
     assert_int_equal(su_exchange_enter(x->a.x, frames_execution(1), FRAMES_SLOT, 1 << 20, NULL),
@@ -329,7 +303,7 @@ static unsigned serve_raw(struct frames_node *n, const void *bytes, size_t len)
 
 static void requests_are_believed_once(void **state)
 {
-    struct fixture *x = *state;
+    struct frames_three *x = *state;
     struct su_flow *out = frames_flow(&x->a, 1, 0, &x->a, 40);
     const struct su_peer_want w = want_of(1, 0, 0, 5, SU_WIRE_RECOVERY, &x->a);
     const struct su_wire_message m = {.kind = SU_WIRE_WANT, .u.want = w.want};
@@ -362,12 +336,18 @@ static void requests_are_believed_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(outputs_are_served, setup, teardown),
-        cmocka_unit_test_setup_teardown(large_answers_come_in_parts, setup, teardown),
-        cmocka_unit_test_setup_teardown(inputs_are_served_to_checkers, setup, teardown),
-        cmocka_unit_test_setup_teardown(who_waits_is_answered_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_end_ends_the_wait, setup, teardown),
-        cmocka_unit_test_setup_teardown(requests_are_believed_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(outputs_are_served, frames_three_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(large_answers_come_in_parts, frames_three_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(inputs_are_served_to_checkers, frames_three_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(who_waits_is_answered_at_once, frames_three_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(an_end_ends_the_wait, frames_three_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(requests_are_believed_once, frames_three_setup,
+                                        frames_three_teardown),
     };
 
     su_log_stderr(-1);
