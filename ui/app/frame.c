@@ -256,13 +256,14 @@ static const char *hint_of(const struct ui_app *app)
     }
 }
 
-/* Whole: over the rows above, where nothing is that one has to see. */
+/* Whole: over the rows above, where nothing is that one has to see; a prompt has the last row. */
 static void message(const struct ui_app *app, struct ui_area a, const struct ui_layout *l)
 {
     int rows = ui_paragraph_rows(l->message.w - 2, app->message);
+    int below = app->mode == UI_PROMPT && !ui_run_typing(app);
 
-    if (rows > 1 && !ui_modal_is_dialog(app->mode) && app->mode != UI_HELP) {
-        struct ui_area box = ui_area_sub(a, 0, l->message.y - rows + 1, l->message.w, rows);
+    if ((rows > 1 || below) && !ui_modal_is_dialog(app->mode) && app->mode != UI_HELP) {
+        struct ui_area box = ui_area_sub(a, 0, l->message.y - below - rows + 1, l->message.w, rows);
         ui_fill(box, 0, 0, box.r.w, box.r.h, ' ', UI_ROLE_TEXT);
         ui_paragraph(ui_area_sub(box, 1, 0, box.r.w - 2, rows), 0, app->message_role, app->message);
     } else {

@@ -77,6 +77,26 @@ static void go_on_with_next(struct ui_app *app)
     app->next = NULL;
 }
 
+/* A search stands on the rows that are there: the order or snapshot to come waits for its end. */
+static bool search_on(struct ui_app *app)
+{
+    struct ui_table *t = ui_table_of(app);
+    struct ui_view v = ui_view_of(app);
+
+    if (!t || !t->find.on || !ui_table_is_of(t, app->snap))
+        return false;
+    switch (ui_table_find_work(t, &v, app->slice)) {
+    case UI_FOUND_LATER:
+        app->working = true;
+        return true;
+    case UI_FOUND_NOT:
+        ui_say(app, UI_ROLE_WARN, "Not found: %s", t->find.text);
+        return false;
+    default:
+        return false;
+    }
+}
+
 /* Rows in their order, of the newest snapshot. What takes long leaves those of the one before. */
 static void refresh(struct ui_app *app, bool slice)
 {
@@ -95,7 +115,7 @@ static void refresh(struct ui_app *app, bool slice)
     }
     if (app->next && (!t || !ui_table_is_of(t, app->snap)))
         go_on_with_next(app);
-    if (!t)
+    if (!t || search_on(app))
         return;
     v = ui_view_of(app);
     v.s = app->next ? app->next : app->snap;
@@ -118,6 +138,10 @@ static void take(struct ui_app *app, const struct su_feed_snapshot *s)
 
 void ui_pane_set(struct ui_app *app, int pane)
 {
+    struct ui_table *t = ui_table_of(app);
+
+    if (t)
+        ui_table_find(t, "", 1, 0);
     app->pane = (pane + UI_PANES) % UI_PANES;
     app->scroll = 0;
     if (app->mode == UI_DETAIL)
@@ -178,8 +202,6 @@ static void open_prompt(struct ui_app *app, enum ui_prompt_kind kind)
 static void find(struct ui_app *app, int by)
 {
     struct ui_table *t = ui_table_of(app);
-    struct ui_view v = ui_view_of(app);
-    size_t from;
 
     if (!t || !app->snap || t->n == 0)
         return;
@@ -187,9 +209,8 @@ static void find(struct ui_app *app, int by)
         ui_say(app, UI_ROLE_WARN, "Nothing to search for: / first");
         return;
     }
-    from = by > 0 ? (t->cursor + 1) % t->n : (t->cursor + t->n - 1) % t->n;
-    if (!ui_table_find(t, &v, app->search, by, from))
-        ui_say(app, UI_ROLE_WARN, "Not found: %s", app->search);
+    ui_table_find(t, app->search, by,
+                  by > 0 ? (t->cursor + 1) % t->n : (t->cursor + t->n - 1) % t->n);
 }
 
 static void back(struct ui_app *app)
@@ -497,16 +518,13 @@ void ui_request(struct ui_app *app, int request)
 static void prompt_changed(struct ui_app *app)
 {
     struct ui_table *t = ui_table_of(app);
-    struct ui_view v = ui_view_of(app);
 
     if (!t)
         return;
     if (app->prompt.kind == UI_PROMPT_FILTER)
         ui_table_filter(t, app->prompt.in.text);
-    if (app->prompt.kind == UI_PROMPT_SEARCH && app->snap && t->n > 0 &&
-        !ui_table_find(t, &v, app->prompt.in.text, 1, SU_MIN(app->prompt.from, t->n - 1)) &&
-        app->prompt.in.len > 0)
-        ui_say(app, UI_ROLE_WARN, "Not found");
+    if (app->prompt.kind == UI_PROMPT_SEARCH)
+        ui_table_find(t, app->prompt.in.text, 1, app->prompt.from);
 }
 
 static void remember(struct ui_prompt *p)
@@ -529,6 +547,7 @@ static void prompt_enter(struct ui_app *app)
     switch (p->kind) {
     case UI_PROMPT_SEARCH:
         su_str_copy(app->search, sizeof app->search, p->in.text);
+        prompt_changed(app); /* so that it says what it did not find */
         break;
     case UI_PROMPT_COMMAND:
         remember(p);
@@ -556,6 +575,8 @@ static void prompt_leave(struct ui_app *app)
 
     if (app->prompt.kind == UI_PROMPT_FILTER && t)
         ui_table_filter(t, app->prompt.before);
+    if (app->prompt.kind == UI_PROMPT_SEARCH && t)
+        ui_table_find(t, "", 1, 0);
     if (app->prompt.kind == UI_PROMPT_TEXT)
         app->run.prompt = app->prompt.in;
     app->mode = ui_rest_mode(app);

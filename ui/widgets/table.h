@@ -65,6 +65,13 @@ struct ui_wish {
     char filter[64];
 };
 
+struct ui_find { /* a search that is under way */
+    bool on;
+    int by;
+    size_t from, done; /* the row it began at; rows looked at since */
+    char text[64];
+};
+
 #define UI_TABLE_OPEN 128u
 #define UI_TABLE_TAGS 256u
 struct ui_build;
@@ -86,6 +93,7 @@ struct ui_table {
     struct ui_wish made; /* what the rows were made of */
     struct ui_build *build; /* others that are under way; NULL: none */
     bool dirty; /* what made does not tell has changed */
+    struct ui_find find;
 };
 
 void ui_table_init(struct ui_table *t, const struct ui_source *source);
@@ -107,10 +115,13 @@ void ui_table_move(struct ui_table *t, const struct ui_view *v, int64_t by); /* 
 void ui_table_go(struct ui_table *t, const struct ui_view *v, size_t to);
 void ui_table_sort(struct ui_table *t, int column, bool desc);
 void ui_table_filter(struct ui_table *t, const char *text);
-/* Moves to the next (by = 1) or previous item that has the text, round the end; false: none. from:
-   the row to begin at, itself included. */
-bool ui_table_find(struct ui_table *t, const struct ui_view *v, const char *text, int by,
-                   size_t from);
+/* Looks for the next (by = 1) or previous item that has the text, round the end; from: the row to begin
+   at, itself included. ui_table_find_work goes on for about that many units of work, and moves to what
+   it finds; rows that are made anew meanwhile are looked through from there again. Who moves, filters,
+   or looks for "", has done with it. */
+enum ui_found { UI_FOUND_NOT, UI_FOUND, UI_FOUND_LATER };
+void ui_table_find(struct ui_table *t, const char *text, int by, size_t from);
+enum ui_found ui_table_find_work(struct ui_table *t, const struct ui_view *v, size_t units);
 /* Opens, folds (want 1, 0) or toggles (-1) the selected item; false: it has no children. */
 bool ui_table_fold(struct ui_table *t, const struct ui_view *v, int want);
 void ui_table_tag(struct ui_table *t, const struct ui_view *v);

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a step costs, in units of roughly 25 ns. */
-#define COST_ITEM 1u
-#define COST_MATCH 20u
+/* Beside those that table_build.h has. */
 #define COST_TEXT 20u
 #define COST_SORT 2u
 
@@ -66,10 +64,10 @@ static bool by_text(const struct ui_build *b)
 
 size_t ui_build_units(const struct ui_build *b)
 {
-    size_t each = COST_ITEM + (b->wish.filter[0] ? COST_MATCH : 0);
+    size_t each = UI_COST_ITEM + (b->wish.filter[0] ? UI_COST_MATCH : 0);
 
     if (b->wish.sort >= 0 && !b->narrow)
-        each += by_text(b) ? COST_TEXT + 2 * COST_SORT : COST_ITEM + COST_SORT;
+        each += by_text(b) ? COST_TEXT + 2 * COST_SORT : UI_COST_ITEM + COST_SORT;
     return b->total * each;
 }
 
@@ -113,15 +111,15 @@ static size_t collect_one(struct ui_build *b, const struct ui_view *v, size_t i)
     struct ui_row r = b->narrow ? b->from[i] : (struct ui_row){(uint32_t)i, 0};
 
     if (r.sub > 0 || (!b->narrow && src->shown && !src->shown(v, r.item)))
-        return COST_ITEM;
+        return UI_COST_ITEM;
     b->items += !b->narrow;
     if (!b->wish.filter[0]) {
         b->row[b->n++] = r;
-        return COST_ITEM;
+        return UI_COST_ITEM;
     }
     if (ui_table_match(src, v, r.item, b->wish.filter))
         b->row[b->n++] = r;
-    return COST_ITEM + COST_MATCH;
+    return UI_COST_ITEM + UI_COST_MATCH;
 }
 
 static void turn_round(struct ui_build *b)
@@ -193,7 +191,7 @@ static size_t key_one(struct ui_build *b, const struct ui_view *v, size_t i)
     if (c->key) {
         o->key = c->key(v, o->item);
         o->key = b->wish.desc ? ~o->key : o->key;
-        return COST_ITEM;
+        return UI_COST_ITEM;
     }
     b->failed = b->failed || !add_text(b, v, o);
     if (!b->failed)
@@ -259,7 +257,7 @@ static size_t sort_next(struct ui_build *b)
             n++;
         if (n == 1 || (uint8_t)b->a[i].key == end) {
             b->at += n;
-            return COST_ITEM;
+            return UI_COST_ITEM;
         }
         for (size_t k = i; k < i + n; k++)
             b->a[k].key = word(b, &b->a[k], b->level);

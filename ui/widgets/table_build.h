@@ -6,6 +6,10 @@
 
 #include "ui/widgets/table.h"
 
+/* What a step costs, in units of roughly 25 ns. */
+#define UI_COST_ITEM 1u
+#define UI_COST_MATCH 20u
+
 struct ui_build;
 /* Begins to make the rows that t wishes of the view; what it needs of t, bar its rows, is copied.
    narrow: of the rows that t has, which are then neither changed nor freed until the end. NULL: out of

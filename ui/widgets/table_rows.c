@@ -137,6 +137,16 @@ static void unfold(struct ui_table *t, const struct ui_view *v)
     }
 }
 
+static void go(struct ui_table *t, const struct ui_view *v, size_t to)
+{
+    if (t->n == 0 && t->build)
+        return; /* its rows are on their way, with the selected one */
+    t->cursor = t->n == 0 ? 0 : SU_MIN(to, t->n - 1);
+    t->selected = t->n > 0;
+    if (t->selected)
+        row_id(t, v, t->row[t->cursor], &t->selected_id);
+}
+
 static void keep_selection(struct ui_table *t, const struct ui_view *v)
 {
     struct ui_id id;
@@ -156,7 +166,7 @@ static void keep_selection(struct ui_table *t, const struct ui_view *v)
             }
         }
     }
-    ui_table_go(t, v, t->follow && t->n > 0 ? t->n - 1 : t->cursor);
+    go(t, v, t->follow && t->n > 0 ? t->n - 1 : t->cursor);
 }
 
 /* ---- what they are made of --------------------------------------------------------------------- */
@@ -234,6 +244,7 @@ bool ui_table_update(struct ui_table *t, const struct ui_view *v, int page, size
         t->build = NULL;
         unfold(t, v);
         keep_selection(t, v);
+        t->find.done = 0;
     }
     if (t->cursor < t->top)
         t->top = t->cursor;
@@ -254,12 +265,8 @@ bool ui_table_row(const struct ui_table *t, struct ui_row *out)
 
 void ui_table_go(struct ui_table *t, const struct ui_view *v, size_t to)
 {
-    if (t->n == 0 && t->build)
-        return; /* its rows are on their way, with the selected one */
-    t->cursor = t->n == 0 ? 0 : SU_MIN(to, t->n - 1);
-    t->selected = t->n > 0;
-    if (t->selected)
-        row_id(t, v, t->row[t->cursor], &t->selected_id);
+    t->find.on = false;
+    go(t, v, to);
 }
 
 void ui_table_move(struct ui_table *t, const struct ui_view *v, int64_t by)
@@ -279,21 +286,41 @@ void ui_table_sort(struct ui_table *t, int column, bool desc)
 
 void ui_table_filter(struct ui_table *t, const char *text)
 {
+    t->find.on = false;
     su_str_copy(t->filter, sizeof t->filter, text);
 }
 
-bool ui_table_find(struct ui_table *t, const struct ui_view *v, const char *text, int by,
-                   size_t from)
+void ui_table_find(struct ui_table *t, const char *text, int by, size_t from)
 {
-    for (size_t k = 0; k < t->n && text[0]; k++) {
-        size_t i = by > 0 ? (from + k) % t->n : (from + t->n - k % t->n) % t->n;
-        if (t->row[i].sub == 0 && ui_table_match(t->source, v, t->row[i].item, text)) {
+    t->find = (struct ui_find){.on = text[0] != 0, .by = by, .from = from};
+    su_str_copy(t->find.text, sizeof t->find.text, text);
+}
+
+enum ui_found ui_table_find_work(struct ui_table *t, const struct ui_view *v, size_t units)
+{
+    struct ui_find *f = &t->find;
+
+    if (t->n == 0 && t->build)
+        return UI_FOUND_LATER;
+    for (size_t spent = 0; f->done < t->n; f->done++) {
+        size_t from = SU_MIN(f->from, t->n - 1);
+        size_t i = f->by > 0 ? (from + f->done) % t->n : (from + t->n - f->done) % t->n;
+        if (t->row[i].sub > 0) {
+            spent += UI_COST_ITEM;
+        } else if (ui_table_match(t->source, v, t->row[i].item, f->text)) {
             t->follow = false;
             ui_table_go(t, v, i);
-            return true;
+            return UI_FOUND;
+        } else {
+            spent += UI_COST_MATCH;
+        }
+        if (spent >= units) {
+            f->done++;
+            return UI_FOUND_LATER;
         }
     }
-    return false;
+    f->on = false;
+    return UI_FOUND_NOT;
 }
 
 bool ui_table_fold(struct ui_table *t, const struct ui_view *v, int want)

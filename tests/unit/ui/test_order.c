@@ -192,6 +192,110 @@ static void filters_in_slices(void **state)
     ui_fixture_free(s);
 }
 
+/* No slice looks at more than its share of rows; what is found is what looking at once would find. */
+static void searches_in_slices(void **state)
+{
+    static const char *const needle[] = {"llama-3.1-8b-q4-i", "zzz", "not to be found"};
+    struct su_feed_snapshot *s = ui_fixture_make(UI_FIXTURE_LIVE, 1);
+    struct ui_view v = {.s = s};
+    struct ui_table t;
+
+    (void)state;
+    fill();
+    ui_table_init(&t, &source);
+    assert_true(ui_table_update(&t, &v, 10, SIZE_MAX, true));
+    for (size_t k = 0; k < 2 * SU_ARRAY_LEN(needle); k++) {
+        const int by = k % 2 ? -1 : 1;
+        const size_t from = 7777 * k % ITEMS;
+        size_t looked = 0, at = from;
+        unsigned slices = 0, most = 0;
+        enum ui_found found;
+        while (looked < ITEMS && !strcasestr(world.text[at], needle[k / 2])) {
+            looked++;
+            at = (at + (by > 0 ? 1 : ITEMS - 1)) % ITEMS;
+        }
+        ui_table_go(&t, &v, from);
+        ui_table_find(&t, needle[k / 2], by, from);
+        world.matches = 0;
+        do {
+            unsigned had = world.matches;
+            assert_true(t.find.on);
+            assert_int_equal(t.cursor, from); /* stays until there is something to go to */
+            found = ui_table_find_work(&t, &v, UI_TABLE_SLICE);
+            most = SU_MAX(most, world.matches - had);
+        } while (found == UI_FOUND_LATER && ++slices < 1000);
+        assert_false(t.find.on);
+        assert_true(most <= UI_TABLE_SLICE / 16);
+        assert_int_equal(world.matches, looked + (looked < ITEMS));
+        assert_int_equal(found, looked < ITEMS ? UI_FOUND : UI_FOUND_NOT);
+        assert_int_equal(t.cursor, looked < ITEMS ? at : from);
+    }
+    /* Other rows are looked through from there again; moving and filtering end it. */
+    ui_table_find(&t, "not to be found", 1, 5);
+    assert_int_equal(ui_table_find_work(&t, &v, 1000), UI_FOUND_LATER);
+    assert_true(t.find.done > 0);
+    ui_table_sort(&t, 1, false);
+    while (!ui_table_update(&t, &v, 10, 100000, true))
+        ;
+    assert_true(t.find.on);
+    assert_int_equal(t.find.done, 0);
+    ui_table_move(&t, &v, 1);
+    assert_false(t.find.on);
+    ui_table_find(&t, "llama", 1, 0);
+    ui_table_filter(&t, "zzz");
+    assert_false(t.find.on);
+    ui_table_fini(&t);
+    ui_fixture_free(s);
+}
+
+/* In the app: keys are taken between slices, and the one that moves has the last word. */
+static void searches_give_way_to_keys(void **state)
+{
+    struct su_feed_snapshot *a = ui_fixture_large(10), *b = ui_fixture_large(11);
+    struct ui_event work = {.kind = UI_EVENT_WORK};
+    struct ui_table *t;
+    unsigned slices = 0;
+    struct kit k;
+    size_t at;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    t = &k.app.table[UI_PANE_SAMPLES];
+    kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = a});
+    kit_keys(&k, "5g/nowhere");
+    assert_true(k.app.working);
+    kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = b}); /* waits for its end */
+    for (; t->find.on && slices < 1000; slices++)
+        kit_event(&k, &work);
+    assert_in_range(slices, 5, 200);
+    assert_true(kit_has(&k, "Not found: nowhere"));
+    while (k.app.working)
+        kit_event(&k, &work);
+    assert_ptr_equal(k.app.snap, b);
+    kit_keys(&k, "{Enter}");
+    at = t->cursor;
+    assert_int_equal(k.app.mode, UI_LIST);
+    assert_true(k.app.working); /* once more, so that it is said where Enter leads */
+    kit_key(&k, 'j');
+    assert_false(t->find.on);
+    assert_int_equal(t->cursor, at + 1);
+    kit_key(&k, 'n');
+    while (k.app.working)
+        kit_event(&k, &work);
+    assert_true(kit_has(&k, "Not found: nowhere"));
+    kit_keys(&k, "N");
+    assert_true(t->find.on);
+    kit_keys(&k, "1");
+    assert_false(t->find.on);
+    kit_keys(&k, "5/nowhere{Esc}");
+    assert_false(t->find.on);
+    kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = k.snap});
+    kit_key(&k, '1');
+    kit_close(&k);
+    ui_fixture_free(a);
+    ui_fixture_free(b);
+}
+
 /* The app goes on with the old snapshot until the rows of the new one are made. */
 static void snapshots_wait_for_their_rows(void **state)
 {
@@ -254,6 +358,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_in_slices),
         cmocka_unit_test(filters_in_slices),
+        cmocka_unit_test(searches_in_slices),
+        cmocka_unit_test(searches_give_way_to_keys),
         cmocka_unit_test(snapshots_wait_for_their_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,10 +100,15 @@ static void tell(const char *pane, const char *what, const struct meter *m)
 }
 
 /* A slow moment of the machine itself is forgiven to one frame of a hundred. */
-static void assert_fast(const struct meter *m)
+static void assert_in_time(const struct meter *m)
 {
     assert_true(m->frames > 0);
     assert_true(m->late * 100 <= m->frames);
+}
+
+static void assert_fast(const struct meter *m)
+{
+    assert_in_time(m);
     assert_true(m->sum / m->frames < FRAME_MS / 4);
 }
 
@@ -235,6 +240,47 @@ static void sorted_and_filtered_while_snapshots_come(void **state)
     close_large(&k, &two);
 }
 
+static void searched_without_a_match(void **state)
+{
+    struct pair two = pair_make();
+    struct kit k;
+
+    (void)state;
+    open_large(&k, two.s[0]);
+    for (int pane = 0; pane < UI_PANES; pane++) {
+        const struct ui_table *t = &k.app.table[pane];
+        struct meter m = {0}, slices = {0};
+        size_t at;
+        kit_key(&k, '1' + pane);
+        if (!ui_pane_list[pane]->source)
+            continue;
+        kit_key(&k, 'g');
+        press(&k, '/', &m);
+        for (const char *c = "nowhere"; *c; c++) {
+            press(&k, *c, &m);
+            settle(&k, &slices);
+            news(&k, &two, &m);
+        }
+        at = t->cursor; /* of the last that began like it */
+        press(&k, UI_K_ENTER, &m);
+        settle(&k, &slices);
+        assert_true(kit_has(&k, "Not found: nowhere"));
+        for (const char *c = "nNn"; *c; c++) {
+            press(&k, *c, &m);
+            settle(&k, &slices);
+            assert_true(kit_has(&k, "Not found: nowhere"));
+        }
+        assert_int_equal(t->cursor, at);
+        tell(ui_pane_list[pane]->name, "searched", &m);
+        assert_fast(&m);
+        if (slices.frames > 0) {
+            tell(ui_pane_list[pane]->name, "going on with it", &slices);
+            assert_in_time(&slices);
+        }
+    }
+    close_large(&k, &two);
+}
+
 /* The same through the feed's own rows, from accounts as they lie on chain. */
 static void clusters_of_accounts(void **state)
 {
@@ -282,6 +328,7 @@ int main(void)
         cmocka_unit_test(every_row_is_walked),
         cmocka_unit_test(snapshots_come_while_scrolling),
         cmocka_unit_test(sorted_and_filtered_while_snapshots_come),
+        cmocka_unit_test(searched_without_a_match),
         cmocka_unit_test(clusters_of_accounts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
