@@ -300,6 +300,41 @@ static void run_alone(struct node_task *t, struct node_batch_item *item)
         su_task_run_groups(t->task, item->row, &group, 1, item->input, &item->result, &item->e);
 }
 
+/* Asks what goes to others, and gives it away: signed and sent together. */
+static void give_away(struct node_batch_item *const *item, uint32_t n)
+{
+    struct su_flow_given *given = su_alloc((size_t)n * SU_PORTS_MAX * sizeof *given);
+    uint32_t end[TOGETHER_MAX], k = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t more = 0;
+        if (!item[i]->rc && item[i]->give)
+            item[i]->rc =
+                item[i]->give(item[i]->ctx, &item[i]->result, given + k, &more, &item[i]->e);
+        k += item[i]->rc ? 0 : more;
+        end[i] = k;
+    }
+    su_flow_emit_all(given, k);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t g = i > 0 ? end[i - 1] : 0; g < end[i] && !item[i]->rc; g++)
+            if (given[g].rc) {
+                item[i]->rc = given[g].rc;
+                item[i]->e = given[g].e;
+            }
+    free(given);
+}
+
+static void let_next_begin(struct node_batch *b, uint32_t dispatches, uint32_t rows)
+{
+    pthread_mutex_lock(&b->lock);
+    b->dispatches += dispatches;
+    b->rows += rows;
+    b->busy = false;
+    if (b->first)
+        pthread_cond_signal(&b->first->moved);
+    pthread_mutex_unlock(&b->lock);
+}
+
 /* The queue's first has the device: runs what goes together, and lets the next one begin. */
 static void lead(struct node_task *t, struct node_batch_item *item)
 {
@@ -318,21 +353,19 @@ static void lead(struct node_task *t, struct node_batch_item *item)
         if (!together)
             run_alone(t, all[i]);
         rows += all[i]->n_row;
+        all[i]->ran_ns = su_clock_mono_ns();
     }
-    node_turn_give(&t->turn);
-    pthread_mutex_lock(&b->lock);
     if (item->n_row == 1)
-        b->last_ns = su_clock_mono_ns() - begun;
-    b->dispatches += together ? 1 : n;
-    b->rows += rows;
+        b->last_ns = su_clock_mono_ns() - begun; /* read by who leads, as the turn is his */
+    node_turn_give(&t->turn);
+    let_next_begin(b, together ? 1 : n, rows);
+    give_away(all, n);
+    pthread_mutex_lock(&b->lock);
     for (uint32_t i = 0; i < n; i++) {
         all[i]->done = true;
         if (all[i] != item)
             pthread_cond_signal(&all[i]->moved);
     }
-    b->busy = false;
-    if (b->first)
-        pthread_cond_signal(&b->first->moved);
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -352,7 +385,7 @@ enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, s
     if (leads)
         lead(t, item);
     pthread_cond_destroy(&item->moved);
-    uint64_t took = (su_clock_mono_ns() - since) / 1000;
+    uint64_t took = (item->ran_ns - since) / 1000;
     item->queue_us = took - SU_MIN(took, (uint64_t)(item->result.ms * 1000));
     if (item->rc && e)
         *e = item->e;

@@ -145,20 +145,22 @@ SU_CHECK enum su_code su_flow_rows(struct su_flow *f, uint32_t step, uint32_t n,
 /* Adds rows of steps step .. step + n - 1 of our own task, signed in frames of at most
    SU_WIRE_STEPS_MAX steps, to the journal, and wakes who waits for them. Steps that are there already
    are left out if they are the same; SU_EDIGEST: they are not, nothing is signed. SU_EINVAL: not our
-   own, beyond `end`, or a gap before step; errors of su_peer_frame and su_journal_stream_append: what
+   own, beyond `end`, or a gap before step; errors of su_peer_frames and su_journal_stream_append: what
    was added before stays. */
 SU_CHECK enum su_code su_flow_emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
                                    const uint8_t *leaves, struct su_err *e);
-/* The same for several flows of one exchange, as what one dispatch gave; whoever waits for them is woken
-   once, and a node that takes them gets them together. */
+/* The same for several flows of one exchange, be they of several executions, as what one dispatch gave: they
+   are signed together, whoever waits for them is woken once, and a node that takes them gets them together.
+   One that fails does not hold up the others. */
 struct su_flow_given {
     struct su_flow *flow;
     uint32_t step, n;
     const void *rows;
     const uint8_t *leaves;
+    enum su_code rc; /* set: what came of it, as su_flow_emit */
+    struct su_err e;
 };
-SU_CHECK enum su_code su_flow_emit_all(const struct su_flow_given *given, uint32_t n,
-                                       struct su_err *e);
+void su_flow_emit_all(struct su_flow_given *given, uint32_t n);
 /* Sends all frames of our own flow, those to come too, to a consumer: one line per identity. Another
    endpoint for an identity, or `again`: all frames once more. Our own identity: nothing to do.
    SU_EINVAL: endpoint, or another's flow; SU_ECANCELLED: the execution was left; SU_ENOMEM. */

@@ -207,7 +207,7 @@ static unsigned insert(struct su_flow *f, const struct su_wire_frame *frame, con
                         .count = a->step_count,
                         .record = su_journal_stream_count(f->stream),
                         .bytes = n,
-                        .rows_at = SU_WIRE_HEAD_BYTES + frame->body_bytes};
+                        .rows_at = SU_WIRE_HEAD_BYTES + frame->body_bytes + frame->path_bytes};
 
     uint32_t known = compare(f, a->step_first, a->step_count, a->leaves, differs);
     if (*differs != UINT32_MAX) {
@@ -273,7 +273,7 @@ static enum su_code load(struct su_flow *f, struct su_err *e)
         uint64_t all = 0;
         size_t parts = SU_WIRE_HEAD_BYTES;
         su_buf_clear(&b);
-        if (!su_buf_reserve(&b, SU_WIRE_HEAD_BYTES + (64u << 10))) {
+        if (!su_buf_reserve(&b, SU_WIRE_HEAD_BYTES + (65u << 10))) {
             c = su_fail(e, SU_ENOMEM, f->name, "no memory");
             break;
         }
@@ -281,7 +281,7 @@ static enum su_code load(struct su_flow *f, struct su_err *e)
         if (c == SU_OK)
             c = su_wire_frame_bytes(b.data, &all, e);
         if (c == SU_OK) {
-            parts += su_le32(b.data + 8);
+            parts = (size_t)(all - su_le32(b.data + 12));
             c = su_journal_stream_read(f->stream, i, 0, b.data, parts, e);
         }
         if (c == SU_OK)
@@ -303,7 +303,7 @@ static enum su_code load(struct su_flow *f, struct su_err *e)
                             .count = a->step_count,
                             .record = i,
                             .bytes = all,
-                            .rows_at = SU_WIRE_HEAD_BYTES + frame.body_bytes,
+                            .rows_at = SU_WIRE_HEAD_BYTES + frame.body_bytes + frame.path_bytes,
                             .leaves = index_room(f, a->step_count)};
         if (h.leaves == NULL) {
             c = su_fail(e, SU_ENOMEM, f->name, "no memory");
@@ -570,87 +570,119 @@ enum su_code su_flow_rows(struct su_flow *f, uint32_t step, uint32_t n, void *ro
 
 /* ---- giving ---------------------------------------------------------------------------------- */
 
-/* Signs and keeps one frame. */
-static enum su_code emit_frame(struct su_flow *f, uint32_t step, uint32_t n, const uint8_t *rows,
-                               const uint8_t *leaves, struct su_err *e)
+/* Frames that are signed together, and which of what was given each is of. */
+struct signing {
+    struct su_wire_message m[SU_WIRE_JOINT_MAX];
+    struct su_flow_given *of[SU_WIRE_JOINT_MAX];
+    uint32_t n;
+    uint64_t bytes;
+};
+
+static void keep_own(struct su_flow *f, const struct su_buf *b, struct su_flow_given *given)
 {
-    struct su_exchange *x = f->x;
-    struct su_wire_message m = {.kind = SU_WIRE_ACTIVATION,
-                                .data = rows,
-                                .data_bytes = n * f->row_bytes,
-                                .u.activation = {.ref = {.execution = f->run->execution,
-                                                         .request_slot = f->run->request_slot,
-                                                         .task = f->task,
-                                                         .attempt = f->attempt,
-                                                         .port = f->output},
-                                                 .step_first = step,
-                                                 .step_count = n,
-                                                 .dtype = f->dtype,
-                                                 .rank = f->rank,
-                                                 .leaves = leaves}};
     struct su_wire_frame frame;
-    struct su_buf b;
     uint8_t digest[32];
     bool added;
 
-    memcpy(m.u.activation.dims, f->dims, sizeof f->dims);
-    su_buf_init(&b, 0);
-    enum su_code c = su_peer_frame(x->o.self, &m, &b, e);
-    if (c == SU_OK)
-        c = su_wire_parse(b.data, b.len, &frame, e);
-    if (c == SU_OK) {
-        struct su_err local = {0};
-        su_wire_digest(&frame, su_peer_self_scope(x->o.self), digest);
-        if (su_flow_insert(f, &frame, b.data, b.len, digest, &added, &local) != 0) {
-            c = local.code;
-            if (e != NULL)
-                *e = local;
-        }
-    }
-    su_buf_fini(&b);
-    return c;
+    given->rc = su_wire_parse(b->data, b->len, &frame, &given->e);
+    if (given->rc != SU_OK)
+        return;
+    su_wire_digest(&frame, su_peer_self_scope(f->x->o.self), digest);
+    if (su_flow_insert(f, &frame, b->data, b->len, digest, &added, &given->e) != 0)
+        given->rc = given->e.code;
 }
 
-/* Wakes nobody. */
-static enum su_code emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
-                         const uint8_t *leaves, struct su_err *e)
+/* Signs and keeps them. Of a flow of which one could not be kept, those behind it are not. */
+static void sign(struct signing *s)
 {
-    uint32_t most = (uint32_t)SU_MIN(SU_MAX(SU_FLOW_FRAME_BYTES / f->row_bytes, UINT64_C(1)),
-                                     (uint64_t)SU_WIRE_STEPS_MAX);
-    uint32_t differs = UINT32_MAX, known = 0;
+    struct su_buf b[SU_WIRE_JOINT_MAX];
+    struct su_err e = {0};
 
-    if (!f->own || step < f->first || step >= f->end || n > f->end - step)
-        return su_fail(e, SU_EINVAL, f->name, "steps %u to %llu are not ours to give", step,
-                       (unsigned long long)step + n);
+    if (s->n == 0)
+        return;
+    for (uint32_t i = 0; i < s->n; i++)
+        su_buf_init(&b[i], 0);
+    enum su_code c = su_peer_frames(s->of[0]->flow->x->o.self, s->m, s->n, b, &e);
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct su_flow_given *g = s->of[i];
+        if (g->rc == SU_OK && c != SU_OK) {
+            g->rc = c;
+            g->e = e;
+        }
+        if (g->rc == SU_OK)
+            keep_own(g->flow, &b[i], g);
+        su_buf_fini(&b[i]);
+    }
+    s->n = 0;
+    s->bytes = 0;
+}
+
+/* Adds the frame of n steps of what was given, from its step number `at` on. */
+static void add_frame(struct signing *s, struct su_flow_given *g, uint32_t at, uint32_t n)
+{
+    struct su_flow *f = g->flow;
+    struct su_wire_message *m = &s->m[s->n];
+
+    *m = (struct su_wire_message){.kind = SU_WIRE_ACTIVATION,
+                                  .data = (const uint8_t *)g->rows + at * f->row_bytes,
+                                  .data_bytes = n * f->row_bytes,
+                                  .u.activation = {.ref = {.execution = f->run->execution,
+                                                           .request_slot = f->run->request_slot,
+                                                           .task = f->task,
+                                                           .attempt = f->attempt,
+                                                           .port = f->output},
+                                                   .step_first = g->step + at,
+                                                   .step_count = n,
+                                                   .dtype = f->dtype,
+                                                   .rank = f->rank,
+                                                   .leaves = g->leaves + 32 * (size_t)at}};
+    memcpy(m->u.activation.dims, f->dims, sizeof f->dims);
+    s->of[s->n++] = g;
+    s->bytes += m->data_bytes;
+    if (s->n == SU_WIRE_JOINT_MAX || s->bytes >= SU_FLOW_FRAME_BYTES)
+        sign(s);
+}
+
+/* How many of the steps are here already, and the same. */
+static enum su_code check_given(struct su_flow_given *g, uint32_t *known)
+{
+    struct su_flow *f = g->flow;
+    uint32_t differs = UINT32_MAX, step = g->step;
+
+    if (!f->own || step < f->first || step >= f->end || g->n > f->end - step)
+        return su_fail(&g->e, SU_EINVAL, f->name, "steps %u to %llu are not ours to give", step,
+                       (unsigned long long)step + g->n);
     (void)pthread_mutex_lock(&f->lock);
     uint32_t have = f->have;
-    if (step <= have)
-        known = compare(f, step, n, leaves, &differs);
+    *known = step <= have ? compare(f, step, g->n, g->leaves, &differs) : 0;
     (void)pthread_mutex_unlock(&f->lock);
     if (step > have)
-        return su_fail(e, SU_EINVAL, f->name, "step %u follows on %u", step, have);
+        return su_fail(&g->e, SU_EINVAL, f->name, "step %u follows on %u", step, have);
     if (differs != UINT32_MAX)
-        return su_fail(e, SU_EDIGEST, f->name, "step %u was another when it was given before",
+        return su_fail(&g->e, SU_EDIGEST, f->name, "step %u was another when it was given before",
                        differs);
-    enum su_code c = SU_OK;
-    for (uint32_t done = known; c == SU_OK && done < n;) {
-        uint32_t k = SU_MIN(most, n - done);
-        c = emit_frame(f, step + done, k, (const uint8_t *)rows + done * f->row_bytes,
-                       leaves + 32 * (size_t)done, e);
-        done += k;
-    }
-    return c;
+    return SU_OK;
 }
 
-enum su_code su_flow_emit_all(const struct su_flow_given *given, uint32_t n, struct su_err *e)
+void su_flow_emit_all(struct su_flow_given *given, uint32_t n)
 {
+    struct signing s = {.n = 0};
     uint64_t bytes = 0;
-    enum su_code c = SU_OK;
 
-    for (uint32_t i = 0; i < n; i++)
-        bytes += given[i].n * given[i].flow->row_bytes;
-    for (uint32_t i = 0; i < n && c == SU_OK; i++)
-        c = emit(given[i].flow, given[i].step, given[i].n, given[i].rows, given[i].leaves, e);
+    for (uint32_t i = 0; i < n; i++) {
+        struct su_flow_given *g = &given[i];
+        const uint64_t row = g->flow->row_bytes;
+        uint32_t most = (uint32_t)SU_MIN(SU_MAX(SU_FLOW_FRAME_BYTES / row, UINT64_C(1)),
+                                         (uint64_t)SU_WIRE_STEPS_MAX);
+        uint32_t done = 0;
+        g->rc = check_given(g, &done);
+        bytes += g->n * row;
+        for (uint32_t k; g->rc == SU_OK && done < g->n; done += k) {
+            k = SU_MIN(most, g->n - done);
+            add_frame(&s, g, done, k);
+        }
+    }
+    sign(&s);
     for (uint32_t i = 0; i < n; i++)
         su_flow_ready_lines(given[i].flow);
     if (n > 0)
@@ -658,13 +690,17 @@ enum su_code su_flow_emit_all(const struct su_flow_given *given, uint32_t n, str
     for (uint32_t i = 0; i < n; i++)
         if (i == 0 || given[i].flow->run != given[i - 1].flow->run)
             su_run_changed(given[i].flow->x, given[i].flow->run->execution);
-    return c;
 }
 
 enum su_code su_flow_emit(struct su_flow *f, uint32_t step, uint32_t n, const void *rows,
                           const uint8_t *leaves, struct su_err *e)
 {
-    return su_flow_emit_all(&(struct su_flow_given){f, step, n, rows, leaves}, 1, e);
+    struct su_flow_given g = {.flow = f, .step = step, .n = n, .rows = rows, .leaves = leaves};
+
+    su_flow_emit_all(&g, 1);
+    if (g.rc != SU_OK && e != NULL)
+        *e = g.e;
+    return g.rc;
 }
 
 bool su_flow_next_frame(struct su_flow *f, uint64_t first, uint64_t end, uint32_t *at,

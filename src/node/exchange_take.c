@@ -90,8 +90,8 @@ struct taking {
     struct su_err why;
 };
 
-/* Verifies and adds; 0 or the refusal. verified: it was. */
-static unsigned accept_frame(struct taking *t, bool verified)
+/* Verifies and adds; 0 or the refusal. believed: of the frames before it, NULL: it was verified. */
+static unsigned accept_frame(struct taking *t, struct su_wire_believed *believed)
 {
     struct su_flow *f = t->flow;
     const struct su_wire_expect x = {.scope = *su_peer_self_scope(f->x->o.self),
@@ -105,7 +105,8 @@ static unsigned accept_frame(struct taking *t, bool verified)
     /* Of an offer the rows count, not only the head that the digest is taken over. */
     if (t->offer == 0 && su_flow_holds(f, digest))
         return 0;
-    enum su_code c = verified ? SU_OK : su_wire_verify(t->frame, &x, &t->why);
+    enum su_code c =
+        believed == NULL ? SU_OK : su_wire_verify_next(t->frame, &x, believed, &t->why);
     if (c != SU_OK)
         return su_exchange_refusal_of(c);
     refusal = su_flow_check_leaves(f, t->frame, &t->why);
@@ -215,10 +216,12 @@ static void offer_all(struct su_exchange *x, uint64_t connection, struct taking 
 
 static void accept_all(struct su_exchange *x, uint64_t connection, struct taking *t, uint32_t n)
 {
+    struct su_wire_believed believed = {.any = false};
+
     for (uint32_t i = 0; i < n; i++) {
         if (t[i].flow == NULL)
             continue;
-        t[i].refusal = accept_frame(&t[i], false);
+        t[i].refusal = accept_frame(&t[i], &believed);
         if (t[i].offer != 0)
             su_flow_settle(t[i].flow, t[i].offer, t[i].refusal == 0);
         if (t[i].added)
@@ -291,7 +294,7 @@ enum su_code su_flow_fetch(struct su_flow *f, const char *endpoint, uint32_t wai
     while (c == SU_OK && su_peer_next(&frames, &at, &frame)) {
         struct taking t = {
             .frame = &frame, .bytes = frames.data + before, .n = at - before, .flow = f};
-        if (accept_frame(&t, true) != 0) {
+        if (accept_frame(&t, NULL) != 0) {
             c = t.why.code != SU_OK ? t.why.code : SU_EFORMAT;
             if (e != NULL)
                 *e = t.why;

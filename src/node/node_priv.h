@@ -56,7 +56,7 @@ void node_cond_wait_ms(pthread_cond_t *c, pthread_mutex_t *lock, uint32_t ms);
 
 /* ---- sharing dispatches (batch.c) ------------------------------------------------------------ */
 
-/* Rows of one execution for one dispatch. The caller fills the first five, for as long as
+/* Rows of one execution for one dispatch. The caller fills the first group, for as long as
    node_batch_run takes. */
 struct node_batch_item {
     const struct su_row *row; /* of one session */
@@ -64,9 +64,17 @@ struct node_batch_item {
     const void *const *input;
     struct su_trace *trace;
     bool later; /* as in struct su_task_group */
+    /* What of the result goes to others, into out[SU_PORTS_MAX]: what a dispatch gave is given away together, by
+       the thread that led it, which asks the one after the other. The caller waits meanwhile. NULL: nothing
+       goes to anybody. */
+    enum su_code (*give)(void *ctx, struct su_task_result *result, struct su_flow_given *out,
+                         uint32_t *n, struct su_err *e);
+    void *ctx;
+
     struct su_task_result result; /* of these rows alone */
     uint64_t queue_us; /* the device had rows of others */
-    uint8_t *copy; /* private, as all below */
+    uint64_t ran_ns; /* private, as all below: the device was done */
+    uint8_t *copy;
     enum su_code rc;
     struct su_err e;
     bool done;
@@ -95,8 +103,8 @@ void node_batch_init(struct node_batch *b);
 void node_batch_fini(struct node_batch *b);
 /* A session of the task was opened, +1, or closed, -1: no more than there are are waited for. */
 void node_batch_sessions(struct node_batch *b, int change);
-/* Waits for its turn, runs the rows, perhaps with those of others. Errors of su_task_run; finish the
-   item in any case. */
+/* Waits for its turn, runs the rows, perhaps with those of others, and gives away what comes of it. Errors of
+   su_task_run, give, su_flow_emit_all; finish the item in any case. */
 SU_CHECK enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item,
                                      struct su_err *e);
 void node_batch_item_fini(struct node_batch_item *item);

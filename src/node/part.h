@@ -31,6 +31,7 @@ struct part {
     uint64_t row_bytes[SU_PORTS_MAX]; /* of inputs */
 
     struct su_trace *trace;
+    uint8_t *leaves; /* of what is being given away */
     uint64_t offer[SU_PORTS_MAX]; /* of the rows in hand, see su_flow_confirm; 0 = none */
     bool again; /* an offer was refused: what was run is void */
     bool unsettled; /* the trace is to be settled when there is time */

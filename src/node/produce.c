@@ -126,26 +126,24 @@ static enum su_code compare_leaves(struct part *p, uint32_t n, struct su_err *e)
     return rc;
 }
 
-static enum su_code emit(struct part *p, uint32_t n, const struct su_task_result *r,
-                         struct su_err *e)
+/* What of n steps goes to others, and the leaves of it. */
+static enum su_code given_of(struct part *p, uint32_t n, const struct su_task_result *r,
+                             struct su_flow_given *out, uint32_t *n_out, struct su_err *e)
 {
-    struct su_flow_given given[SU_PORTS_MAX];
-    uint8_t *leaves = su_try_alloc((size_t)n * SU_MAX(p->n_out, 1u), 32), *at = leaves;
-    enum su_code rc = leaves ? SU_OK : su_fail(e, SU_ENOMEM, NULL, "%u leaves", n);
-    uint32_t k = 0;
+    uint8_t *at = p->leaves = su_try_alloc((size_t)n * SU_MAX(p->n_out, 1u), 32);
 
-    for (uint32_t o = 0; o < p->n_out && !rc; o++) {
+    if (!at)
+        return su_fail(e, SU_ENOMEM, NULL, "%u leaves", n);
+    for (uint32_t o = 0; o < p->n_out; o++) {
         uint32_t from = SU_MAX(p->done, part_first(p, true, o)), end = p->done + n;
         if (from >= end)
             continue;
-        given[k++] = (struct su_flow_given){p->out[o], from, end - from, r->output[o], at};
+        out[(*n_out)++] = (struct su_flow_given){
+            .flow = p->out[o], .step = from, .n = end - from, .rows = r->output[o], .leaves = at};
         for (uint32_t s = from; s < end; s++, at += 32)
             memcpy(at, su_trace_leaf(p->trace, SU_PORT_OUTPUT, o, s), 32);
     }
-    if (!rc)
-        rc = su_flow_emit_all(given, k, e);
-    free(leaves);
-    return rc;
+    return SU_OK;
 }
 
 /* How many of n steps count: those up to the first token drawn that ends the generation. */
@@ -166,27 +164,56 @@ static uint32_t until_end(struct part *p, uint32_t n, const struct su_task_resul
     return n;
 }
 
-static enum su_code run(struct part *p, uint32_t n, const void *const *input,
-                        struct node_batch_item *b, struct su_err *e)
+/* What a dispatch was asked to run, and how much of it counts. */
+struct dispatched {
+    struct part *p;
+    uint32_t n, counts;
+};
+
+/* node_batch_item.give: nothing leaves before the inputs were found to be what they should. */
+static enum su_code give(void *ctx, struct su_task_result *r, struct su_flow_given *out,
+                         uint32_t *n_out, struct su_err *e)
 {
-    struct su_row *row = su_try_alloc(n, sizeof *row);
+    struct dispatched *d = ctx;
+    struct part *p = d->p;
+    enum su_code rc = part_confirm(p, e);
+
+    if (!rc)
+        rc = compare_leaves(p, d->n, e);
+    if (rc)
+        return rc;
+    d->counts = until_end(p, d->n, r);
+    part_spoil_results(p, d->n, r);
+    part_spoil_frames(p, d->n, r);
+    return given_of(p, d->counts, r, out, n_out, e);
+}
+
+static enum su_code run(struct dispatched *d, const void *const *input, struct node_batch_item *b,
+                        struct su_err *e)
+{
+    struct part *p = d->p;
+    struct su_row *row = su_try_alloc(d->n, sizeof *row);
 
     if (!row)
-        return su_fail(e, SU_ENOMEM, NULL, "%u rows", n);
-    for (uint32_t i = 0; i < n; i++)
+        return su_fail(e, SU_ENOMEM, NULL, "%u rows", d->n);
+    for (uint32_t i = 0; i < d->n; i++)
         row[i] =
             (struct su_row){.session = p->session,
                             .position = p->done + i,
                             .emit = !p->v.generates || su_prompt_emits(&p->prompt, p->done + i)};
     *b = (struct node_batch_item){.row = row,
-                                  .n_row = n,
+                                  .n_row = d->n,
                                   .input = input,
                                   .trace = p->trace,
                                   .later = !su_node_fault("wrong-output") &&
                                            !su_node_fault("wrong-weights") &&
-                                           !su_node_fault("double-sign")};
+                                           !su_node_fault("double-sign"),
+                                  .give = give,
+                                  .ctx = d};
     enum su_code rc = node_batch_run(p->d->task, b, e);
     free(row);
+    free(p->leaves);
+    p->leaves = NULL;
     return rc;
 }
 
@@ -214,29 +241,19 @@ static enum su_code dispatch(struct part *p, struct su_err *e)
 {
     const void *input[SU_PORTS_MAX] = {NULL};
     struct node_batch_item b = {.n_row = 0};
-    struct su_task_result *r = &b.result;
-    uint32_t n = 0, counts = 0;
-    enum su_code rc = part_gather(p, &n, input, e);
+    struct dispatched d = {.p = p};
+    enum su_code rc = part_gather(p, &d.n, input, e);
 
-    if (rc || n == 0)
+    if (rc || d.n == 0)
         return rc ? rc : part_confirm(p, e);
-    rc = run(p, n, input, &b, e);
+    rc = run(&d, input, &b, e);
     if (!rc)
-        rc = part_confirm(p, e);
-    if (!rc)
-        rc = compare_leaves(p, n, e);
-    if (!rc) {
-        counts = until_end(p, n, r);
-        part_spoil_results(p, n, r);
-        part_spoil_frames(p, n, r);
-        rc = emit(p, counts, r, e);
-        part_spoil_leaves(p, n);
-    }
+        part_spoil_leaves(p, d.n);
     p->unsettled = true;
-    count_dispatch(p, &b, rc ? 0 : counts);
+    count_dispatch(p, &b, rc ? 0 : d.counts);
     node_batch_item_fini(&b);
     if (!rc)
-        p->done += counts;
+        p->done += d.counts;
     return rc;
 }
 

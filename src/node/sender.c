@@ -17,7 +17,6 @@ enum {
     ANSWERED_SHARE = 8 /* and shorter ones after a refusal that may pass */
 };
 #define NS_PER_MS UINT64_C(1000000)
-#define RECENT_NS (50 * NS_PER_MS) /* a few steps */
 
 /* All calls to one endpoint. */
 struct peer {
@@ -497,17 +496,6 @@ static void attend(struct su_sender *s, struct peer *p)
     (void)pthread_attr_destroy(&detached);
 }
 
-/* Lines that have nothing now and had something a moment ago: what they will have may go together with what
-   others have. */
-static bool others_follow(const struct peer *p, uint64_t now)
-{
-    bool any = false;
-
-    for (const struct su_sender_line *l = p->lines; l != NULL && !any; l = l->next)
-        any = (l->busy || !l->ready) && l->served != 0 && now - l->served < RECENT_NS;
-    return any;
-}
-
 /* Under the lock, which it lets go of meanwhile: writes what is ready for p over the connection of an idle
    worker, which finds the answer there without having been woken for it. */
 static void begin(struct su_sender *s, struct peer *p)
@@ -515,8 +503,7 @@ static void begin(struct su_sender *s, struct peer *p)
     uint64_t now = su_clock_mono_ns(), when = UINT64_MAX;
     struct work *w = p->idle;
 
-    if (w == NULL || w->line == NULL || su_http_line_fd(w->line) < 0 || others_follow(p, now) ||
-        !take_turns(w, now, &when))
+    if (w == NULL || w->line == NULL || su_http_line_fd(w->line) < 0 || !take_turns(w, now, &when))
         return;
     p->idle = w->next_idle;
     w->lent = true;

@@ -46,8 +46,7 @@ SU_CHECK enum su_code su_sender_line_open(struct su_sender *s, const char *endpo
 /* There may be more frames. */
 void su_sender_line_wake(struct su_sender_line *l);
 /* The same of several lines: each is told, then they are looked after together. now: by this thread, as far
-   as goes without waiting over connections that are there, to nodes whose other lines have nothing to add:
-   for little that is waited for. */
+   as goes without waiting over connections that are there: for little that is waited for. */
 void su_sender_line_ready(struct su_sender_line *l);
 void su_sender_attend(struct su_sender *s, bool now);
 /* Ends its call, if one is under way, and the line. NULL allowed. */

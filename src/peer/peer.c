@@ -109,6 +109,32 @@ enum su_code su_peer_frame(struct su_peer_self *self, const struct su_wire_messa
     return c;
 }
 
+enum su_code su_peer_frames(struct su_peer_self *self, const struct su_wire_message *m, uint32_t n,
+                            struct su_buf *out, struct su_err *e)
+{
+    struct su_wire_stamp stamp[SU_WIRE_JOINT_MAX];
+    size_t start[SU_WIRE_JOINT_MAX];
+    int64_t now = su_clock_wall_ms();
+
+    (void)pthread_mutex_lock(&self->lock);
+    for (uint32_t i = 0; i < SU_MIN(n, SU_WIRE_JOINT_MAX); i++) {
+        stamp[i] = su_wire_stamp_next(&self->last, now);
+        start[i] = out[i].len;
+    }
+    (void)pthread_mutex_unlock(&self->lock);
+    enum su_code c = su_wire_encode_joint(out, self->signer, &self->scope, stamp, m, n, e);
+    if (c != SU_OK)
+        return c;
+    for (uint32_t i = 0; i < n; i++)
+        su_buf_put(&out[i], m[i].data, (size_t)m[i].data_bytes);
+    for (uint32_t i = 0; i < n && c == SU_OK; i++)
+        c = su_buf_check(&out[i], su_wire_kind_name(m[i].kind), e);
+    for (uint32_t i = 0; i < n && c != SU_OK; i++)
+        if (!out[i].failed)
+            out[i].len = start[i];
+    return c;
+}
+
 /* What a frame is about, for its acknowledgement: all zero for a kind that is about no execution. */
 static struct su_wire_ref ref_of(const struct su_wire_message *m)
 {
@@ -472,6 +498,7 @@ struct hearing {
     const char *endpoint;
     uint64_t end; /* behind the last step */
     bool any;
+    struct su_wire_believed believed;
 };
 
 /* The steps of a frame go on where those before left off: so an answer is no longer than asked. */
@@ -508,7 +535,7 @@ static enum su_code take_inner(struct hearing *h, const struct su_wire_frame *f,
                       : SU_OK;
     enum su_code c = su_peer_inner(f, &inner, e);
     if (c == SU_OK)
-        c = su_wire_verify(&inner, &x, e);
+        c = su_wire_verify_next(&inner, &x, &h->believed, e);
     return c == SU_OK ? take_steps(h, &inner.m.u.activation, e) : c;
 }
 
@@ -524,7 +551,7 @@ static enum su_code take_frame(struct hearing *h, const struct su_wire_frame *f,
                                      .attempt = w->ref.attempt,
                                      .kind = check ? SU_WIRE_INPUT : SU_WIRE_ACTIVATION};
 
-    enum su_code c = su_wire_verify(f, &x, e);
+    enum su_code c = su_wire_verify_next(f, &x, &h->believed, e);
     if (c != SU_OK)
         return c;
     if ((check ? f->m.u.input.ref.port : f->m.u.activation.ref.port) != w->ref.port)

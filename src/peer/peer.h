@@ -50,6 +50,9 @@ uint64_t su_peer_self_sequence(struct su_peer_self *self); /* of the last statem
 /* Appends a whole signed frame: head, body and m->data. Errors of su_wire_encode, su_buf_check. */
 SU_CHECK enum su_code su_peer_frame(struct su_peer_self *self, const struct su_wire_message *m,
                                     struct su_buf *out, struct su_err *e);
+/* The same for n activations, 1 to SU_WIRE_JOINT_MAX, under one signature; m[i] goes to out[i]. */
+SU_CHECK enum su_code su_peer_frames(struct su_peer_self *self, const struct su_wire_message *m,
+                                     uint32_t n, struct su_buf *out, struct su_err *e);
 /* The two answers to a frame; f may be NULL in a refusal of bytes that do not parse. Errors as
    above. */
 SU_CHECK enum su_code su_peer_ack(struct su_peer_self *self, const struct su_wire_frame *f,

@@ -6,7 +6,8 @@
        0   4  "SUWR"
        4   2  version, 1
        6   1  kind (kinds.def)
-       7   1  0
+       7   1  0, or of an activation signed with others: depth d of their tree, 1 to 4, in the lower
+              four bits, number of the frame among its leaves in the upper four
        8   4  bytes of the body
       12   4  bytes of the data
       16   8  sequence number of the sender
@@ -15,7 +16,11 @@
       64  32  sha256(body)
       96  32  sha256(data), of nothing when there is none
      128  64  signature over "splitup/wire/1" || program id || genesis hash || bytes 0 to 127
-     192      body, data
+     192      body, 32 * d bytes of path, data
+   What a sender has to say at once he may sign once: then the signature is over "splitup/joint/1" || root
+   of a full binary tree of depth d (nodes as su_merkle_node) whose leaves are sha256 of what each frame
+   alone would have had signed, then zeros; the path are the siblings from the leaf up. Each frame still
+   proves by itself what was said, and a receiver verifies the signature of all of them once.
    All little-endian, bodies laid out without gaps in the order of the structures below, keys and
    digests as 32 bytes, every gap and unused element zero. One statement has one encoding: parse
    refuses what encode would not produce. The signature does not cover the data itself but its
@@ -44,6 +49,7 @@
 #define SU_WIRE_CONTENT_TYPE "application/vnd.splitup.frame"
 #define SU_WIRE_VERSION 1u
 #define SU_WIRE_HEAD_BYTES 192u
+#define SU_WIRE_JOINT_MAX 16u /* frames under one signature */
 #define SU_WIRE_STEPS_MAX 1024u /* of one activation frame */
 #define SU_WIRE_ROW_BYTES 96u /* of one row of a table */
 #define SU_WIRE_ROWS_MAX (1u << SU_TABLE_DEPTH_MAX)
@@ -188,12 +194,19 @@ struct su_wire_stamp su_wire_stamp_next(uint64_t *last, int64_t now_ms);
 SU_CHECK enum su_code su_wire_encode(struct su_buf *out, const struct su_signer *signer,
                                      const struct su_wire_scope *scope, struct su_wire_stamp stamp,
                                      const struct su_wire_message *m, struct su_err *e);
+/* The same for n activations, 1 to SU_WIRE_JOINT_MAX, under one signature: m[i] with stamp[i] goes to out[i],
+   its head, body and path. SU_EINVAL: also, n, or another kind. On failure all of out is as it was. */
+SU_CHECK enum su_code su_wire_encode_joint(struct su_buf *out, const struct su_signer *signer,
+                                           const struct su_wire_scope *scope,
+                                           const struct su_wire_stamp *stamp,
+                                           const struct su_wire_message *m, uint32_t n,
+                                           struct su_err *e);
 
 struct su_wire_frame {
     const uint8_t *head; /* the frame's bytes, borrowed; the body follows */
     const uint8_t *sender;
     struct su_wire_stamp stamp;
-    uint32_t body_bytes;
+    uint32_t body_bytes, path_bytes; /* the path lies behind the body, the data behind the path */
     bool whole; /* the data are there */
     struct su_wire_message m;
 };
@@ -223,6 +236,16 @@ struct su_wire_expect {
    signature is not the sender's for this program and cluster; SU_EDIGEST. */
 SU_CHECK enum su_code su_wire_verify(const struct su_wire_frame *f, const struct su_wire_expect *x,
                                      struct su_err *e);
+/* The signature over several frames that was verified last; begins as zero. */
+struct su_wire_believed {
+    bool any;
+    uint8_t sender[32], root[32], signature[64];
+};
+/* The same for frames one after the other: a signature that is that of the frame before is not verified
+   again. */
+SU_CHECK enum su_code su_wire_verify_next(const struct su_wire_frame *f,
+                                          const struct su_wire_expect *x,
+                                          struct su_wire_believed *b, struct su_err *e);
 /* sha256 of what the signature covers: the frame's name in ACK and REFUSAL. */
 void su_wire_digest(const struct su_wire_frame *f, const struct su_wire_scope *scope,
                     uint8_t out[32]);

@@ -103,8 +103,10 @@ struct one {
     struct su_trace *trace;
     int32_t drawn;
     bool has_drawn;
-    enum su_code rc;
-    pthread_t thread;
+    enum su_code rc, give_rc;
+    pthread_t thread, giver; /* giver: who asked what goes to others */
+    unsigned gives;
+    int32_t gave;
 };
 
 static void one_open(struct one *a, struct world *w, unsigned i)
@@ -128,6 +130,20 @@ static void one_close(struct one *a)
     su_task_session_free(a->w->task.task, a->session);
 }
 
+static enum su_code one_give(void *ctx, struct su_task_result *r, struct su_flow_given *out,
+                             uint32_t *n, struct su_err *e)
+{
+    struct one *a = ctx;
+
+    (void)out;
+    a->giver = pthread_self();
+    a->gives++;
+    if (r->rows[0] == 1)
+        memcpy(&a->gave, r->output[0], sizeof a->gave);
+    *n = 0;
+    return a->give_rc ? su_fail(e, a->give_rc, "give", "refused") : SU_OK;
+}
+
 static void *one_run(void *arg)
 {
     struct one *a = arg;
@@ -138,6 +154,8 @@ static void *one_run(void *arg)
         row[i] = (struct su_row){a->session, i, i + 1 == ROWS};
     struct node_batch_item item = {
         .row = row, .n_row = a->n_row, .input = input, .trace = a->trace};
+    item.give = one_give;
+    item.ctx = a;
     a->rc = node_batch_run(&a->w->task, &item, NULL);
     a->has_drawn = a->rc == SU_OK && item.result.rows[0] == 1;
     if (a->has_drawn)
@@ -201,6 +219,9 @@ static void together_as_alone(void **state)
         assert_int_equal(a[i].rc, SU_OK);
         assert_true(a[i].has_drawn);
         assert_int_equal(a[i].drawn, drawn[i]);
+        assert_int_equal(a[i].gives, 1);
+        assert_int_equal(a[i].gave, drawn[i]);
+        assert_true(pthread_equal(a[i].giver, a[i / 2 * 2].thread)); /* who led */
         su_trace_roots(a[i].trace, ROWS, &together);
         assert_memory_equal(&together, &alone[i], sizeof together);
         one_close(&a[i]);
@@ -397,9 +418,22 @@ static void a_failure_is_ones_own(void **state)
     must(su_trace_add(a[0].trace, SU_PORT_INPUT, 0, (const uint8_t[32]){0}, NULL), NULL);
     run_all(w, a, 2);
     assert_int_equal(a[0].rc, SU_EINVAL);
+    assert_int_equal(a[0].gives, 0);
     assert_int_equal(a[1].rc, SU_OK);
+    assert_int_equal(a[1].gives, 1);
     assert_true(a[1].has_drawn);
     assert_int_equal(w->task.batch.dispatches, before + 2);
+    for (unsigned i = 0; i < 2; i++)
+        one_close(&a[i]);
+    /* Nor is what one must not give away. */
+    for (unsigned i = 0; i < 2; i++)
+        one_open(&a[i], w, i);
+    a[0].give_rc = SU_EDIGEST;
+    run_all(w, a, 2);
+    assert_int_equal(a[0].rc, SU_EDIGEST);
+    assert_int_equal(a[1].rc, SU_OK);
+    assert_true(a[1].has_drawn && !a[0].has_drawn);
+    assert_int_equal(w->task.batch.dispatches, before + 3);
     for (unsigned i = 0; i < 2; i++)
         one_close(&a[i]);
 }

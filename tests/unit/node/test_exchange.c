@@ -94,6 +94,72 @@ static void rows_flow_from_node_to_node(void **state)
     su_flow_close(in);
 }
 
+enum { TOGETHER = 20 }; /* executions: more than go under one signature */
+
+static void give_all(struct su_flow *const *out, uint32_t step, uint32_t bad)
+{
+    struct su_flow_given given[TOGETHER];
+    float row[FRAMES_ROW];
+    uint8_t leaf[32];
+
+    frames_row(step, 0, row, leaf);
+    for (uint32_t i = 0; i < TOGETHER; i++)
+        given[i] = (struct su_flow_given){
+            .flow = out[i], .step = step + (i == bad), .n = 1, .rows = row, .leaves = leaf};
+    su_flow_emit_all(given, TOGETHER);
+    for (uint32_t i = 0; i < TOGETHER; i++) {
+        assert_int_equal(given[i].rc, i == bad ? SU_EINVAL : SU_OK);
+        assert_int_equal(given[i].e.code, given[i].rc);
+    }
+}
+
+/* What one dispatch gave several executions comes with few calls, is the same after a restart and for those
+   who fetch it; one that fails holds up no other. */
+static void what_is_given_together_comes_together(void **state)
+{
+    struct fixture *x = *state;
+    struct su_flow *out[TOGETHER], *in[TOGETHER];
+
+    for (uint8_t i = 0; i < TOGETHER; i++) {
+        out[i] = frames_flow(&x->a, 1 + i, 0, &x->a, 40);
+        in[i] = frames_flow(&x->b, 1 + i, 0, &x->a, 40);
+        assert_int_equal(su_flow_send(out[i], x->b.signer.public_key, x->b.endpoint, false, NULL),
+                         SU_OK);
+    }
+    give_all(out, 0, UINT32_MAX); /* makes the connection */
+    for (uint8_t i = 0; i < TOGETHER; i++)
+        assert_int_equal(wait_for(&x->b, in[i], 1, 60000), SU_OK);
+    int before = atomic_load(&x->b.posts);
+    for (uint32_t s = 1; s < 11; s++) {
+        give_all(out, s, UINT32_MAX);
+        for (uint8_t i = 0; i < TOGETHER; i++)
+            assert_int_equal(wait_for(&x->b, in[i], s + 1, 60000), SU_OK);
+    }
+    assert_true(atomic_load(&x->b.posts) - before <= 10 * TOGETHER / 4);
+    give_all(out, 11, 5); /* a gap in one of them */
+    for (uint8_t i = 0; i < TOGETHER; i++) {
+        assert_int_equal(wait_for(&x->b, in[i], i == 5 ? 11 : 12, 60000), SU_OK);
+        frames_expect(in[i], i == 5 ? 11 : 12, 0);
+        su_flow_close(out[i]);
+        su_flow_close(in[i]);
+    }
+    frames_stop(&x->a);
+    frames_stop(&x->b);
+    frames_again(&x->a);
+    frames_again(&x->b);
+    for (uint8_t i = 0; i < TOGETHER; i++) {
+        in[i] = frames_flow(&x->b, 1 + i, 0, &x->a, 40);
+        frames_expect(in[i], i == 5 ? 11 : 12, 0);
+        su_flow_close(in[i]);
+    }
+    struct su_flow *kept = frames_flow(&x->a, 3, 0, &x->a, 40);
+    struct su_flow *fetched = frames_flow(&x->c, 3, 0, &x->a, 40);
+    assert_int_equal(su_flow_fetch(fetched, x->a.endpoint, 0, NULL, NULL), SU_OK);
+    frames_expect(fetched, 12, 0);
+    su_flow_close(kept);
+    su_flow_close(fetched);
+}
+
 /* Producer and consumer on one node: no call is made. */
 static void rows_pass_within_a_node(void **state)
 {
@@ -443,6 +509,7 @@ static void many_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_given_together_comes_together, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_flow_from_node_to_node, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_pass_within_a_node, setup, teardown),
         cmocka_unit_test_setup_teardown(any_order_gives_the_same_rows, setup, teardown),

@@ -232,6 +232,35 @@ static void numbers_grow(void **state)
     size_t before = b.len;
     assert_int_equal(su_peer_frame(ahead, &bad, &b, NULL), SU_EINVAL);
     assert_int_equal(b.len, before);
+    /* Several at once, each whole and with a number of its own; nothing is left of those that fail. */
+    struct su_wire_message m[3];
+    struct su_buf each[3];
+    struct su_wire_expect any = {.scope = *su_peer_self_scope(ahead), .task = -1, .attempt = -1};
+    float rows[2] = {1, 2};
+    uint8_t leaves[64] = {0};
+    for (unsigned i = 0; i < 3; i++) {
+        su_buf_init(&each[i], 0);
+        m[i] = (struct su_wire_message){
+            .kind = SU_WIRE_ACTIVATION,
+            .data = (const uint8_t *)rows,
+            .data_bytes = 8,
+            .u.activation = {
+                .ref = ref_of(4, 1), .step_first = i, .step_count = 2, .leaves = leaves}};
+    }
+    assert_int_equal(su_peer_frames(ahead, m, 3, each, NULL), SU_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(su_wire_parse(each[i].data, each[i].len, &f, NULL), SU_OK);
+        assert_int_equal(f.stamp.sequence, far + 3 + i);
+        assert_int_equal(su_wire_verify(&f, &any, NULL), SU_OK);
+        assert_memory_equal(f.m.data, rows, 8);
+        each[i].len = 5;
+    }
+    m[2].data_bytes = 4;
+    assert_int_equal(su_peer_frames(ahead, m, 3, each, NULL), SU_EINVAL);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(each[i].len, 5);
+        su_buf_fini(&each[i]);
+    }
     su_peer_self_free(past);
     su_peer_self_free(ahead);
     su_peer_self_free(NULL);

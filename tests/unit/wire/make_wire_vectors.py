@@ -80,22 +80,47 @@ def sha(data):
     return hashlib.sha256(data).digest()
 
 
-def frame(kind, body, data=b""):
-    head = struct.pack("<4sHBBIIQQ", b"SUWR", 1, kind, 0, len(body), len(data), SEQUENCE, TIME)
+def head_of(kind, place, body, data, sequence=SEQUENCE):
+    head = struct.pack("<4sHBBIIQQ", b"SUWR", 1, kind, place, len(body), len(data), sequence, TIME)
     head += KEY.public + sha(body) + sha(data)
     assert len(head) == 128
-    return head + KEY.sign(b"splitup/wire/1" + PROGRAM + GENESIS + head) + body + data
+    return head
+
+
+def signed(head):
+    return b"splitup/wire/1" + PROGRAM + GENESIS + head
+
+
+def frame(kind, body, data=b""):
+    head = head_of(kind, 0, body, data)
+    return head + KEY.sign(signed(head)) + body + data
+
+
+def joint(n, depth, body, data):
+    """The same activation with n numbers, under one signature."""
+    heads = [head_of(1, i << 4 | depth, body, data, SEQUENCE + i) for i in range(n)]
+    level = [sha(signed(h)) for h in heads] + [bytes(32)] * (2**depth - n)
+    paths = [b"" for _ in heads]
+    for up in range(depth):
+        paths = [p + level[i >> up ^ 1] for i, p in enumerate(paths)]
+        level = [sha(b"\1" + level[i] + level[i + 1]) for i in range(0, len(level), 2)]
+    signature = KEY.sign(b"splitup/joint/1" + level[0])
+    return [h + signature + body + p + data for h, p in zip(heads, paths)]
 
 
 def ref(task, attempt, port):
     return EXECUTION + struct.pack("<QHBB", SLOT, task, attempt, port)
 
 
-def activation():
+def activation_parts():
     rows = [bytes((7 * i + j) & 255 for j in range(24)) for i in range(3)]
     leaves = [sha(b"splitup/leaf" + struct.pack("<QQ", 40 + i, 24) + r) for i, r in enumerate(rows)]
     body = ref(5, 1, 2) + struct.pack("<IIBBH6I", 40, 3, 0, 2, 0, 2, 3, 0, 0, 0, 0)
-    return frame(1, body + b"".join(leaves), b"".join(rows))
+    return body + b"".join(leaves), b"".join(rows)
+
+
+def activation():
+    return frame(1, *activation_parts())
 
 
 def tree(leaves):
@@ -137,6 +162,8 @@ def frames():
                              b"".join(bytes([n]) * 32 for n in (0x77, 0x88, 0x99)))
     yield "vote", frame(7, EXECUTION + struct.pack("<QIHBB", SLOT, 9, 5, 2, 1) + bytes([0xaa]) * 32)
     yield "cancel", frame(8, EXECUTION + struct.pack("<QBBH", SLOT, 1, 0, 0))
+    for i, one in enumerate(joint(3, 2, *activation_parts())):
+        yield f"joint_{i}", one
     yield "refusal", frame(9, bytes([0xbb]) * 32 + struct.pack("<HBB", 8, len(text), 0) + text)
 
 

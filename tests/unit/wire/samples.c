@@ -185,6 +185,15 @@ const uint8_t *sample_vector(unsigned kind, size_t *bytes)
     return all[kind].p;
 }
 
+const uint8_t *sample_joint(unsigned i, size_t *bytes)
+{
+    static const uint8_t *const all[SAMPLE_JOINT] = {vector_joint_0, vector_joint_1,
+                                                     vector_joint_2};
+
+    *bytes = sizeof vector_joint_0;
+    return all[i];
+}
+
 enum su_code sample_frame(const struct su_wire_message *m, const struct su_signer *s,
                           struct su_buf *out, struct su_err *e)
 {

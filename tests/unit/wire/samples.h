@@ -18,6 +18,9 @@ const struct su_signer *sample_stranger(void);
 const struct su_wire_message *sample_message(unsigned kind);
 /* The frame of a sample as the independent generator made it. */
 const uint8_t *sample_vector(unsigned kind, size_t *bytes);
+/* Frame i of SAMPLE_JOINT under one signature: the activation with the stamps of sample_stamp and on. */
+#define SAMPLE_JOINT 3u
+const uint8_t *sample_joint(unsigned i, size_t *bytes);
 /* Head, body and data of a message, signed by s, into out (initialised). */
 enum su_code sample_frame(const struct su_wire_message *m, const struct su_signer *s,
                           struct su_buf *out, struct su_err *e);
