@@ -45,7 +45,7 @@ enum su_ui_step {
     SU_UI_COMMIT, /* carry out the proposal `token`; PROGRESS..., then DONE or FAILED */
     SU_UI_DISCARD, /* forget the proposal `token`; not answered */
     SU_UI_ANSWER, /* field 0 is the passphrase that was asked for */
-    SU_UI_COMPLETE, /* field 0 is the beginning of a path; answered with COMPLETED */
+    SU_UI_COMPLETE, /* field 0 is the beginning of a path, kind may be SU_UI_KINDS; COMPLETED */
     SU_UI_SHOW, /* field 0: number from 0 of a transaction of the proposal `token`; SHOWN */
     SU_UI_STOP /* RUN: the generation under way ends where it is; not answered */
 };
@@ -132,8 +132,11 @@ struct su_ui_options {
     bool no_spend_keys; /* no key opens what spends or gives a secret away: a command must be typed */
     bool sealed; /* the key file has a passphrase */
     bool welcome; /* nothing is configured: begin with the offers of a first start */
-    /* Commands of the program, for the ":" prompt; NULL = none. */
-    const char *(*verb)(size_t i); /* "doctor"; NULL beyond the last */
+    /* Commands of the program, for the ":" prompt; NULL = none. verb: "doctor", "store put"; NULL beyond
+       the last. *args (NULL allowed): what follows it, "MODEL FILE". option: number k of verb i, NULL
+       beyond the last; *arg: what it takes, "FILE", "vulkan|cpu", NULL = nothing. */
+    const char *(*verb)(size_t i, const char **args);
+    const char *(*option)(size_t i, size_t k, const char **arg);
     /* Runs "doctor --json" on the plain terminal; waits for it. */
     void (*outside)(void *ctx, const char *line);
     void *ctx;

@@ -52,7 +52,10 @@ void cli_print_verb_help(const struct cli_verb *v, FILE *to)
     for (const struct cli_option *o = v->option; o->name; o++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        cli_print_wrapped(to, o->help, HELP_WIDTH, 23, fprintf(to, "  %-20s ", left));
+        int column = fprintf(to, "  %-20s ", left);
+        if (column > 23)
+            column = fprintf(to, "\n%23s", "") - 1;
+        cli_print_wrapped(to, o->help, HELP_WIDTH, 23, column);
     }
 }
 

@@ -24,45 +24,61 @@ struct places {
 
 #define VERBS_MAX 160
 static struct {
-    char word[VERBS_MAX][40];
+    char word[VERBS_MAX][40], args[VERBS_MAX][40];
+    const struct cli_verb *of[VERBS_MAX];
     size_t n;
 } verbs;
 
-static void add_verb(const char *verb, const char *sub, size_t n)
+static void add_verb(const struct cli_verb *v, const char *sub, size_t n, const char *args,
+                     size_t n_args)
 {
-    if (verbs.n < VERBS_MAX && n < 20)
-        (void)snprintf(verbs.word[verbs.n++], sizeof verbs.word[0], "%.16s%s%.*s", verb,
-                       n ? " " : "", (int)n, sub);
+    if (verbs.n == VERBS_MAX || n >= 20)
+        return;
+    (void)snprintf(verbs.word[verbs.n], sizeof verbs.word[0], "%.16s%s%.*s", v->name, n ? " " : "",
+                   (int)n, sub);
+    (void)snprintf(verbs.args[verbs.n], sizeof verbs.args[0], "%.*s", (int)n_args, args);
+    verbs.of[verbs.n++] = v;
 }
 
 /* "deposit AMOUNT|withdraw [AMOUNT]|show": what begins with a small letter is a subcommand. */
-static void add_subcommands(const struct cli_verb *v)
+static void add_all(const struct cli_verb *v)
 {
-    const char *at = v->args;
+    const bool many = strchr(v->args, '|') != NULL;
+    size_t n;
 
-    while (*at && strchr(at, '|')) {
-        size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyz-");
-        if (n > 0 && (at[n] == 0 || at[n] == ' ' || at[n] == '|'))
-            add_verb(v->name, at, n);
-        at = strchr(at, '|') + 1;
-    }
-    if (at > v->args) {
-        size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyz-");
-        if (n > 0)
-            add_verb(v->name, at, n);
+    add_verb(v, "", 0, v->args, many ? 0 : strlen(v->args));
+    for (const char *at = v->args; many; at += n + 1) {
+        size_t k = strspn(at, "abcdefghijklmnopqrstuvwxyz-");
+        n = strcspn(at, "|");
+        if (k > 0 && (k == n || at[k] == ' '))
+            add_verb(v, at, k, at + k + (k < n), n - k - (k < n));
+        if (!at[n])
+            break;
     }
 }
 
-static const char *cli_ui_verb(size_t i)
+const char *cli_ui_verb(size_t i, const char **args)
 {
     const bool first = verbs.n == 0;
 
     for (size_t k = 0; first && k < cli_n_verbs; k++)
-        if (strcmp(cli_verbs[k]->name, "ui") != 0) { /* the app does not open itself */
-            add_verb(cli_verbs[k]->name, "", 0);
-            add_subcommands(cli_verbs[k]);
-        }
-    return i < verbs.n ? verbs.word[i] : NULL;
+        if (strcmp(cli_verbs[k]->name, "ui") != 0) /* the app does not open itself */
+            add_all(cli_verbs[k]);
+    if (i >= verbs.n)
+        return NULL;
+    if (args)
+        *args = verbs.args[i];
+    return verbs.word[i];
+}
+
+const char *cli_ui_option(size_t i, size_t k, const char **arg)
+{
+    const struct cli_option *o = verbs.of[i]->option;
+
+    if (k >= CLI_OPTION_MAX || !o[k].name)
+        return NULL;
+    *arg = o[k].arg;
+    return o[k].name;
 }
 
 /* The app's own cluster and wallet, where the command takes them and they were not given. */
@@ -222,6 +238,7 @@ enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice, struc
                                         .sealed = p->sealed,
                                         .welcome = u->welcome,
                                         .verb = cli_ui_verb,
+                                        .option = cli_ui_option,
                                         .outside = cli_ui_outside,
                                         .ctx = p,
                                         .cluster = u->cluster,

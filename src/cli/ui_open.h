@@ -22,6 +22,9 @@ struct cli_ui {
 /* Runs the app until the person leaves; choice may be NULL. Errors of su_ui_live_open, su_ui_run. */
 SU_CHECK enum su_code cli_ui_run(const struct cli_ui *u, enum su_ui_choice *choice,
                                  struct su_err *e);
+/* The table of verbs, for struct su_ui_options; subcommands are verbs of their own. */
+const char *cli_ui_verb(size_t i, const char **args);
+const char *cli_ui_option(size_t i, size_t k, const char **arg);
 /* What dialogs do with this machine's device and files. */
 const struct su_ui_helper *cli_ui_helper(void);
 /* True when stdin and stdout are a terminal that the app can live on. */

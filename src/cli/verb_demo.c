@@ -390,7 +390,7 @@ const struct cli_verb cli_verb_demo = {
                {"--at-once", "N", "of these executions, 1 to 8 (default 8)"},
                {"--sampling", "PERCENT",
                 "share of the tasks that is checked (default: the config's least, 8)"},
-               {"--backend", "NAME", "vulkan or cpu for every node (default: see above)"},
+               {"--backend", "vulkan|cpu", "for every node (default: see above)"},
                {"--once", NULL, "end after one"},
                {"--text", NULL, "stay with lines of text, not with the app"},
                {"--keep", NULL, "leave the files of the processes behind"},

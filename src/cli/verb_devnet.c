@@ -221,7 +221,7 @@ const struct cli_verb cli_verb_devnet = {
               "program and USDC mint when it is ready, and runs until SIGINT or SIGTERM. Anyone "
               "who can reach the port can take test coins from its faucet.",
     .option = {{"--port", "PORT", "port of HTTP (default 8899; 0: any two free ones)"},
-               {"--bind", "ADDRESS", "numeric address to listen on (default 127.0.0.1)"},
+               {"--bind", "IP", "numeric address to listen on (default 127.0.0.1)"},
                {"--slot-ms", "MS", "milliseconds of a slot, 5 to 60000 (default 400)"},
                {"--cooldown-ms", "MS",
                 "new ledger: how long stake unlocks before it can be taken out (default 60000)"},

@@ -380,7 +380,7 @@ const struct cli_verb cli_verb_oracle = {
     .option = {{"--endpoint", "HOST:PORT", "init: where others reach it; cannot be changed later"},
                {"--bond", "AMOUNT", "init: USDC to be bonded (default: what the network demands)"},
                {"--airdrop", NULL, "init: on a test network, ask its faucet for what is needed"},
-               {"--bind", "ADDRESS", "start: numeric address to listen on (default 127.0.0.1)"},
+               {"--bind", "IP", "start: numeric address to listen on (default 127.0.0.1)"},
                {"--port", "PORT", "start: port to listen on (default: that of its endpoint)"},
                {"--admin", "FILE", "admit: the administrator's key file"},
                {"--alone", NULL, "admit: these replace the present ones"},

@@ -305,9 +305,8 @@ const struct cli_verb cli_verb_plan = {
     .min_arg = 1,
     .max_arg = 1,
     .option = {{"--target-vram", "SIZE", "memory of one device, or of each (8GB,12GB); required"},
-               {"--quant", "NAME",
-                "types for a config.json without weights: q4_k_m (default), q8_0, q4_1, q4_0, bf16 "
-                "or f32"},
+               {"--quant", "q4_k_m|q8_0|q4_1|q4_0|bf16|f32",
+                "types for a config.json without weights (default: q4_k_m)"},
                {"--ctx", "N", "positions of a session (default: the model's, at most 8192)"},
                {"--sessions", "N", "sessions whose state each task holds (default 1)"},
                {"--link", "RATE,DELAY", "links between devices (default 1Gb,1ms)"},

@@ -75,9 +75,8 @@ const struct cli_verb cli_verb_quantize = {
     .min_arg = 1,
     .max_arg = 1,
     .option = {{"--out", "FOLDER", "the folder to make; appears when it is complete"},
-               {"--quant", "NAME",
-                "q8_0 (default: 8.5 bits a weight), q4_1 (5), q4_0 (4.5, which loses more), "
-                "or f32 for no loss"},
+               {"--quant", "q8_0|q4_1|q4_0|f32",
+                "8.5 bits a weight (default), 5, 4.5, which loses more, or 32 for no loss"},
                {"--json", NULL, "print a JSON object"}},
     .run = run,
 };

@@ -430,7 +430,7 @@ const struct cli_verb cli_verb_run = {
           "digits A to B-1 in batches, then a summary with accuracy and digits per second"},
          {"--target-vram", "SIZE",
           "memory that each task may use, e.g. 300KB (default: no limit, one task)"},
-         {"--backend", "NAME", "vulkan, cpu or reference (default: vulkan on a GPU, else cpu)"},
+         {"--backend", "vulkan|cpu|reference", "(default: vulkan on a GPU, else cpu)"},
          {"--device", "WHICH",
           "Vulkan device: its number in `splitup doctor`, or a part of its name"},
          {"--batch", "N",

@@ -306,7 +306,7 @@ const struct cli_verb cli_verb_store = {
     .max_arg = 2,
     .option = {{"--dir", "FOLDER", "the store (default: blobs/ in $SPLITUP_HOME)"},
                {"--budget", "SIZE", "gc: bytes to keep at most"},
-               {"--bind", "ADDRESS", "serve: numeric address (default: 127.0.0.1)"},
+               {"--bind", "IP", "serve: numeric address (default: 127.0.0.1)"},
                {"--port", "N", "serve: TCP port, 0 for any free one (default: 8898)"},
                {"--json", NULL, "print one JSON object (ls, gc, verify, serve)"}},
     .run = run_store,

@@ -182,7 +182,7 @@ const struct cli_verb cli_verb_ui = {
                {"--watch", "SECONDS", "print it again every so many seconds"},
                CLI_OPTION_JSON,
                {"--tsv", NULL, "print the pane as lines of values between tabs, all columns"},
-               {"--charset", "NAME", "utf8, acs or ascii (default: by the locale)"},
+               {"--charset", "utf8|acs|ascii", "(default: by the locale)"},
                {"--no-color", NULL, "no colours; $NO_COLOR does the same"},
                {"--no-mouse", NULL, "leave the mouse to the terminal"},
                {"--readonly", NULL, "sign nothing, and write no key file"},

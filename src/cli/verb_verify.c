@@ -544,7 +544,7 @@ const struct cli_verb cli_verb_verify = {
                {"--input", "FILE",
                 "the digit that was asked with (default: from an oracle, or FILE)"},
                {"--index", "N", "which digit of the file, counted from 0 (default 0)"},
-               {"--backend", "NAME", "vulkan, cpu or reference (default: cpu)"},
+               {"--backend", "vulkan|cpu|reference", "(default: cpu)"},
                {"--device", "NAME", "Vulkan device: its number or part of its name"},
                {"--threads", "N", "of the cpu backend (default: all processors)"},
                CLI_OPTION_PEER,

@@ -261,6 +261,8 @@ struct ui_prompt {
     size_t from; /* row that a search began at */
     char history[UI_HISTORY][128]; /* of commands */
     size_t n_history, at_history;
+    bool asked; /* Tab asked what the path at asked_at could be, and nothing was typed since */
+    size_t asked_at;
 };
 struct ui_form {
     const struct ui_intent_def *def;
@@ -446,8 +448,8 @@ void ui_label_command(struct ui_app *app, const char *rest);
 bool ui_label_next(const struct ui_app *app, const char *line, char *out, size_t cap);
 /* What is typed behind ":" for it, "stake deposit"; "" where there is nothing. */
 const char *ui_command_word(enum su_ui_kind kind);
-/* The longest completion of a command's beginning; false: none. */
-bool ui_command_complete(const struct ui_app *app, const char *line, char *out, size_t cap);
+/* What the path that Tab asked for in a command is; names: what there is to choose from. */
+void ui_prompt_path(struct ui_app *app, const char *path, const char *names);
 /* Where a dialog leads back to. */
 enum ui_mode ui_rest_mode(const struct ui_app *app);
 /* Asks for a cluster to go on with; false: not from here. */

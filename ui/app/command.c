@@ -1,54 +1,44 @@
 // SPDX-License-Identifier: MIT
 /* The ":" prompt: what the program takes on its command line, and a few words of the app. */
+#include "ui/app/command.h"
 #include "ui/panes/panes.h"
 
-#include <ctype.h>
-
-struct command {
-    const char *word; /* one or two words */
-    enum su_ui_kind kind; /* SU_UI_KINDS: of the app, by word */
-    size_t first_field; /* where arguments go */
+const struct ui_command ui_commands[] = {
+    {"stake deposit", SU_UI_DEPOSIT, 1, NULL},
+    {"stake withdraw", SU_UI_UNLOCK, 1, NULL},
+    {"stake take-out", SU_UI_TAKE_OUT, 0, NULL},
+    {"stake claim", SU_UI_CLAIM, 0, NULL},
+    {"wallet airdrop", SU_UI_AIRDROP, 0, NULL},
+    {"wallet new", SU_UI_WALLET_NEW, 0, NULL},
+    {"wallet import", SU_UI_WALLET_IMPORT, 0, NULL},
+    {"node declare", SU_UI_DECLARE, 0, NULL},
+    {"node undeclare", SU_UI_UNDECLARE, 0, NULL},
+    {"node register", SU_UI_NODE, 2, NULL},
+    {"node withdraw", SU_UI_WITHDRAW, 0, NULL},
+    {"deploy register", SU_UI_DEPLOY, 0, NULL},
+    {"request cancel", SU_UI_DROP, 0, NULL},
+    {"request refund", SU_UI_REFUND, 0, NULL},
+    {"wallet export", SU_UI_WALLET_EXPORT, 0, NULL},
+    {"wallet delete", SU_UI_WALLET_DELETE, 0, NULL},
+    {"run", SU_UI_RUN, 0, NULL},
+    {"demo", SU_UI_KINDS, 0, ""},
+    {"cluster", SU_UI_KINDS, 0, "CLUSTER"},
+    {"lock", SU_UI_KINDS, 0, ""},
+    {"quit", SU_UI_KINDS, 0, ""},
+    {"help", SU_UI_KINDS, 0, ""},
+    {"pause", SU_UI_KINDS, 0, ""},
+    {"filter", SU_UI_KINDS, 0, "TEXT"},
+    {"sort", SU_UI_KINDS, 0, "COLUMN [desc]"},
+    {"charset", SU_UI_KINDS, 0, "utf8|acs|ascii"},
+    {"save", SU_UI_KINDS, 0, ""},
+    {"write", SU_UI_KINDS, 0, "FILE"},
+    {"label", SU_UI_KINDS, 0, "ADDRESS [NAME]"},
+    {"pane", SU_UI_KINDS, 0, "PANE"},
 };
 
-static const struct command commands[] = {
-    {"stake deposit", SU_UI_DEPOSIT, 1},
-    {"stake withdraw", SU_UI_UNLOCK, 1},
-    {"stake take-out", SU_UI_TAKE_OUT, 0},
-    {"stake claim", SU_UI_CLAIM, 0},
-    {"wallet airdrop", SU_UI_AIRDROP, 0},
-    {"wallet new", SU_UI_WALLET_NEW, 0},
-    {"wallet import", SU_UI_WALLET_IMPORT, 0},
-    {"node declare", SU_UI_DECLARE, 0},
-    {"node undeclare", SU_UI_UNDECLARE, 0},
-    {"node register", SU_UI_NODE, 2},
-    {"node withdraw", SU_UI_WITHDRAW, 0},
-    {"deploy register", SU_UI_DEPLOY, 0},
-    {"request cancel", SU_UI_DROP, 0},
-    {"request refund", SU_UI_REFUND, 0},
-    {"wallet export", SU_UI_WALLET_EXPORT, 0},
-    {"wallet delete", SU_UI_WALLET_DELETE, 0},
-    {"run", SU_UI_RUN, 0},
-    {"demo", SU_UI_KINDS, 0},
-    {"cluster", SU_UI_KINDS, 0},
-    {"lock", SU_UI_KINDS, 0},
-    {"quit", SU_UI_KINDS, 0},
-    {"help", SU_UI_KINDS, 0},
-    {"pause", SU_UI_KINDS, 0},
-    {"filter", SU_UI_KINDS, 0},
-    {"sort", SU_UI_KINDS, 0},
-    {"charset", SU_UI_KINDS, 0},
-    {"save", SU_UI_KINDS, 0},
-    {"write", SU_UI_KINDS, 0},
-    {"label", SU_UI_KINDS, 0},
-    {"pane", SU_UI_KINDS, 0},
-};
+const size_t ui_commands_count = SU_ARRAY_LEN(ui_commands);
 
-/* Options of the program's commands as fields of forms. */
-static const struct {
-    enum su_ui_kind kind;
-    const char *option;
-    size_t field;
-} options[] = {
+const struct ui_command_option ui_command_options[] = {
     {SU_UI_DEPOSIT, "--node", 0},       {SU_UI_UNLOCK, "--node", 0},
     {SU_UI_TAKE_OUT, "--node", 0},      {SU_UI_CLAIM, "--node", 0},
     {SU_UI_AIRDROP, "--usdc", 1},       {SU_UI_DECLARE, "--tasks", 1},
@@ -59,16 +49,17 @@ static const struct {
     {SU_UI_DEPLOY, "--serve-url", 5},   {SU_UI_RUN, "--prompt", 1},
     {SU_UI_RUN, "--max-tokens", 2},
 };
+const size_t ui_command_options_count = SU_ARRAY_LEN(ui_command_options);
 
-static const struct command *find(const char *line, const char **rest)
+const struct ui_command *ui_command_find(const char *line, const char **rest)
 {
-    for (size_t i = 0; i < SU_ARRAY_LEN(commands); i++) {
-        size_t n = strlen(commands[i].word);
-        if (strncmp(line, commands[i].word, n) == 0 && (line[n] == 0 || line[n] == ' ')) {
+    for (size_t i = 0; i < SU_ARRAY_LEN(ui_commands); i++) {
+        size_t n = strlen(ui_commands[i].word);
+        if (strncmp(line, ui_commands[i].word, n) == 0 && (line[n] == 0 || line[n] == ' ')) {
             *rest = line + n;
             while (**rest == ' ')
                 (*rest)++;
-            return &commands[i];
+            return &ui_commands[i];
         }
     }
     return NULL;
@@ -76,73 +67,29 @@ static const struct command *find(const char *line, const char **rest)
 
 const char *ui_command_word(enum su_ui_kind kind)
 {
-    for (size_t i = 0; i < SU_ARRAY_LEN(commands); i++)
-        if (commands[i].kind == kind)
-            return commands[i].word;
+    for (size_t i = 0; i < SU_ARRAY_LEN(ui_commands); i++)
+        if (ui_commands[i].kind == kind)
+            return ui_commands[i].word;
     return "";
 }
 
-/* The part that all words which begin with line have in common, so far. */
-static void narrow(const char *word, const char *line, const char **found, size_t *common)
-{
-    size_t k = 0;
-
-    if (strncmp(word, line, strlen(line)) != 0)
-        return;
-    if (!*found) {
-        *found = word;
-        *common = strlen(word);
-    }
-    while (k < *common && word[k] == (*found)[k])
-        k++;
-    *common = k;
-}
-
-static bool is_verb(const struct su_ui_options *o, const char *word)
-{
-    const char *verb;
-
-    for (size_t i = 0; o && o->verb && (verb = o->verb(i)); i++)
-        if (strcmp(verb, word) == 0)
-            return true;
-    return false;
-}
-
-bool ui_command_complete(const struct ui_app *app, const char *line, char *out, size_t cap)
-{
-    const struct su_ui_options *o = app->outside;
-    const char *found = NULL, *verb;
-    size_t n = strlen(line), common = 0;
-
-    for (size_t i = 0; i < SU_ARRAY_LEN(commands); i++)
-        narrow(commands[i].word, line, &found, &common);
-    for (size_t i = 0; o && o->verb && (verb = o->verb(i)); i++)
-        narrow(verb, line, &found, &common);
-    if (!found || common < n || common + 2 > cap)
-        return false;
-    memcpy(out, found, common);
-    out[common] = 0;
-    if (found[common] == 0 || is_verb(o, out))
-        strcat(out, " ");
-    return true;
-}
-
 /* One word of a command line into a field; options take the word after them. SU_UI_FIELDS: none. */
-static size_t field_of(const struct command *c, const char **rest, size_t *next)
+static size_t field_of(const struct ui_command *c, const char **rest, size_t *next)
 {
-    for (size_t i = 0; i < SU_ARRAY_LEN(options); i++) {
-        size_t n = strlen(options[i].option);
-        if (options[i].kind == c->kind && strncmp(*rest, options[i].option, n) == 0 &&
+    for (size_t i = 0; i < SU_ARRAY_LEN(ui_command_options); i++) {
+        size_t n = strlen(ui_command_options[i].option);
+        if (ui_command_options[i].kind == c->kind &&
+            strncmp(*rest, ui_command_options[i].option, n) == 0 &&
             ((*rest)[n] == ' ' || (*rest)[n] == '=')) {
             *rest += n + 1;
             *rest += strspn(*rest, " ");
-            return options[i].field;
+            return ui_command_options[i].field;
         }
     }
     return strncmp(*rest, "--", 2) == 0 ? SU_UI_FIELDS : (*next)++;
 }
 
-static void intent(struct ui_app *app, const struct command *c, const char *rest)
+static void intent(struct ui_app *app, const struct ui_command *c, const char *rest)
 {
     const struct ui_intent_def *def = ui_intent_def(c->kind);
     size_t n = ui_intent_fields(def), next = c->first_field;
@@ -162,7 +109,10 @@ static void intent(struct ui_app *app, const struct command *c, const char *rest
             ui_say(app, UI_ROLE_WARN, "Left out, the form has no field for it: %.60s", rest);
             return;
         }
-        k = def->field[field].source == UI_FIELD_PROMPT ? strlen(rest) : strcspn(rest, " ");
+        bool quoted = *rest == '"' && def->field[field].source != UI_FIELD_PROMPT;
+        rest += quoted;
+        k = def->field[field].source == UI_FIELD_PROMPT ? strlen(rest)
+                                                        : strcspn(rest, quoted ? "\"" : " ");
         k = SU_MIN(k, sizeof word - 1);
         memcpy(word, rest, k);
         word[k] = 0;
@@ -172,7 +122,7 @@ static void intent(struct ui_app *app, const struct command *c, const char *rest
         }
         ui_input_set(&app->form.in[field], word);
         any = true;
-        rest += k;
+        rest += k + (quoted && rest[k] == '"');
         while (*rest == ' ')
             rest++;
     }
@@ -208,6 +158,17 @@ static void pane_command(struct ui_app *app, const char *rest)
     ui_say(app, UI_ROLE_WARN, "No pane of that name");
 }
 
+static void write_to(struct ui_app *app, const char *rest)
+{
+    bool quoted = *rest == '"';
+    size_t n = strcspn(rest + quoted, quoted ? "\"" : "");
+
+    n = SU_MIN(n, sizeof app->text - 1);
+    memcpy(app->text, rest + quoted, n);
+    app->text[n] = 0;
+    ui_act(app, UI_ACT_WRITE);
+}
+
 static void word_command(struct ui_app *app, const char *word, const char *rest)
 {
     struct ui_table *t = ui_table_of(app);
@@ -240,8 +201,7 @@ static void word_command(struct ui_app *app, const char *word, const char *rest)
             ui_input_set(&app->prompt.in, rest);
     } else if (strcmp(word, "write") == 0) {
         if (*rest) {
-            su_str_copy(app->text, sizeof app->text, rest);
-            ui_act(app, UI_ACT_WRITE);
+            write_to(app, rest);
         } else {
             ui_request(app, UI_REQ_WRITE);
         }
@@ -260,7 +220,7 @@ static bool outside(struct ui_app *app, const char *line)
     size_t n = strcspn(line, " ");
     const char *verb;
 
-    for (size_t i = 0; o && o->verb && (verb = o->verb(i)); i++) {
+    for (size_t i = 0; o && o->verb && (verb = o->verb(i, NULL)); i++) {
         if (strlen(verb) != n || strncmp(verb, line, n) != 0)
             continue;
         if (app->readonly) {
@@ -279,7 +239,7 @@ static bool outside(struct ui_app *app, const char *line)
 void ui_command(struct ui_app *app, const char *line)
 {
     const char *rest;
-    const struct command *c;
+    const struct ui_command *c;
 
     while (*line == ' ')
         line++;
@@ -287,7 +247,7 @@ void ui_command(struct ui_app *app, const char *line)
         return;
     if (su_str_starts(line, "splitup "))
         line += 8;
-    c = find(line, &rest);
+    c = ui_command_find(line, &rest);
     if (!c) {
         for (int i = 0; i < UI_PANES; i++)
             if (strcmp(line, ui_pane_list[i]->name) == 0) {

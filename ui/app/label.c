@@ -52,10 +52,15 @@ bool ui_label_next(const struct ui_app *app, const char *line, char *out, size_t
     n = SU_MIN(strcspn(line, " "), sizeof word - 1);
     memcpy(word, line, n);
     word[n] = 0;
-    if (ui_labels_resolve(&app->labels, word, now))
-        for (size_t i = 0; of_row(app, i); i++)
-            if (memcmp(of_row(app, i), now, 32) == 0)
-                at = i + 1;
+    if (n > 0) {
+        if (!ui_labels_resolve(&app->labels, word, now))
+            return false;
+        while (of_row(app, at) && memcmp(of_row(app, at), now, 32) != 0)
+            at++;
+        if (!of_row(app, at))
+            return false;
+        at++;
+    }
     if (!of_row(app, at))
         at = 0;
     if (!of_row(app, at))

@@ -64,6 +64,10 @@ static void completed(struct ui_app *app, const struct su_ui_result *r)
     struct ui_form *f = &app->form;
     struct ui_input *in;
 
+    if (r->kind == SU_UI_KINDS) {
+        ui_prompt_path(app, r->text, r->title);
+        return;
+    }
     if (app->mode != UI_FORM || !f->asked || r->kind != f->def->kind ||
         f->focus >= ui_intent_fields(f->def))
         return;
@@ -598,7 +602,7 @@ static void done(struct ui_app *app, const struct su_ui_result *r)
 
 void ui_modal_result(struct ui_app *app, const struct su_ui_result *r)
 {
-    if (r->kind >= SU_UI_KINDS)
+    if (r->kind > SU_UI_KINDS || (r->kind == SU_UI_KINDS && r->outcome != SU_UI_COMPLETED))
         return;
     switch (r->outcome) {
     case SU_UI_PROPOSED:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* From events to state, for everything but dialogs (modal.c). */
+#include "ui/app/command.h"
 #include "ui/panes/panes.h"
 
 void ui_app_init(struct ui_app *app)
@@ -593,11 +594,72 @@ static void prompt_history(struct ui_prompt *p, int by)
     ui_input_set(&p->in, p->at_history < p->n_history ? p->history[p->at_history] : "");
 }
 
+/* The line up to the cursor anew; what is behind it stays. */
+static void prompt_set(struct ui_input *in, const char *head)
+{
+    char line[2 * SU_UI_TEXT];
+    size_t n = strlen(head);
+
+    snprintf(line, sizeof line, "%s%s", head, in->text + in->cursor);
+    ui_input_set(in, line);
+    in->cursor = SU_MIN(n, in->len);
+}
+
+static void prompt_tab(struct ui_app *app)
+{
+    struct ui_prompt *p = &app->prompt;
+    struct ui_completion c;
+    char line[SU_UI_TEXT], text[2 * SU_UI_TEXT];
+    size_t skip = strspn(p->in.text, " ");
+
+    if (ui_label_next(app, p->in.text, line, sizeof line)) {
+        ui_input_set(&p->in, line);
+        return;
+    }
+    skip += su_str_starts(p->in.text + skip, "splitup ") ? 8 : 0;
+    if (skip > p->in.cursor)
+        return;
+    snprintf(line, sizeof line, "%.*s", (int)(p->in.cursor - skip), p->in.text + skip);
+    if (!ui_command_complete(app, line, &c)) {
+        ui_say(app, UI_ROLE_WARN, "No command begins with %.60s", line);
+        return;
+    }
+    if (c.say[0])
+        ui_say(app, UI_ROLE_TEXT, "%s", c.say);
+    if (c.path) {
+        app->intent = (struct su_ui_intent){.kind = SU_UI_KINDS, .step = SU_UI_COMPLETE};
+        su_str_copy(app->intent.field[0], SU_UI_TEXT, line + c.at + (line[c.at] == '"'));
+        p->asked = true;
+        p->asked_at = skip + c.at;
+        ui_act(app, UI_ACT_SUBMIT);
+    } else if (skip + strlen(c.text) < SU_UI_TEXT) {
+        snprintf(text, sizeof text, "%.*s%s", (int)skip, p->in.text, c.text);
+        prompt_set(&p->in, text);
+    }
+}
+
+void ui_prompt_path(struct ui_app *app, const char *path, const char *names)
+{
+    struct ui_prompt *p = &app->prompt;
+    char line[SU_UI_TEXT], before[SU_UI_TEXT];
+
+    if (app->mode != UI_PROMPT || !p->asked)
+        return;
+    p->asked = false;
+    su_str_copy(before, sizeof before, p->in.text);
+    ui_command_path(before, p->asked_at, path, line);
+    prompt_set(&p->in, line);
+    if (names[0])
+        ui_say(app, UI_ROLE_TEXT, "%s", names);
+    else if (strcmp(p->in.text, before) == 0)
+        ui_say(app, UI_ROLE_TEXT, "Nothing to add");
+}
+
 static void prompt_key(struct ui_app *app, int key)
 {
     struct ui_prompt *p = &app->prompt;
-    char text[128];
 
+    p->asked = false;
     if (key == UI_K_ENTER || key == '\r')
         prompt_enter(app);
     else if (key == UI_K_ESC || key == UI_K_CTRL('C') ||
@@ -608,12 +670,8 @@ static void prompt_key(struct ui_app *app, int key)
             ui_run_history(app, key == UI_K_UP ? -1 : 1);
     } else if (key == UI_K_UP || key == UI_K_DOWN)
         prompt_history(p, key == UI_K_UP ? -1 : 1);
-    else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND &&
-             ui_label_next(app, p->in.text, text, sizeof text))
-        ui_input_set(&p->in, text);
-    else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND &&
-             ui_command_complete(app, p->in.text, text, sizeof text))
-        ui_input_set(&p->in, text);
+    else if (key == UI_K_TAB && p->kind == UI_PROMPT_COMMAND)
+        prompt_tab(app);
     else if (ui_input_key(&p->in, key))
         prompt_changed(app);
 }
@@ -703,6 +761,7 @@ static void plain_event(struct ui_app *app, const struct ui_event *ev)
         break;
     case UI_EVENT_PASTE:
         if (app->mode == UI_PROMPT) {
+            app->prompt.asked = false;
             if (!ui_input_paste(&app->prompt.in, ev->text))
                 ui_say(app, UI_ROLE_WARN, "Not all of that fits: the rest was left out");
             prompt_changed(app);

@@ -269,16 +269,10 @@ static void tags_copy_write_and_others(void **state)
 
 static void commands_complete_and_are_remembered(void **state)
 {
-    char out[128];
     struct kit k;
 
     (void)state;
     kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
-    assert_true(ui_command_complete(&k.app, "sta", out, sizeof out));
-    assert_string_equal(out, "stake ");
-    assert_true(ui_command_complete(&k.app, "stake d", out, sizeof out));
-    assert_string_equal(out, "stake deposit ");
-    assert_false(ui_command_complete(&k.app, "xyz", out, sizeof out));
     kit_keys(&k, ":hel{Tab}{Enter}");
     assert_int_equal(k.app.mode, UI_HELP);
     kit_keys(&k, "tag");
