@@ -56,13 +56,12 @@ static void handle(void *ctx, const struct su_http_call *c, struct su_http_answe
     struct su_buf answer;
 
     su_buf_init(&answer, 0);
-    if (atomic_load(&n->delay_ms) != 0)
-        frames_sleep_ms((unsigned)atomic_load(&n->delay_ms));
+    for (int ms = 0; ms < atomic_load(&n->delay_ms); ms += 5)
+        frames_sleep_ms(5);
     if (strcmp(c->path, "/api/frame") == 0) {
         atomic_fetch_add(&n->posts, 1);
         su_exchange_take(n->x, c->connection, c->body, c->body_len, &answer);
     } else if (strcmp(c->path, "/api/frames") == 0) {
-        atomic_fetch_add(&n->wants, 1);
         su_exchange_serve(n->x, c->body, c->body_len,
                           wait != NULL ? (uint32_t)strtoul(wait, NULL, 10) : 0, &answer);
     }

@@ -21,8 +21,8 @@ struct frames_node {
     struct su_exchange *x;
     struct su_http_server *server;
     struct su_exchange_opts opts;
-    atomic_int posts, wants; /* requests that came */
-    atomic_int delay_ms; /* before an answer */
+    atomic_int posts; /* calls with frames that came */
+    atomic_int delay_ms; /* before an answer; ends when it is taken back */
     atomic_bool deny; /* `may` says no */
     atomic_int evidence, unknown; /* callbacks that came */
     struct su_exchange_evidence last;

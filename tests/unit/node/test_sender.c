@@ -89,7 +89,7 @@ static int setup(void **state)
 {
     struct fixture *x = calloc(1, sizeof *x);
     const struct su_sender_opts o = {.scope = frames_scope(),
-                                     .call_ms = 400,
+                                     .call_ms = 60000,
                                      .pause_max_ms = 100,
                                      .acknowledged = acknowledged,
                                      .ctx = x};
@@ -138,8 +138,11 @@ static void frames_arrive_in_order(void **state)
     su_sender_line_wake(l);
     assert_true(reaches(l, 15, 60000));
     frames_expect(x->flow, 15, 0);
-    frames_sleep_ms(30);
     su_sender_line_stat(l, &stat);
+    for (unsigned i = 0; i < 12000 && !stat.idle; i++) {
+        frames_sleep_ms(5);
+        su_sender_line_stat(l, &stat);
+    }
     assert_true(stat.idle);
     assert_int_equal(stat.waiting_ms, 0);
     assert_int_equal(stat.failures, 0);
@@ -215,14 +218,15 @@ static void begun_calls_end(void **state)
     su_sender_line_wake(l);
     assert_true(reaches(l, 1, 60000));
     frames_sleep_ms(100); /* its worker is idle again, or else does it itself */
-    atomic_store(&x->to.delay_ms, 3000);
+    atomic_store(&x->to.delay_ms, 60000);
     list_add(&x->list, &x->from, 1);
     su_sender_line_ready(l);
     su_sender_attend(x->sender, true);
     uint64_t since = su_clock_mono_ns();
     frames_sleep_ms(50);
     su_sender_line_close(l);
-    assert_true(su_clock_mono_ns() - since < 2500000000);
+    assert_true(su_clock_mono_ns() - since < 30000000000);
+    atomic_store(&x->to.delay_ms, 0);
 }
 
 static void it_waits_for_who_is_away(void **state)
@@ -257,21 +261,19 @@ static void the_slow_block_nobody(void **state)
     struct su_sender_stat stat;
 
     frames_start(&slow, 3);
-    atomic_store(&slow.delay_ms, 5000);
+    atomic_store(&slow.delay_ms, 60000);
     list_add(&x->list, &x->from, 10);
     for (unsigned i = 0; i < 8; i++)
         stuck[i] = line(x, slow.endpoint);
-    uint64_t start = su_clock_mono_ns();
     struct su_sender_line *l = line(x, x->to.endpoint);
-    assert_true(reaches(l, 10, 4000));
-    assert_true(su_clock_mono_ns() - start < UINT64_C(4000000000));
-    frames_sleep_ms(600);
+    assert_true(reaches(l, 10, 30000));
+    frames_sleep_ms(200);
     su_sender_line_stat(stuck[0], &stat);
     assert_int_equal(stat.acknowledged, 0);
-    start = su_clock_mono_ns();
+    uint64_t start = su_clock_mono_ns();
     for (unsigned i = 0; i < 8; i++)
         su_sender_line_close(stuck[i]);
-    assert_true(su_clock_mono_ns() - start < UINT64_C(4000000000));
+    assert_true(su_clock_mono_ns() - start < UINT64_C(20000000000));
     su_sender_line_close(l);
     atomic_store(&slow.delay_ms, 0);
     frames_end(&slow);

@@ -2,6 +2,7 @@
 /* Real oracles and scripted nodes on a ledger: executions from the request to their last account. */
 #include "town.h"
 
+#include "oracle/liveness.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -78,41 +79,69 @@ static int64_t time_of(const struct su_json_value *loss, const char *name)
     return ms;
 }
 
-/* Task 1 is told as lost by that node, with times that follow one another, once the oracle has seen
-   that another has it. */
-static void tells_the_loss(struct town *t, const uint8_t execution[32], unsigned lost)
+/* What an oracle tells of the loss of a task's first attempt; NULL: it has found none. *doc holds it. */
+static const struct su_json_value *loss_of(struct town *t, unsigned oracle,
+                                           const uint8_t execution[32], uint16_t task,
+                                           struct su_json **doc)
 {
-    char name[SU_CHAIN_TEXT], node[SU_CHAIN_TEXT];
-    bool told = false;
+    const struct su_json_value *l;
+    char name[SU_CHAIN_TEXT];
+    struct su_buf b;
 
     (void)su_chain_key_text(execution, name);
-    (void)su_chain_key_text(t->node[lost].key.public_key, node);
-    for (unsigned waited = 0; !told; waited += 50) {
-        struct su_json *doc = NULL;
+    su_buf_init(&b, 0);
+    assert_int_equal(su_oracle_status(t->oracle[oracle].oracle, &b, NULL), SU_OK);
+    assert_int_equal(su_json_parse(b.data, b.len, "status", NULL, doc, NULL), SU_OK);
+    su_buf_fini(&b);
+    l = su_json_first(su_json_member(su_json_root(*doc), "losses"));
+    for (; l; l = su_json_next(l)) {
         const char *text = "";
-        uint64_t task = 0;
-        struct su_buf b;
-        su_buf_init(&b, 0);
-        assert_int_equal(su_oracle_status(t->oracle[0].oracle, &b, NULL), SU_OK);
-        assert_int_equal(su_json_parse(b.data, b.len, "status", NULL, &doc, NULL), SU_OK);
-        const struct su_json_value *l = su_json_first(su_json_member(su_json_root(doc), "losses"));
-        told = l && time_of(l, "assigned_ms") != 0;
-        if (told) {
-            assert_int_equal(su_json_get_str(l, "execution", &text, NULL), SU_OK);
-            assert_string_equal(text, name);
-            assert_int_equal(su_json_get_str(l, "node", &text, NULL), SU_OK);
-            assert_string_equal(text, node);
-            assert_int_equal(su_json_get_str(l, "why", &text, NULL), SU_OK);
-            assert_non_null(strstr(text, "has ended"));
-            assert_int_equal(su_json_get_u64(l, "task", &task, NULL), SU_OK);
-            assert_int_equal(task, 1);
-            assert_true(time_of(l, "heard_ms") > 0);
-            assert_true(time_of(l, "detected_ms") >= time_of(l, "heard_ms"));
-            assert_true(time_of(l, "failed_ms") > 0);
-            assert_true(time_of(l, "assigned_ms") >= time_of(l, "failed_ms"));
+        uint64_t of = 0, attempt = 0;
+        assert_int_equal(su_json_get_str(l, "execution", &text, NULL), SU_OK);
+        assert_int_equal(su_json_get_u64(l, "task", &of, NULL), SU_OK);
+        assert_int_equal(su_json_get_u64(l, "attempt", &attempt, NULL), SU_OK);
+        if (strcmp(text, name) == 0 && of == task && attempt == 0)
+            break;
+    }
+    return l;
+}
+
+/* Of that node, for that reason, with times that follow one another, the oldest of them ms at least. */
+static void check_loss(struct town *t, const struct su_json_value *l, unsigned lost,
+                       const char *why, int64_t ms)
+{
+    char node[SU_CHAIN_TEXT];
+    const char *text = "";
+
+    (void)su_chain_key_text(t->node[lost].key.public_key, node);
+    assert_int_equal(su_json_get_str(l, "node", &text, NULL), SU_OK);
+    assert_string_equal(text, node);
+    assert_int_equal(su_json_get_str(l, "why", &text, NULL), SU_OK);
+    assert_non_null(strstr(text, why));
+    assert_true(time_of(l, "heard_ms") > 0);
+    assert_true(time_of(l, "detected_ms") >= time_of(l, "heard_ms") + ms);
+    assert_true(time_of(l, "failed_ms") > 0);
+    assert_true(time_of(l, "assigned_ms") >= time_of(l, "failed_ms"));
+}
+
+/* Task 1 is told as lost by that node once it is another's, by two of the oracles at least: the third may
+   hear of it from the chain. */
+static void tells_the_loss(struct town *t, const uint8_t execution[32], unsigned lost,
+                           const char *why, int64_t ms)
+{
+    unsigned told = 0;
+
+    for (unsigned waited = 0; told < 2; waited += 50) {
+        told = 0;
+        for (unsigned i = 0; i < TOWN_ORACLES; i++) {
+            struct su_json *doc = NULL;
+            const struct su_json_value *l = loss_of(t, i, execution, 1, &doc);
+            if (l && time_of(l, "assigned_ms") != 0) {
+                check_loss(t, l, lost, why, ms);
+                told++;
+            }
+            su_json_free(doc);
         }
-        su_json_free(doc);
-        su_buf_fini(&b);
         assert_true(waited < 60000);
         town_sleep(50);
     }
@@ -120,7 +149,7 @@ static void tells_the_loss(struct town *t, const uint8_t execution[32], unsigned
 
 static void node_lost(void **state)
 {
-    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3, .commit_ms = 8000});
+    struct town *t = town_new(&(struct town_setting){.nodes = 4, .oracles = 3, .commit_ms = 15000});
     unsigned lost, now, attempt;
     uint8_t x[32];
 
@@ -139,9 +168,10 @@ static void node_lost(void **state)
         town_sleep(50);
     }
     assert_int_equal(attempt, 1);
-    tells_the_loss(t, x, lost);
+    tells_the_loss(t, x, lost, "has ended", 0);
     everybody_idle(t, false);
-    assert_int_equal(town_wait_gone(t, x, 60000), SU_EXEC_SETTLED);
+    /* A check that falls on the one that is gone passes to another when its time is over. */
+    assert_int_equal(town_wait_gone(t, x, 90000), SU_EXEC_SETTLED);
     town_free(t);
 }
 
@@ -149,6 +179,25 @@ static void everybody_mute(struct town *t, bool mute)
 {
     for (unsigned i = 0; i < t->n_node; i++)
         atomic_store(&t->node[i].mute, mute);
+}
+
+/* Task 0 is its node's, unless this took so long that its idleness was seen. */
+static void expect_work_left(struct town *t, const uint8_t execution[32])
+{
+    unsigned attempt;
+
+    if (asserter(t, execution, 0, &attempt) < t->n_node && attempt == 0)
+        return;
+    for (unsigned i = 0; i < TOWN_ORACLES; i++) {
+        struct su_json *doc = NULL;
+        const struct su_json_value *l = loss_of(t, i, execution, 0, &doc);
+        const char *text = "";
+        if (l) {
+            assert_int_equal(su_json_get_str(l, "why", &text, NULL), SU_OK);
+            assert_string_equal(text, "has its inputs and does not commit");
+        }
+        su_json_free(doc);
+    }
 }
 
 /* Beats that come late, because of the link or of a machine that has much to do, take no work away
@@ -165,10 +214,11 @@ static void late_beats(void **state)
     town_wait_state(t, x, SU_EXEC_RUNNING, 90000);
     everybody_mute(t, true);
     town_sleep(6 * TOWN_BEAT_MS);
-    for (uint16_t i = 0; i < TOWN_TASKS; i++) {
+    for (uint16_t i = 1; i < TOWN_TASKS; i++) {
         assert_true(asserter(t, x, i, &attempt) < t->n_node);
         assert_int_equal(attempt, 0);
     }
+    expect_work_left(t, x);
     everybody_mute(t, false);
     everybody_idle(t, false);
     assert_int_equal(town_wait_gone(t, x, 60000), SU_EXEC_SETTLED);
@@ -190,13 +240,12 @@ static void paused(void **state)
     assert_true(lost < t->n_node && attempt == 0);
     atomic_store(&t->node[lost].mute, true);
     atomic_store(&t->node[lost].deaf, true);
-    town_sleep(5 * TOWN_BEAT_MS);
-    assert_int_equal(asserter(t, x, 1, &attempt), lost);
     for (unsigned waited = 0; asserter(t, x, 1, &attempt) == lost || attempt == 0; waited += 50) {
         assert_true(waited < 60000);
         town_sleep(50);
     }
     assert_int_equal(attempt, 1);
+    tells_the_loss(t, x, lost, "its grace is over", (int64_t)LIVENESS_GRACE * TOWN_BEAT_MS);
     atomic_store(&t->node[lost].deaf, false);
     atomic_store(&t->node[lost].mute, false);
     everybody_idle(t, false);

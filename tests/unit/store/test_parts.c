@@ -437,7 +437,7 @@ static void serve_raw(void *ctx, int fd, const char *request, unsigned n)
              4 * MIB, (unsigned long long)first, (unsigned long long)first + 4 * MIB - 1, SIZE);
     raw_send_text(fd, head);
     raw_send(fd, r->w->data + first, MIB / 3);
-    for (int i = 0; r->slow && i < 200; i++) {
+    for (int i = 0; r->slow && i < 2000; i++) {
         raw_send(fd, r->w->data + first + MIB / 3 + i, 1);
         raw_pause(fd, 50);
     }
@@ -465,7 +465,7 @@ static void test_dying_and_slow(void **state)
         }
         uint64_t start = su_clock_mono_ns();
         fetch_ok(w->f->s, w, 0, 4 * MIB, url, w->peer[0].url);
-        assert_true(su_clock_mono_ns() - start < UINT64_C(9000000000));
+        assert_true(su_clock_mono_ns() - start < UINT64_C(60000000000));
         reads(w->f->s, w, 0, 4 * MIB);
         assert_true(raw_server_hits(raw) >= 1);
         raw_server_stop(raw);

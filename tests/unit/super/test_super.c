@@ -34,7 +34,7 @@ static void nap(unsigned ms)
 
 static struct su_super *network(void)
 {
-    const struct su_super_options o = {.name = "net", .dir = folder, .grace_ms = 5000};
+    const struct su_super_options o = {.name = "net", .dir = folder, .grace_ms = 60000};
     struct su_super *s = NULL;
     struct su_err e;
 
@@ -82,7 +82,7 @@ static bool alive(int32_t pid)
 
 static bool dies(int32_t pid)
 {
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 6000; i++) {
         if (!alive(pid))
             return true;
         nap(10);
@@ -92,7 +92,7 @@ static bool dies(int32_t pid)
 
 static bool vanishes(const char *path)
 {
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 6000; i++) {
         if (access(path, F_OK) != 0)
             return true;
         nap(10);
@@ -104,7 +104,7 @@ static int32_t pid_from(const char *path)
 {
     char text[32] = "";
 
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 6000; i++) {
         FILE *f = fopen(path, "r");
         bool whole = f != NULL && fgets(text, sizeof text, f) != NULL && strchr(text, '\n');
         if (f != NULL)
@@ -131,7 +131,7 @@ static void one_child(void **state)
     assert_int_equal(stat(su_super_home(s), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0700);
     unsigned id = start(s, "one", ready_sh, 0);
-    assert_int_equal(su_super_ready(s, id, 20000, line, sizeof line, &e), SU_OK);
+    assert_int_equal(su_super_ready(s, id, 60000, line, sizeof line, &e), SU_OK);
     assert_string_equal(line, "{\"port\":1}");
     assert_int_equal(su_super_ready(s, id, 0, line, 4, &e), SU_ELIMIT);
     int32_t pid = su_super_pid(s, id);
@@ -185,7 +185,7 @@ static void environment_and_output(void **state)
     (void)setenv("SU_B", "other", 1);
     (void)snprintf(log, sizeof log, "%s/log", su_super_home(s));
     assert_int_equal(su_super_spawn(s, &spec, &id, NULL), SU_OK);
-    assert_int_equal(su_super_wait(s, id, 20000, &end, NULL), SU_OK);
+    assert_int_equal(su_super_wait(s, id, 60000, &end, NULL), SU_OK);
     assert_int_equal(end.status, 0); /* input is empty */
     assert_false(end.asked);
     assert_int_equal(h.out, 3);
@@ -213,7 +213,7 @@ static void crash_is_told(void **state)
     unsigned good = start(s, "good", ready_sh, 0);
     unsigned bad =
         start(s, "oracle 2", "for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3", 0);
-    assert_int_equal(su_super_ready(s, bad, 20000, line, sizeof line, &e), SU_EIO);
+    assert_int_equal(su_super_ready(s, bad, 60000, line, sizeof line, &e), SU_EIO);
     assert_string_equal(e.at, "oracle 2");
     assert_non_null(strstr(e.msg, "before it was ready, with status 3"));
     assert_non_null(strstr(e.msg, "line 3 | line 4 | line 5 | line 6 | line 7"));
@@ -221,7 +221,7 @@ static void crash_is_told(void **state)
     assert_int_equal(su_super_check(s, &e), SU_EIO);
     assert_string_equal(e.at, "oracle 2");
     unsigned shot = start(s, "shot", "kill -SEGV $$", 0);
-    assert_int_equal(su_super_wait(s, shot, 20000, &end, &e), SU_OK);
+    assert_int_equal(su_super_wait(s, shot, 60000, &end, &e), SU_OK);
     assert_int_equal(end.status, -SIGSEGV);
     assert_int_equal(su_super_ready(s, shot, 0, line, sizeof line, &e), SU_EIO);
     assert_non_null(strstr(e.msg, "with signal 11; stderr: nothing"));
@@ -239,10 +239,10 @@ static void first_lines(void **state)
     unsigned silent = start(s, "silent", "exec sleep 600", 0);
     assert_int_equal(su_super_ready(s, silent, 50, line, sizeof line, &e), SU_ETIMEOUT);
     unsigned words = start(s, "words", "echo hello; exec sleep 600", 0);
-    assert_int_equal(su_super_ready(s, words, 20000, line, sizeof line, &e), SU_EFORMAT);
+    assert_int_equal(su_super_ready(s, words, 60000, line, sizeof line, &e), SU_EFORMAT);
     assert_non_null(strstr(e.msg, "hello"));
     unsigned endless = start(s, "long", "head -c 5000 /dev/zero | tr '\\0' x; exec sleep 600", 0);
-    assert_int_equal(su_super_ready(s, endless, 20000, line, sizeof line, &e), SU_ELIMIT);
+    assert_int_equal(su_super_ready(s, endless, 60000, line, sizeof line, &e), SU_ELIMIT);
     assert_int_equal(su_super_ready(s, 77, 0, line, sizeof line, &e), SU_EINVAL);
     close_clean(s);
 }
@@ -320,7 +320,7 @@ static void twenty(void **state)
         (void)start(s, "many", script, (int)(i / 10));
     }
     for (unsigned i = 0; i < 20; i++) {
-        assert_int_equal(su_super_ready(s, i, 30000, line, sizeof line, &e), SU_OK);
+        assert_int_equal(su_super_ready(s, i, 60000, line, sizeof line, &e), SU_OK);
         pids[i] = su_super_pid(s, i);
     }
     close_clean(s);
@@ -347,12 +347,12 @@ static void stubborn(void **state)
     (void)state;
     assert_int_equal(su_super_open(&o, &s, &e), SU_OK);
     unsigned id = start(s, "deaf", "trap '' TERM; echo '{}'; while :; do sleep 1; done", 0);
-    assert_int_equal(su_super_ready(s, id, 20000, line, sizeof line, &e), SU_OK);
+    assert_int_equal(su_super_ready(s, id, 60000, line, sizeof line, &e), SU_OK);
     assert_int_equal(su_super_stop(s, id, &e), SU_OK);
     assert_int_equal(su_super_wait(s, id, 0, &end, &e), SU_OK);
     assert_int_equal(end.status, -SIGKILL);
     id = start(s, "deaf", "trap '' TERM; echo '{}'; while :; do sleep 1; done", 0);
-    assert_int_equal(su_super_ready(s, id, 20000, line, sizeof line, &e), SU_OK);
+    assert_int_equal(su_super_ready(s, id, 60000, line, sizeof line, &e), SU_OK);
     int32_t pid = su_super_pid(s, id);
     close_clean(s);
     assert_false(alive(pid));
@@ -383,7 +383,7 @@ static void grandchildren(void **state)
 
     (void)state;
     unsigned id = start(s, "family", family_sh, 0);
-    assert_int_equal(su_super_ready(s, id, 20000, line, sizeof line, &e), SU_OK);
+    assert_int_equal(su_super_ready(s, id, 60000, line, sizeof line, &e), SU_OK);
     families(s, pids);
     assert_true(alive(pids[0]) && alive(pids[1]));
     assert_int_equal(su_super_signal(s, id, SIGKILL, &e), SU_OK);
@@ -445,7 +445,7 @@ static int parent_main(int out)
     for (unsigned i = 0; i < 20; i++)
         (void)start(s, "many", i == 0 ? family_sh : ready_sh, 0);
     for (unsigned i = 0; i < 20; i++) {
-        if (su_super_ready(s, i, 30000, line, sizeof line, &e) != SU_OK)
+        if (su_super_ready(s, i, 60000, line, sizeof line, &e) != SU_OK)
             return 1;
         pids[i] = su_super_pid(s, i);
     }
@@ -501,7 +501,7 @@ static void parent_killed(void **state)
         /* No home is left in the folder: it can be removed, and is made again. */
         (void)snprintf(left, sizeof left, "%s", folder);
         unsigned tries = 0;
-        while (rmdir(left) != 0 && tries++ < 1000)
+        while (rmdir(left) != 0 && tries++ < 6000)
             nap(10);
         assert_int_equal(mkdir(left, 0700), 0);
     }
@@ -520,7 +520,7 @@ static void keeper_killed(void **state)
     const struct su_super_spec spec = {.name = "late", .argv = argv};
 
     (void)state;
-    assert_int_equal(su_super_ready(s, id, 20000, line, sizeof line, &e), SU_OK);
+    assert_int_equal(su_super_ready(s, id, 60000, line, sizeof line, &e), SU_OK);
     int32_t pid = su_super_pid(s, id);
     (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
     FILE *f = fopen(path, "r");
@@ -530,7 +530,7 @@ static void keeper_killed(void **state)
     assert_int_equal(sscanf(strrchr(text, ')'), ") %*c %d", &keeper), 1);
     (void)snprintf(home, sizeof home, "%s", su_super_home(s));
     assert_int_equal(kill(keeper, SIGKILL), 0);
-    assert_int_equal(su_super_wait(s, id, 20000, &end, &e), SU_OK);
+    assert_int_equal(su_super_wait(s, id, 60000, &end, &e), SU_OK);
     assert_int_equal(end.status, -SIGKILL);
     assert_true(dies(pid));
     assert_int_equal(su_super_spawn(s, &spec, &id, &e), SU_EIO);
