@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A first start, by hand in tmux: a wallet is made, a cluster chosen, test money asked for, this machine registered, named and staked on, a transaction read before it is signed, a model deployed and declared, the node withdrawn, the wallet's key exported and its file deleted.
 . "$(dirname "$0")/devnet.bash"
+. "$(dirname "$0")/hub.bash"
 export HOME="$tmp/user" TZ=UTC
 unset XDG_CONFIG_HOME XDG_DATA_HOME LINES COLUMNS NO_COLOR
 mkdir -p "$HOME"
@@ -10,10 +11,9 @@ if ! command -v tmux >/dev/null; then
     exit 0
 fi
 t() { tmux -L "forms$$" -f /dev/null "$@"; }
-hub=
 clean() {
     t kill-server 2>/dev/null
-    [ -z "$hub" ] || kill "$hub" 2>/dev/null
+    hub_stop
     devnet_clean
 }
 trap clean EXIT
@@ -51,17 +51,9 @@ done_with() {
 }
 as_owner() { "$SPLITUP" "$@" --url "$url"; }
 
-# Models that lie elsewhere: a local server in the place of huggingface.co.
 mkdir "$tmp/repos"
 python3 "$SU_SOURCE_DIR/tests/data/make_toy_hf.py" "$tmp/repos/plain" llama || fail "toy"
-python3 "$SU_SOURCE_DIR/tests/e2e/hub_server.py" "$tmp/repos" "$tmp/hub.log" >"$tmp/hub.port" &
-hub=$!
-for _ in $(seq 100); do
-    [ -s "$tmp/hub.port" ] && break
-    sleep 0.1
-done
-export SPLITUP_HF_ENDPOINT="http://127.0.0.1:$(cat "$tmp/hub.port")"
-unset HF_TOKEN HF_HUB_OFFLINE
+hub_start
 
 devnet_start --slot-ms 100 --cooldown-ms 1000
 t new-session -d -s s -x 80 -y 24 "env LC_ALL=C.UTF-8 TERM=tmux-256color '$SPLITUP'; echo left with \$?; sleep 60"

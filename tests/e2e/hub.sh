@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Models that are published as folders: shards, experts, quantising; and hf:// with a local server in the place of huggingface.co.
 . "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/hub.bash"
 data=$SU_SOURCE_DIR/tests/data
-server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'hub_stop; rm -rf "$tmp"' EXIT
 
 mkdir "$tmp/repos"
 python3 "$data/make_toy_hf.py" "$tmp/one" llama || fail "toy"
@@ -58,27 +58,19 @@ refuse 7 "index.json own folder" "$SPLITUP" run "$tmp/broken" --prompt x
 mkdir "$tmp/repos/plain"
 cp "$tmp/f32/model.gguf" "$tmp/repos/plain/model.gguf"
 cp "$tmp/one/"*.json "$tmp/one/model.safetensors" "$tmp/repos/plain/"
-python3 "$SU_SOURCE_DIR/tests/e2e/hub_server.py" "$tmp/repos" "$tmp/log" >"$tmp/port" &
-server=$!
-for _ in $(seq 100); do
-    [ -s "$tmp/port" ] && break
-    sleep 0.1
-done
-port=$(cat "$tmp/port")
-export SPLITUP_HF_ENDPOINT="http://127.0.0.1:$port"
-unset HF_TOKEN HF_HUB_OFFLINE
+hub_start
 
 matches "a folder" hf://org/plain "$want"
 matches "shards of a folder" hf://org/sharded "$want"
-sent=$(grep -c '^cdn' "$tmp/log")
+sent=$(grep -c '^cdn' "$tmp/hub.log")
 matches "again" hf://org/plain@main "$want"
-check "again sends nothing" [ "$(grep '^cdn' "$tmp/log" | tail -n +$((sent + 1)) | wc -l)" -eq 1 ]
+check "again sends nothing" [ "$(grep '^cdn' "$tmp/hub.log" | tail -n +$((sent + 1)) | wc -l)" -eq 1 ]
 matches "another revision" hf://org/sharded@v2 "$want"
 check "quantize from there" "$SPLITUP" quantize hf://org/experts --quant q4_1 --out "$tmp/there" >"$tmp/said"
 check "the same bytes" cmp -s "$tmp/there/model.gguf" "$tmp/q4_1/model.gguf"
-lines=$(wc -l <"$tmp/log")
+lines=$(wc -l <"$tmp/hub.log")
 check "plan" [ "$("$SPLITUP" plan hf://org/experts@v2 --target-vram 3MB --quant q8_0 --json | json 'len(d["tasks"]) >= 1')" = true ]
-check "plan asks for config.json alone" [ "$(tail -n +$((lines + 1)) "$tmp/log" | grep -vc config.json)" -eq 0 ]
+check "plan asks for config.json alone" [ "$(tail -n +$((lines + 1)) "$tmp/hub.log" | grep -vc config.json)" -eq 0 ]
 check "chat" grep -q . <(printf 'hello\n' | "$SPLITUP" chat hf://org/plain --backend cpu --max-tokens 2 --ctx 64 2>&1)
 
 refuse 3 "org/none" "$SPLITUP" run hf://org/none/model.gguf --prompt x
@@ -86,15 +78,15 @@ refuse 3 "resolve/v9" "$SPLITUP" run hf://org/plain@v9 --prompt x
 refuse 2 "hf://ORG/REPO" "$SPLITUP" run hf://org --prompt x
 refuse 4 "HF_TOKEN" "$SPLITUP" run hf://org/private --prompt x
 HF_TOKEN=hf_secret matches "with a token" hf://org/private "$want"
-check "the token stays" [ "$(grep -c '^cdn.* token$' "$tmp/log")" -eq 0 ]
-check "the token goes" [ "$(grep -c '^hub.* token$' "$tmp/log")" -gt 0 ]
+check "the token stays" [ "$(grep -c '^cdn.* token$' "$tmp/hub.log")" -eq 0 ]
+check "the token goes" [ "$(grep -c '^hub.* token$' "$tmp/hub.log")" -gt 0 ]
 
 # All parts of a split file come, whatever is in them.
 for part in m-00001-of-00002 m-00002-of-00002 n-00001-of-00002; do
     printf 'GGUF' >"$tmp/repos/plain/$part.gguf"
 done
 refuse 7 "m-00001-of-00002.gguf" "$SPLITUP" run hf://org/plain/m-00001-of-00002.gguf --prompt x
-check "the second part" grep -q '^cdn /plain/m-00002-of-00002.gguf' "$tmp/log"
+check "the second part" grep -q '^cdn /plain/m-00002-of-00002.gguf' "$tmp/hub.log"
 refuse 3 "n-00002-of-00002.gguf" "$SPLITUP" run hf://org/plain/n-00001-of-00002.gguf --prompt x
 # A whole one that is no model says so by its own name.
 refuse 3 "model.gguf general.architecture" "$SPLITUP" run hf://org/plain/model.gguf --prompt x
@@ -107,21 +99,19 @@ check "nor a part" [ -z "$(ls "$SPLITUP_HOME/blobs/tmp")" ]
 # Killed in the middle, then continued from there.
 "$SPLITUP" run hf://org/slow --prompt x >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 200); do
-    grep -q '^half' "$tmp/log" && break
+part() { find "$SPLITUP_HOME/blobs/tmp" -name '*.part' -size +100k 2>/dev/null; }
+for _ in $(seq 1200); do
+    grep -q '^half' "$tmp/hub.log" && [ -n "$(part)" ] && break
     sleep 0.05
 done
-sleep 0.3
 kill -9 $pid
 wait $pid 2>/dev/null
-check "a part is left" [ -n "$(find "$SPLITUP_HOME/blobs/tmp" -name '*.part' -size +100k)" ]
+check "a part is left" [ -n "$(part)" ]
 matches "continued" hf://org/slow "$want"
-check "from where it broke off" grep -qE '^cdn /slow/model.safetensors bytes=[1-9][0-9]*-' "$tmp/log"
+check "from where it broke off" grep -qE '^cdn /slow/model.safetensors bytes=[1-9][0-9]*-' "$tmp/hub.log"
 
 # Out of reach: what is here is taken.
-kill "$server"
-wait "$server" 2>/dev/null
-server=
+hub_stop
 check "offline" [ "$(HF_HUB_OFFLINE=1 tokens_of hf://org/slow)" = "$want" ]
 check "out of reach" [ "$(tokens_of hf://org/slow 2>"$tmp/said")" = "$want" ]
 check "which is told" grep -q "taking the copy" "$tmp/said"

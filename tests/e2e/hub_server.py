@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""A server that behaves like huggingface.co, for hub.sh.
+"""A server that behaves like huggingface.co, for hub.bash.
 
 usage: hub_server.py FOLDER LOG      serves FOLDER/REPO/FILE as /org/REPO/resolve/REV/FILE
 
 Small files are answered at once; .gguf and .safetensors are redirected to a second port, with their
 sha256 in X-Linked-Etag. The repository "private" wants the token hf_secret, "damaged" sends large
 files with one bit changed, "slow" stalls in the middle of its first large file until the other side
-is gone, "trickle" takes a minute for each. The first line on stdout is the port of the hub. LOG gets one line per request: which of
-the two ports, path, Range header or '-', 'token' or '-'; and 'half' when "slow" stalls.
+is gone, "trickle" takes a minute for each. The first line on stdout is the port of the hub. LOG
+gets one line per request: which of the two ports, path, Range header or '-', 'token' or '-'; and
+'half' when "slow" stalls.
 """
 
 import hashlib
@@ -98,7 +99,7 @@ class Cdn(Handler):
             self.wfile.write(data[:len(data) // 2])
             self.wfile.flush()
             LOG.write("half\n")
-            time.sleep(30)
+            time.sleep(300)
             return None
         if repo == "trickle":
             self.head(200, len(data), {"ETag": etag, "Accept-Ranges": "bytes"})
