@@ -55,41 +55,54 @@ static enum su_code failed(const struct su_cache *c, struct su_err *e)
     return su_fail(e, code, c->path, "%s", sqlite3_errmsg(c->db));
 }
 
+/* -1: it cannot be read. */
+static int number(struct su_cache *c, const char *sql)
+{
+    sqlite3_stmt *q = NULL;
+    int n = -1;
+
+    if (sqlite3_prepare_v2(c->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
+        n = sqlite3_column_int(q, 0);
+    sqlite3_finalize(q);
+    return n;
+}
+
+static const char version_of[] = "PRAGMA user_version";
+
+/* Another process may be making the same one. */
+static enum su_code make(struct su_cache *c, struct su_err *e)
+{
+    if (sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return failed(c, e);
+    if (number(c, version_of) == 0 && sqlite3_exec(c->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return failed(c, e);
+    return sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK ? SU_OK : failed(c, e);
+}
+
 /* SU_EFORMAT: no cache, or one that this program cannot read. */
 static enum su_code set_up(struct su_cache *c, struct su_err *e)
 {
     sqlite3_stmt *q = NULL;
-    int version = -1, tables = -1;
+    int version, tables;
 
-    if (sqlite3_prepare_v2(c->db, "PRAGMA user_version", -1, &q, NULL) == SQLITE_OK &&
-        sqlite3_step(q) == SQLITE_ROW)
-        version = sqlite3_column_int(q, 0);
-    sqlite3_finalize(q);
-    if (version < 0)
+    if (sqlite3_exec(c->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) /* both of the same moment */
+        return failed(c, e);
+    version = number(c, version_of);
+    tables = version < 0 ? -1 : number(c, "SELECT count(*) FROM sqlite_schema");
+    if (tables < 0)
+        return failed(c, e);
+    if (sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
         return failed(c, e);
     if (version > VERSION)
         return su_fail(e, SU_EFORMAT, c->path, "a cache of version %d, this program reads %d",
                        version, VERSION);
-    if (sqlite3_prepare_v2(c->db, "SELECT count(*) FROM sqlite_schema", -1, &q, NULL) ==
-            SQLITE_OK &&
-        sqlite3_step(q) == SQLITE_ROW)
-        tables = sqlite3_column_int(q, 0);
-    sqlite3_finalize(q);
-    if (tables < 0)
-        return failed(c, e);
     if (version == 0 && tables > 0)
         return su_fail(e, SU_EFORMAT, c->path, "a database, but no cache of this program");
     if (sqlite3_exec(c->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL,
                      NULL) != SQLITE_OK)
         return failed(c, e);
-    if (version == 0) {
-        if (sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-            return failed(c, e);
-        if (sqlite3_exec(c->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-            return failed(c, e);
-        return SU_OK;
-    }
+    if (version == 0)
+        return make(c, e);
     /* Reading every page is cheap for what a cache holds, and finds damage before it is believed. */
     enum su_code rc = SU_EFORMAT;
     if (sqlite3_prepare_v2(c->db, "PRAGMA quick_check(1)", -1, &q, NULL) == SQLITE_OK &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cache/cache.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -181,12 +182,51 @@ static void sets_damage_aside(void **state)
     assert_null(c);
 }
 
+static pthread_barrier_t start;
+
+static void *open_at_once(void *ctx)
+{
+    struct su_cache *c = NULL;
+    struct su_err e = {.code = SU_OK};
+    bool aside = false;
+
+    (void)ctx;
+    pthread_barrier_wait(&start);
+    if (su_cache_open(path, &aside, &c, &e))
+        fprintf(stderr, "%s: %s\n", e.at, e.msg);
+    su_cache_close(c);
+    return c && !aside ? &start : NULL;
+}
+
+/* Two apps that are opened in the same moment: one makes it, nobody takes the other's for damaged. */
+static void is_made_once(void **state)
+{
+    pthread_t thread[6];
+
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        snprintf(path, sizeof path, "%s/cache-%d.db", dir, round);
+        assert_int_equal(pthread_barrier_init(&start, NULL, SU_ARRAY_LEN(thread)), 0);
+        for (size_t i = 0; i < SU_ARRAY_LEN(thread); i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, open_at_once, NULL), 0);
+        bool all = true;
+        for (size_t i = 0; i < SU_ARRAY_LEN(thread); i++) {
+            void *good;
+            assert_int_equal(pthread_join(thread[i], &good), 0);
+            all = all && good;
+        }
+        assert_true(all);
+        pthread_barrier_destroy(&start);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_what_it_is_given, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writes_all_or_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sets_damage_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(is_made_once, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
