@@ -455,7 +455,10 @@ enum su_code ui_live_commit(struct su_ui_live *l, struct su_ui_result *r, struct
         rc = begin_follow(l, r, e);
     if (!rc && l->now.kind == SU_UI_NODE && su_ops_identity(l->ops, false, &w, NULL) == SU_OK)
         rc = ui_live_renew_feed(l, NULL, su_wallet_public_key(w), e);
-    if (!rc)
+    if (!rc && l->proposal.n_tx == 0)
+        snprintf(r->text, sizeof r->text, "Nothing was left to do: %s. Nothing was signed",
+                 l->proposal.title);
+    else if (!rc)
         snprintf(r->text, sizeof r->text, "Done: %s. Slot %llu, fee %s SOL", l->proposal.title,
                  (unsigned long long)receipt.slot, ui_sol(receipt.fee_lamports, fee));
     pthread_mutex_lock(&l->mutex);

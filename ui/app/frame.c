@@ -242,6 +242,10 @@ static const char *hint_of(const struct ui_app *app)
     case UI_FORM:
         return "{forms.next-field} next   Enter goes on   Esc cancel   {forms.most} all there is";
     case UI_PREVIEW:
+        if (app->preview.p.n_tx == 0)
+            return "Tab and Enter go on   Esc cancel   early keys are dropped";
+        if (app->preview.p.tier >= SU_OPS_TIER_TYPED)
+            return "Tab Tab, type it, Enter Enter   Esc cancel   {previews.raw} raw bytes";
         return "Tab to Sign   Esc cancel   {previews.raw} raw transaction   early keys are dropped";
     case UI_WAIT:
         return "Esc cancels";

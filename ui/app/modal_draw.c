@@ -364,14 +364,25 @@ static void draw_names(const struct ui_app *app, struct ui_area a, int y)
     }
 }
 
+/* Of a path its end tells more. */
+static const char *file_end(const char *path, int w, char *out)
+{
+    const char *s = path;
+
+    while (ui_text_width(s) + (s > path ? 3 : 0) > w && *s)
+        (void)ui_text_next(&s);
+    sprintf(out, "%s%s", s > path ? "..." : "", *path ? s : "?");
+    return out;
+}
+
 static void draw_wallet(struct ui_app *app, struct ui_area a)
 {
     struct ui_area in = dialog(app, a, 70, 15, "Wallet and setup", UI_ROLE_FRAME);
     const struct su_feed_snapshot *s = app->snap;
-    char one[UI_FORMAT];
+    char one[UI_FORMAT], path[sizeof app->wallet_path + 3];
     int y = 0, x;
 
-    ui_pair(in, 0, y++, "Key file", UI_ROLE_TEXT, app->wallet_path[0] ? app->wallet_path : "?");
+    ui_pair(in, 0, y++, "Key file", UI_ROLE_TEXT, file_end(app->wallet_path, in.r.w - 9, path));
     if (s && s->has_wallet) {
         ui_pair(in, 0, y++, "Full key", UI_ROLE_TEXT, ui_key_named(s->wallet, one));
         ui_pair(in, 0, y++, "USDC    ", UI_ROLE_MONEY, ui_money(s->wallet_usdc, 6, one));

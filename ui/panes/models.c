@@ -268,11 +268,11 @@ static void detail(const struct ui_app *app, const struct ui_row *row, struct ui
     x = ui_pair(a, 1, 0, "address", UI_ROLE_TEXT, ui_key_named(m->key, one));
     if (m->generates)
         ui_text(a, x, 0, UI_ROLE_DIM, "generates tokens");
-    x = ui_pair(a, 1, 1, "from", UI_ROLE_TEXT, m->uri[0] ? m->uri : "(peers)");
+    ui_pair(a, 1, 1, "from", UI_ROLE_TEXT, m->uri[0] ? m->uri : "(peers)");
     why(&v, m, text);
     if (text[0])
-        ui_text(a, x, 1, UI_ROLE_WARN, text);
-    if (a.r.h < 5)
+        ui_textf(a, 1, y++, UI_ROLE_WARN, "%s: %s", words[m->state], text);
+    if (a.r.h < y + 3)
         return;
     ui_textf(a, 1, y++, UI_ROLE_DIM, "  TASK %-10s %8s %8s %-15s NODES", "MEMORY", "WEIGHTS",
              "OUT/STEP", "GOES");

@@ -204,8 +204,12 @@ static void fee_days(uint64_t lamports, char out[UI_FORMAT])
 {
     const uint64_t per_day = 5000u * 24u * 12u;
 
+    char years[UI_FORMAT];
+
     if (lamports == SU_FEED_UNKNOWN)
         out[0] = 0;
+    else if (lamports / per_day >= 1000)
+        snprintf(out, UI_FORMAT, "(%s years of fees)", ui_count(lamports / per_day / 365, years));
     else
         snprintf(out, UI_FORMAT, "(%" PRIu64 " days of fees)", lamports / per_day);
 }
@@ -261,6 +265,13 @@ static void money_label(uint64_t v, char *out, size_t cap)
     su_str_copy(out, cap, ui_money(v, 2, text));
 }
 
+static void small_money_label(uint64_t v, char *out, size_t cap)
+{
+    char text[UI_FORMAT];
+
+    su_str_copy(out, cap, ui_money(v, 6, text));
+}
+
 static void earnings(const struct su_feed_snapshot *s, struct ui_area a)
 {
     uint64_t value[SU_FEED_HISTORY];
@@ -272,7 +283,8 @@ static void earnings(const struct su_feed_snapshot *s, struct ui_area a)
         ui_text(a, 1, 0, UI_ROLE_DIM, "no earnings seen yet");
     } else if (a.r.h >= 3) {
         ui_text(a, 1, 0, UI_ROLE_DIM, "earned so far, USDC");
-        ui_columns(ui_area_sub(a, 0, 1, a.r.w, a.r.h - 1), value, n, UI_ROLE_OK, money_label);
+        ui_columns(ui_area_sub(a, 0, 1, a.r.w, a.r.h - 1), value, n, UI_ROLE_OK,
+                   value[n - 1] < 10000000u ? small_money_label : money_label);
     } else {
         char last[UI_FORMAT];
         int x = ui_text(a, 1, 0, UI_ROLE_DIM, "earned so far ");

@@ -238,7 +238,7 @@ static void stage_rows(const struct su_feed_snapshot *s, const struct su_feed_ex
 
     for (uint32_t i = 0; i < e->task_count; i++)
         most = SU_MAX(most, part_ms(&s->part[e->first_part + i]));
-    ui_text(a, 1, y, UI_ROLE_DIM, "TASK STATE  NODE        TIME");
+    ui_text(a, 1, y, UI_ROLE_DIM, "TASK STATE  NODE        TIME, ms");
     y++;
     for (uint32_t i = from; i < e->task_count && y < a.r.h; i++, y++) {
         const struct su_feed_part *p = &s->part[e->first_part + i];
