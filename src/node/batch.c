@@ -13,6 +13,7 @@
    read the weights more often. Those who went together come together, so they wait for one another, for
    as long as a dispatch takes at most; now and then a group that is too small waits for anybody. */
 enum { TOGETHER_MAX = 16, LINGER_MOST_NS = 10000000, AGAIN = 16, GONE = 2 * TOGETHER_MAX };
+enum { CHUNK_LEAST = 16 }; /* rows of a prompt: fewer read the weights too often */
 
 void node_batch_init(struct node_batch *b)
 {
@@ -60,6 +61,20 @@ static bool is_about(const struct node_batch *b, const struct node_batch_seen *s
     return s->waits || (s->group > 0 && s->group + GONE > b->groups);
 }
 
+uint32_t node_batch_rows(struct node_task *t, uint32_t session, uint32_t n)
+{
+    struct node_batch *b = &t->batch;
+    uint32_t most = SU_MAX(t->model->package->t_max / 2, (uint32_t)CHUNK_LEAST), others = 0;
+
+    if (n <= most)
+        return n;
+    pthread_mutex_lock(&b->lock);
+    for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++)
+        others += b->seen[i].session != session && b->seen[i].steps && is_about(b, &b->seen[i]);
+    pthread_mutex_unlock(&b->lock);
+    return b->sessions > 1 && others > 0 ? most : n;
+}
+
 /* How many steps a dispatch has at most: half of the sessions that come and go. */
 static uint32_t half(const struct node_task *t)
 {
@@ -99,7 +114,9 @@ static void append(struct node_task *t, struct node_batch_item *item)
     *b->last = item;
     b->last = &item->next;
     b->n_wait++;
-    seen_of(b, item->row[0].session)->waits = true;
+    struct node_batch_seen *s = seen_of(b, item->row[0].session);
+    s->waits = true;
+    s->steps = item->n_row == 1;
     if (b->lingers && enough(t))
         pthread_cond_signal(&b->arrived);
 }

@@ -299,7 +299,7 @@ enum su_code part_gather(struct part *p, uint32_t *n, const void **input, struct
 {
     enum su_code rc = SU_OK;
 
-    *n = most_rows(p);
+    *n = node_batch_rows(p->d->task, p->session, most_rows(p));
     for (uint32_t i = 0; i < p->n_in && !rc; i++) {
         uint32_t base = part_first(p, false, i), at = SU_MAX(p->done, base) - base;
         const uint8_t *rows = p->external[i] ? p->external[i] : p->rows[i];

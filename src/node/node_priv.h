@@ -84,7 +84,7 @@ struct node_batch_item {
 enum { NODE_BATCH_SEEN = 64 };
 struct node_batch_seen { /* of a session whose rows came */
     uint32_t session;
-    bool waits;
+    bool waits, steps; /* steps: one at a time */
     uint64_t group; /* the dispatch that it went with; 0: none yet */
 };
 struct node_batch {
@@ -103,6 +103,9 @@ void node_batch_init(struct node_batch *b);
 void node_batch_fini(struct node_batch *b);
 /* A session of the task was opened, +1, or closed, -1: no more than there are are waited for. */
 void node_batch_sessions(struct node_batch *b, int change);
+/* How many of n rows of a session that are there its next dispatch should have: all, or half of what the task
+   takes while others go step by step, who wait less then, and have room beside them. */
+uint32_t node_batch_rows(struct node_task *t, uint32_t session, uint32_t n);
 /* Waits for its turn, runs the rows, perhaps with those of others, and gives away what comes of it. Errors of
    su_task_run, give, su_flow_emit_all; finish the item in any case. */
 SU_CHECK enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item,

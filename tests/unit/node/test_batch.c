@@ -325,6 +325,36 @@ static void a_prompt_stalls_nobody(void **state)
     assert_int_equal(w->task.batch.sessions, 0);
 }
 
+/* While others go step by step, the chunks of a prompt are half as large, and steps go along with them. */
+static void chunks_leave_room(void **state)
+{
+    struct world *w = *state;
+    struct node_batch *b = &w->task.batch;
+    const uint32_t t_max = w->model.package->t_max;
+    struct chunks prompt, steps;
+
+    w->model.package->t_max = 64; /* as far as the rule goes */
+    chunks_open(&prompt, w);
+    assert_int_equal(one_chunk(&prompt, 8), SU_OK);
+    assert_int_equal(node_batch_rows(&w->task, prompt.session, 64), 64); /* alone */
+    chunks_open(&steps, w);
+    assert_int_equal(one_chunk(&steps, 4), SU_OK);
+    assert_int_equal(node_batch_rows(&w->task, prompt.session, 64), 64); /* two prompts */
+    assert_int_equal(one_chunk(&steps, 1), SU_OK);
+    assert_int_equal(node_batch_rows(&w->task, prompt.session, 64), 32);
+    assert_int_equal(node_batch_rows(&w->task, prompt.session, 20), 20);
+    assert_int_equal(node_batch_rows(&w->task, steps.session, 64), 64); /* it is itself the one */
+    w->model.package->t_max = 8;
+    assert_int_equal(node_batch_rows(&w->task, prompt.session, 8),
+                     8); /* never less than is worth it */
+    chunks_close(&steps);
+    assert_int_equal(b->sessions, 1);
+    w->model.package->t_max = 64;
+    assert_int_equal(node_batch_rows(&w->task, prompt.session, 64), 64);
+    chunks_close(&prompt);
+    w->model.package->t_max = t_max;
+}
+
 static void *run_step(void *arg)
 {
     struct chunks *c = arg;
@@ -441,9 +471,8 @@ static void a_failure_is_ones_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(together_as_alone),
-        cmocka_unit_test(a_failure_is_ones_own),
-        cmocka_unit_test(a_prompt_stalls_nobody),
+        cmocka_unit_test(together_as_alone),          cmocka_unit_test(a_failure_is_ones_own),
+        cmocka_unit_test(chunks_leave_room),          cmocka_unit_test(a_prompt_stalls_nobody),
         cmocka_unit_test(steps_wait_for_one_another),
     };
 
