@@ -54,7 +54,10 @@ static void draw_error(const struct ui_app *app, struct ui_area a, struct ui_are
         ui_textf(in, 1, 1, UI_ROLE_TEXT, "Last good answer %s ago, slot %s, %u failures since.",
                  ui_age(app->wall_ms, c->good_ms, one), ui_count(app->snap->slot, two),
                  c->failures);
-    ui_text(in, 1, 2, UI_ROLE_TEXT, "What costs money is off until it answers.");
+    ui_hint_text(app, in, 1, 2, UI_ROLE_TEXT,
+                 c->good_ms == INT64_MIN && app->can_switch
+                     ? "{models.start-demo} in pane 1 starts a demo network on this machine."
+                     : "What costs money is off until it answers.");
     snprintf(text, sizeof text, "{reload} ask again now (next in %s)   {wallet}, r another cluster",
              ui_age(c->retry_ms, app->wall_ms, one));
     ui_hint_text(app, in, 1, 3, UI_ROLE_TEXT, text);
@@ -153,7 +156,8 @@ static void draw_pane(const struct ui_app *app, struct ui_area all, const struct
             p->top(app, rect(all, l->top));
         draw_table(app, all, l);
         draw_detail(app, all, l);
-        if (c->url[0] && !c->ok && !c->loading && app->pane != UI_PANE_LOG)
+        if (c->url[0] && !c->ok && !c->loading && app->pane != UI_PANE_LOG &&
+            !ui_modal_is_dialog(app->mode))
             draw_error(app, rect(all, l->body),
                        ui_area_sub(all, 0, l->body.y, all.r.w, l->log.y - l->body.y));
     }

@@ -23,11 +23,12 @@ struct ui_layout ui_layout_make(int w, int h, int top_rows, int detail_rows, boo
     if (h >= 36)
         log = 5;
     left -= log;
-    /* Details get their wish where that leaves a few rows, more where there is plenty. */
+    /* Details get their wish where that leaves a few rows, more where there is plenty; those that are
+       done with two rows leave it to the list. */
     if (detail > 0) {
-        if (h >= 40 && w >= 140)
+        if (h >= 40 && w >= 140 && detail > 2)
             detail = left * 3 / 5;
-        else if (h >= 24)
+        else if (h >= 24 && detail > 2)
             detail = detail + (h - 24) / 2;
         while (detail > 0 && left - detail - 1 < 5)
             detail--;

@@ -45,6 +45,7 @@ static void moving_and_sorting(void **state)
 {
     struct ui_row r;
     struct kit k;
+    size_t page;
 
     (void)state;
     kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
@@ -54,7 +55,14 @@ static void moving_and_sorting(void **state)
     assert_int_equal(table(&k)->cursor, 13);
     kit_keys(&k, "gk");
     assert_int_equal(table(&k)->cursor, 0);
-    kit_keys(&k, "{PgDn}{C-d}{C-u}{PgUp}{Home}{End}{Up}");
+    kit_keys(&k, "{PgDn}");
+    page = table(&k)->cursor;
+    kit_keys(&k, "g{C-d}");
+    assert_true(page > 1);
+    assert_int_equal(table(&k)->cursor, (page + 1) / 2);
+    kit_keys(&k, "G{C-u}");
+    assert_int_equal(table(&k)->cursor, 13 - (page + 1) / 2);
+    kit_keys(&k, "g{PgDn}{C-d}{C-u}{PgUp}{Home}{End}{Up}");
     assert_int_equal(table(&k)->cursor, 12);
     kit_keys(&k, "I");
     assert_true(table(&k)->desc);

@@ -110,6 +110,19 @@ static void unstake_wants_the_amount_typed(void **state)
     assert_int_equal(k.intent.token, 77);
     assert_int_equal(k.intent.kind, SU_UI_UNLOCK);
     kit_close(&k);
+    /* Letters count as they are, and leave that was taken back meanwhile is not there. */
+    propose(&k, "3U100{Enter}", 3, "WHbx");
+    kit_pass(&k, 301);
+    kit_keys(&k, "{Tab}{Tab}whbx{Enter}{Tab}{Tab}{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    kit_keys(&k, "{C-u}WHbx{Enter}");
+    k.app.readonly = true;
+    kit_keys(&k, "{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 0);
+    k.app.readonly = false;
+    kit_keys(&k, "{Enter}");
+    assert_int_equal(k.submits[SU_UI_COMMIT], 1);
+    kit_close(&k);
     /* Nothing to type is no way round it. */
     propose(&k, "3U100{Enter}", 3, "");
     kit_pass(&k, 301);
