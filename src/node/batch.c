@@ -20,11 +20,15 @@ void node_batch_init(struct node_batch *b)
     memset(b, 0, sizeof *b);
     pthread_mutex_init(&b->lock, NULL);
     node_cond_init(&b->arrived);
+    for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++)
+        pthread_cond_init(&b->moved[i], NULL);
     b->last = &b->first;
 }
 
 void node_batch_fini(struct node_batch *b)
 {
+    for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++)
+        pthread_cond_destroy(&b->moved[i]);
     pthread_cond_destroy(&b->arrived);
     pthread_mutex_destroy(&b->lock);
 }
@@ -34,6 +38,11 @@ void node_batch_sessions(struct node_batch *b, int change)
     pthread_mutex_lock(&b->lock);
     b->sessions = (uint32_t)((int64_t)b->sessions + change);
     pthread_mutex_unlock(&b->lock);
+}
+
+static pthread_cond_t *moved_of(struct node_batch *b, const struct node_batch_item *item)
+{
+    return &b->moved[item->row[0].session % NODE_BATCH_SEEN];
 }
 
 /* ---- who comes with whom; under the lock ------------------------------------------------------ */
@@ -347,9 +356,25 @@ static void let_next_begin(struct node_batch *b, uint32_t dispatches, uint32_t r
     b->dispatches += dispatches;
     b->rows += rows;
     b->busy = false;
-    if (b->first)
-        pthread_cond_signal(&b->first->moved);
+    pthread_cond_t *next = b->first ? moved_of(b, b->first) : NULL;
     pthread_mutex_unlock(&b->lock);
+    if (next)
+        pthread_cond_broadcast(next);
+}
+
+/* They are gone when they have seen that they are done. */
+static void let_go(struct node_batch *b, struct node_batch_item *const *item, uint32_t n)
+{
+    pthread_cond_t *moved[TOGETHER_MAX];
+
+    pthread_mutex_lock(&b->lock);
+    for (uint32_t i = 0; i < n; i++) {
+        moved[i] = moved_of(b, item[i]);
+        item[i]->done = true;
+    }
+    pthread_mutex_unlock(&b->lock);
+    for (uint32_t i = 0; i < n; i++)
+        pthread_cond_broadcast(moved[i]);
 }
 
 /* The queue's first has the device: runs what goes together, and lets the next one begin. */
@@ -377,13 +402,7 @@ static void lead(struct node_task *t, struct node_batch_item *item)
     node_turn_give(&t->turn);
     let_next_begin(b, together ? 1 : n, rows);
     give_away(all, n);
-    pthread_mutex_lock(&b->lock);
-    for (uint32_t i = 0; i < n; i++) {
-        all[i]->done = true;
-        if (all[i] != item)
-            pthread_cond_signal(&all[i]->moved);
-    }
-    pthread_mutex_unlock(&b->lock);
+    let_go(b, all, n);
 }
 
 enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, struct su_err *e)
@@ -391,17 +410,15 @@ enum su_code node_batch_run(struct node_task *t, struct node_batch_item *item, s
     struct node_batch *b = &t->batch;
     uint64_t since = su_clock_mono_ns();
 
-    pthread_cond_init(&item->moved, NULL);
     pthread_mutex_lock(&b->lock);
     append(t, item);
     while (!item->done && (b->busy || b->first != item))
-        pthread_cond_wait(&item->moved, &b->lock);
+        pthread_cond_wait(moved_of(b, item), &b->lock);
     bool leads = !item->done;
     b->busy = b->busy || leads;
     pthread_mutex_unlock(&b->lock);
     if (leads)
         lead(t, item);
-    pthread_cond_destroy(&item->moved);
     uint64_t took = (item->ran_ns - since) / 1000;
     item->queue_us = took - SU_MIN(took, (uint64_t)(item->result.ms * 1000));
     if (item->rc && e)

@@ -108,18 +108,24 @@ void su_exchange_changed(struct su_exchange *x)
     (void)pthread_mutex_unlock(&x->lock);
 }
 
+/* Whoever is woken wants the lock at once: it is free by then. */
 void su_run_changed(struct su_exchange *x, const uint8_t execution[32])
 {
     (void)pthread_mutex_lock(&x->lock);
     struct su_exchange_run *run = su_run_find(x, execution);
     if (run != NULL) {
         run->changes++;
-        (void)pthread_cond_broadcast(&run->changed);
+        run->refs++;
     }
     x->changes++;
-    if (x->n_waiter > 0)
-        (void)pthread_cond_broadcast(&x->changed);
+    bool any_waits = x->n_waiter > 0;
     (void)pthread_mutex_unlock(&x->lock);
+    if (any_waits)
+        (void)pthread_cond_broadcast(&x->changed);
+    if (run == NULL)
+        return;
+    (void)pthread_cond_broadcast(&run->changed);
+    su_run_release(x, run);
 }
 
 void su_exchange_wait_change(struct su_exchange *x, struct su_exchange_run *run, uint64_t seen,

@@ -78,7 +78,6 @@ struct node_batch_item {
     enum su_code rc;
     struct su_err e;
     bool done;
-    pthread_cond_t moved; /* it is done, or the first and the device free */
     struct node_batch_item *next;
 };
 enum { NODE_BATCH_SEEN = 64 };
@@ -90,6 +89,9 @@ struct node_batch_seen { /* of a session whose rows came */
 struct node_batch {
     pthread_mutex_t lock;
     pthread_cond_t arrived; /* enough to begin */
+    /* By number of a session: an item is done, or the first and the device free. Here, so that they can be told
+       without the lock, which whoever is woken wants. */
+    pthread_cond_t moved[NODE_BATCH_SEEN];
     struct node_batch_item *first, **last; /* who wait */
     bool busy, lingers; /* one of those who came leads a dispatch; it waits for others */
     struct node_batch_seen seen[NODE_BATCH_SEEN];
