@@ -177,6 +177,20 @@ way() { # WIDTH HEIGHT
     check "heartbeats" sees "|||"
     keys 7
     check "the log" sees "landed"
+    keys ":request show " Tab
+    check "whose it could be" sees "mnist "
+    check "its address" grep -qE ':\[request show [1-9A-HJ-NP-Za-km-z]{40,44} ' <(screen)
+    keys Escape
+
+    # What is declared already has not to be signed again.
+    keys 1 g d
+    check "a form" sees "Declare tasks"
+    keys Enter
+    check "a preview of nothing" sees "nothing is signed"
+    sleep 0.45
+    keys Tab Enter
+    check "says so" sees "Nothing was left to do"
+    keys Enter
 
     # Out again: what cannot be taken back wants the amount typed.
     keys 3 U

@@ -340,6 +340,8 @@ static int wait_ms(const struct run *r)
         return 0;
     if (r->dirty)
         due = SU_MIN(due, r->drawn_ms + (r->hurried ? FRAME_MS : DATA_MS));
+    if (now - r->last_feed_ms < DATA_MS) /* nobody waits for the next one before */
+        due = SU_MIN(due, r->last_feed_ms + DATA_MS);
     return due <= now ? 0 : (int)(due - now);
 }
 

@@ -47,15 +47,14 @@ void ui_columns(struct ui_area a, const uint64_t *value, size_t n, enum ui_role 
     int w = a.r.w - left, h = a.r.h;
     size_t shown = w < 1 ? 0 : SU_MIN(n, (size_t)w);
     uint64_t top = most(value + (n - shown), shown);
-    char above[32] = "";
+    char label[32], below[32] = "";
 
-    for (int j = 0; j < h; j++) {
-        char label[32];
+    for (int j = h; j-- > 0;) {
         double low = (double)(h - 1 - j) / h;
         text((uint64_t)((double)top * (double)(h - j) / h), label, sizeof label);
-        if (strcmp(label, above) != 0) /* a scale that says the same again says nothing */
+        if (strcmp(label, below) != 0) /* a scale that says the same again says nothing */
             ui_text_in(a, 0, j, left - 1, UI_ROLE_DIM, true, label);
-        su_str_copy(above, sizeof above, label);
+        su_str_copy(below, sizeof below, label);
         for (size_t i = 0; i < shown && top > 0; i++) {
             double v = (double)value[n - shown + i] / (double)top, part = (v - low) * h;
             uint32_t cp = part >= 1 ? FULL : part > 0 ? 0x2581u + (uint32_t)(part * 7.99) : ' ';

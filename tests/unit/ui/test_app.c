@@ -4,6 +4,7 @@
 
 #include "ui/widgets/format.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,6 +121,7 @@ static void filter_and_search(void **state)
 {
     struct ui_row r;
     struct kit k;
+    size_t seen[3];
 
     (void)state;
     kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
@@ -146,8 +148,17 @@ static void filter_and_search(void **state)
     assert_int_not_equal(table(&k)->cursor, at);
     kit_keys(&k, "N");
     assert_int_equal(table(&k)->cursor, at);
-    kit_keys(&k, "/nobody");
+    kit_keys(&k, "5g/match{Enter}"); /* three and more: forwards is another way than backwards */
+    for (int i = 0; i < 3; i++) {
+        seen[i] = table(&k)->cursor;
+        kit_keys(&k, "n");
+    }
+    assert_true(seen[0] < seen[1] && seen[1] < seen[2]);
+    kit_keys(&k, "NN");
+    assert_int_equal(table(&k)->cursor, seen[1]);
+    kit_keys(&k, "1/nobody");
     assert_true(kit_has(&k, "/["));
+    assert_true(kit_has(&k, "Not found: nobody"));
     kit_keys(&k, "{BS}{BS}{BS}{BS}{BS}{BS}{BS}");
     assert_int_equal(k.app.mode, UI_LIST);
     kit_keys(&k, "/x{Enter}n");
@@ -450,6 +461,90 @@ static void hostile_texts_stay_in_their_cells(void **state)
     }
 }
 
+static void whole(uint64_t v, char *out, size_t cap)
+{
+    snprintf(out, cap, "%" PRIu64, v);
+}
+
+/* What is long is cut where it tells least, and a scale does not repeat itself. */
+static void numbers_and_paths_are_short(void **state)
+{
+    struct su_feed_point few[2] = {{.value = 5100}, {.value = 10200}};
+    uint64_t rate[2] = {1, 2};
+    struct ui_grid g = {.w = 0};
+    struct su_buf b;
+    struct kit k;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    snprintf(k.app.wallet_path, sizeof k.app.wallet_path, "/%0100d/owner/wallet.json", 0);
+    kit_keys(&k, "W");
+    assert_true(kit_has(&k, "000/owner/wallet.json"));
+    assert_true(kit_has(&k, "Key file ...000"));
+    k.app.wallet_path[0] = 0;
+    assert_true(kit_has(&k, "Key file ?"));
+    kit_keys(&k, "{Esc}3");
+    k.snap->wallet_lamports = UINT64_C(999984166000);
+    assert_true(kit_has(&k, "(1,902 years of fees)"));
+    k.snap->wallet_lamports = UINT64_C(999) * 5000 * 24 * 12;
+    assert_true(kit_has(&k, "(999 days of fees)"));
+    k.snap->earned = few;
+    k.snap->n_earned = 2;
+    kit_keys(&k, "{Enter}");
+    assert_true(kit_has(&k, " 0.010200  #"));
+    few[1].value = 20000000;
+    assert_true(kit_has(&k, "    20.00  #"));
+    kit_close(&k);
+    su_buf_init(&b, 0);
+    assert_true(ui_grid_resize(&g, 20, 6));
+    ui_columns(ui_area_all(&g), rate, 2, UI_ROLE_OK, whole);
+    ui_headless_text(&g, UI_CHARSET_ASCII, &b);
+    assert_string_equal((const char *)b.data, "        2  #\n           #\n           #\n"
+                                              "        1 ##\n          ##\n        0 ##\n");
+    su_buf_fini(&b);
+    ui_grid_fini(&g);
+}
+
+static void errors_are_counted_until_the_log_was_seen(void **state)
+{
+    struct kit k;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    ui_say(&k.app, UI_ROLE_WARN, "not that bad");
+    assert_null(strstr(kit_screen(&k), "error"));
+    ui_say(&k.app, UI_ROLE_BAD, "the disk is full");
+    assert_true(kit_has(&k, "1 error "));
+    ui_say(&k.app, UI_ROLE_BAD, "the disk is full");
+    kit_keys(&k, "2");
+    assert_true(kit_has(&k, "2 errors "));
+    kit_keys(&k, "71");
+    assert_null(strstr(kit_screen(&k), "error"));
+    kit_close(&k);
+}
+
+/* The error of a chain that never answered shows a way on, and is not drawn through dialogs. */
+static void nothing_answers(void **state)
+{
+    struct su_feed_source *c;
+    struct kit k;
+
+    (void)state;
+    kit_open(&k, UI_FIXTURE_LOADING, 80, 24);
+    c = &k.snap->source[SU_FEED_CHAIN];
+    c->loading = false;
+    c->failures = 3;
+    su_str_copy(c->error, sizeof c->error, "refused");
+    assert_true(kit_has(&k, "It never answered (3 tries)."));
+    assert_true(kit_has(&k, "What costs money is off"));
+    k.app.can_switch = true;
+    assert_true(kit_has(&k, "L in pane 1 starts a demo network"));
+    kit_keys(&k, "W");
+    assert_null(strstr(kit_screen(&k), "It never answered"));
+    assert_null(strstr(kit_screen(&k), "Chain unreachable"));
+    kit_close(&k);
+}
+
 static void first_start_offers(void **state)
 {
     struct kit k;
@@ -514,6 +609,9 @@ int main(void)
         cmocka_unit_test(running_a_digit),
         cmocka_unit_test(too_small_is_safe),
         cmocka_unit_test(hostile_texts_stay_in_their_cells),
+        cmocka_unit_test(numbers_and_paths_are_short),
+        cmocka_unit_test(errors_are_counted_until_the_log_was_seen),
+        cmocka_unit_test(nothing_answers),
         cmocka_unit_test(first_start_offers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,7 @@ static void enter_alone_cancels(void **state)
 
 static void unstake_wants_the_amount_typed(void **state)
 {
+    struct su_ui_result none;
     struct kit k;
 
     (void)state;
@@ -109,6 +110,17 @@ static void unstake_wants_the_amount_typed(void **state)
     assert_int_equal(k.submits[SU_UI_COMMIT], 1);
     assert_int_equal(k.intent.token, 77);
     assert_int_equal(k.intent.kind, SU_UI_UNLOCK);
+    kit_close(&k);
+    /* The way to the field is said; where nothing is to be signed, that one goes on. */
+    propose(&k, "3U100{Enter}", 3, "100");
+    assert_true(kit_has(&k, "Tab Tab, type it, Enter Enter"));
+    kit_close(&k);
+    kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
+    kit_keys(&k, "3S100{Enter}");
+    none = kit_proposal(&k, 77, 2, "");
+    none.n_tx = 0;
+    kit_result(&k, &none);
+    assert_true(kit_has(&k, "Tab and Enter go on"));
     kit_close(&k);
     /* Letters count as they are, and leave that was taken back meanwhile is not there. */
     propose(&k, "3U100{Enter}", 3, "WHbx");
@@ -377,6 +389,7 @@ static void fields_are_checked_at_once(void **state)
         {"3S0{Enter}", "! "},
         {"3S1.1234567{Enter}", "! "},
         {"3S99999999{Enter}", "more than the wallet holds"},
+        {"3S41203.880001{Enter}", "more than the wallet holds"}, /* by a millionth */
         {"3S{S-Tab}xyz{Tab}1{Enter}", "not an identity"},
         {"3U-5{Enter}", "! "},
         {"3a{Tab}{Tab}{S-Tab}{Enter}", "! "},

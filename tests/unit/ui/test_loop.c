@@ -296,6 +296,36 @@ static void signals_end_or_resize(void **state)
     free(f);
 }
 
+static void *end_soon(void *ctx)
+{
+    const uint8_t term = SIGTERM;
+
+    usleep(700000); /* more than snapshots wait for one another */
+    assert_int_equal(write(((struct fake *)ctx)->pipe[1], &term, 1), 1);
+    return NULL;
+}
+
+/* What comes while it is paused is not taken: not drawn, and not asked for. */
+static void pause_keeps_the_snapshot(void **state)
+{
+    static const char *const script[] = {"r", "Zr", "ZrZ"};
+    static const unsigned taken[] = {2, 1, 2};
+    struct fake *f = su_alloc(sizeof *f);
+
+    (void)state;
+    for (size_t i = 0; i < SU_ARRAY_LEN(script); i++) {
+        pthread_t ender;
+        fake_open(f, script[i], "");
+        assert_int_equal(pthread_create(&ender, NULL, end_soon, f), 0);
+        assert_int_equal(ui_loop_run(&f->loop, NULL), SU_ECANCELLED);
+        assert_int_equal(pthread_join(ender, NULL), 0);
+        assert_int_equal(f->taken, taken[i]);
+        assert_int_equal(f->hurried, 1);
+        fake_close(f);
+    }
+    free(f);
+}
+
 static void writes_and_saves_files(void **state)
 {
     char dir[] = "/tmp/su-test-ui-XXXXXX", path[64], script[200];
@@ -580,15 +610,11 @@ static void needs_a_terminal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_until_quit),
-        cmocka_unit_test(stakes_from_key_to_receipt),
-        cmocka_unit_test(signals_end_or_resize),
-        cmocka_unit_test(writes_and_saves_files),
-        cmocka_unit_test(names_are_kept),
-        cmocka_unit_test(settings_come_back),
-        cmocka_unit_test(panes_print),
-        cmocka_unit_test(live_without_a_chain),
-        cmocka_unit_test(a_feed_is_told_what_to_look_at),
+        cmocka_unit_test(runs_until_quit),        cmocka_unit_test(stakes_from_key_to_receipt),
+        cmocka_unit_test(signals_end_or_resize),  cmocka_unit_test(pause_keeps_the_snapshot),
+        cmocka_unit_test(writes_and_saves_files), cmocka_unit_test(names_are_kept),
+        cmocka_unit_test(settings_come_back),     cmocka_unit_test(panes_print),
+        cmocka_unit_test(live_without_a_chain),   cmocka_unit_test(a_feed_is_told_what_to_look_at),
         cmocka_unit_test(needs_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
