@@ -161,10 +161,23 @@ static void every_type(void **state)
 /* What a name of the chain says is not typed into a line. */
 static void hostile_names_are_no_words(void **state)
 {
+    static const char *const name[2] = {"ev\x1b[31mil-a", "ev\x1b[31mil-b"};
+    struct su_feed_model model[2];
     struct ui_completion c;
     struct kit k;
 
     (void)state;
+    kit_open(&k, UI_FIXTURE_LIVE, 100, 30);
+    for (size_t i = 0; i < 2; i++) {
+        model[i] = k.snap->model[i];
+        su_str_copy(model[i].name, sizeof model[i].name, name[i]);
+    }
+    k.snap->model = model;
+    k.snap->n_model = 2;
+    assert_true(ui_command_complete(&k.app, "node declare e", &c));
+    assert_string_equal(c.text, "node declare e");
+    assert_string_equal(c.say, "Nothing here begins with e");
+    kit_close(&k);
     kit_open(&k, UI_FIXTURE_HOSTILE, 100, 30);
     k.app.outside = &outside;
     for (int ch = ' '; ch < 0x7f; ch++) {

@@ -209,6 +209,7 @@ static void rows_get_names(void **state)
     kit_result(&k, &r);
     snprintf(line, sizeof line, "%s 'gpu-2'", k.intent.field[0]);
     assert_true(kit_has(&k, line));
+    assert_string_equal(k.app.preview.p.line[1].text, line); /* there, not behind it alone */
     kit_pass(&k, 301);
     kit_keys(&k, "d");
     r = kit_shown(&k);
