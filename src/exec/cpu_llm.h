@@ -42,7 +42,7 @@ struct cpu_qrow {
    first as the bits of a float. */
 struct cpu_qtile {
     const uint8_t *w; /* one group */
-    uint32_t runs, rows; /* runs of a row; rows of activations: 1, 2, 4, 8 or 16 */
+    uint32_t runs, rows; /* runs of a row; rows of activations */
     const int8_t *q;
     const float *d;
     const int32_t *s;

@@ -8,6 +8,7 @@
 
 #define PIECE_BYTES (4u << 20) /* of a weight read and repacked at a time */
 #define SPLIT_MACS 200000u /* below this, waking another thread costs more than it saves */
+#define WIDE_LEAST (2 * CPU_WIDE_ROWS) /* rows that are worth unpacking a group for wide tiles */
 #define BLOCK_MAX 256u
 #define HUGE_PAGE_BYTES (2u << 20)
 #define LINE_BYTES 64u
@@ -254,15 +255,18 @@ static enum su_code load_weight(const struct su_graph *g, const struct su_weight
     return rc;
 }
 
-/* All in one piece on large pages where the system has them: a token reads every byte once, and
-   prefetching by the processor ends at each page. */
-static uint8_t *alloc_blocks(uint64_t bytes)
+/* A token reads every byte once: walks of page tables take their time, and prefetching by the
+   processor ends at each page. */
+void *cpu_alloc_large(uint64_t bytes)
 {
     void *p = NULL;
-    if (bytes > SIZE_MAX / 2 || posix_memalign(&p, HUGE_PAGE_BYTES, (size_t)bytes) != 0)
+    bool large = bytes >= HUGE_PAGE_BYTES;
+    if (bytes > SIZE_MAX / 2 ||
+        posix_memalign(&p, large ? HUGE_PAGE_BYTES : LINE_BYTES, (size_t)bytes) != 0)
         return NULL;
 #if defined(MADV_HUGEPAGE)
-    (void)madvise(p, (size_t)bytes, MADV_HUGEPAGE);
+    if (large)
+        (void)madvise(p, (size_t)bytes, MADV_HUGEPAGE);
 #endif
     return p;
 }
@@ -284,7 +288,7 @@ enum su_code cpu_qweights_load(struct su_stage *s, const struct su_weight_source
     }
     if (rc != SU_OK || total == 0)
         return rc;
-    cs->blocks = alloc_blocks(total);
+    cs->blocks = cpu_alloc_large(total);
     if (!cs->blocks)
         return su_fail(e, SU_ENOMEM, "cpu stage", "%llu bytes of weights",
                        (unsigned long long)total);
@@ -498,11 +502,13 @@ static void add_batch(struct product *p, uint32_t first, uint32_t end, uint32_t 
 {
     struct cpu_llm *m = p->llm;
     m->batch[p->batches] = (struct cpu_qbatch){.first_tile = p->tiles, .matrix = matrix};
-    for (uint32_t width = m->wide ? CPU_WIDE_ROWS : m->k->tile; first < end; first += width) {
-        while (width > end - first)
-            width /= 2;
-        m->tile[p->tiles++] = (struct cpu_qspan){first, width};
-        p->wide |= width == CPU_WIDE_ROWS;
+    bool wide = m->wide && end - first >= WIDE_LEAST;
+    while (first < end) {
+        uint32_t rows =
+            wide && end - first >= CPU_WIDE_ROWS ? CPU_WIDE_ROWS : SU_MIN(m->k->tile, end - first);
+        m->tile[p->tiles++] = (struct cpu_qspan){first, rows};
+        p->wide |= rows == CPU_WIDE_ROWS;
+        first += rows;
     }
     m->batch[p->batches++].end_tile = p->tiles;
 }

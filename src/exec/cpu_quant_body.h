@@ -10,10 +10,13 @@
      half_sum(q)                       the sum of 16 signed bytes
      INLINE, ALWAYS, ISA_TARGET, FMA_TARGET, UNROLL, TILE_ROWS */
 
-/* How far ahead the weights of a tile are asked for, be it of one row of activations or of several that
-   share them. Less does not cover the way to memory; more than 2 to 3 KiB gets in the way of the
-   processor's own prefetching, which is what counts behind the last cache. */
-#define PREFETCH_BYTES 2048u
+/* How far ahead the weights of a tile are asked for, be it of one row of activations or of several
+   that share them: into the second cache early enough to cover the way to memory, from there into
+   the first shortly before they are needed. The first cache alone has too few lines on their way at
+   a time, and asking further ahead gets in the way of the processor's own prefetching, which is
+   what counts behind the last cache. */
+#define PREFETCH_FAR_BYTES 3072u
+#define PREFETCH_NEAR_BYTES 1024u
 
 #define QUANTISED 16u /* runs that are quantised together, for the sake of their reciprocals */
 
@@ -110,7 +113,10 @@ static ALWAYS void tile(enum su_dtype type, uint32_t rows, struct cpu_qtile *t, 
         run_scales(type, scales, r, &k);
         if (part == 0)
             UNROLL for (uint32_t i = 0; i < (high + low + 64) / 64; i++)
-                __builtin_prefetch(p + PREFETCH_BYTES + (size_t)i * 64);
+            {
+                __builtin_prefetch(p + PREFETCH_FAR_BYTES + (size_t)i * 64, 0, 2);
+                __builtin_prefetch(p + PREFETCH_NEAR_BYTES + (size_t)i * 64);
+            }
         quants_load(type, p, p + high, part, &w);
         p += high + low;
         UNROLL for (uint32_t i = 0; i < rows; i++)
@@ -139,12 +145,18 @@ static ALWAYS void tile(enum su_dtype type, uint32_t rows, struct cpu_qtile *t, 
             tile(SU_##TYPE, ROWS, t, part);                                                        \
     }
 #if TILE_ROWS == 8
-#define TILES(TYPE) TILE(TYPE, 1) TILE(TYPE, 2) TILE(TYPE, 4) TILE(TYPE, 8)
+#define TILES(TYPE)                                                                                \
+    TILE(TYPE, 1)                                                                                  \
+    TILE(TYPE, 2)                                                                                  \
+    TILE(TYPE, 3)                                                                                  \
+    TILE(TYPE, 4) TILE(TYPE, 5) TILE(TYPE, 6) TILE(TYPE, 7) TILE(TYPE, 8)
 #define TILE_NAMES(TYPE)                                                                           \
-    [SU_##TYPE] = {tile_##TYPE##_1, tile_##TYPE##_2, tile_##TYPE##_4, tile_##TYPE##_8}
+    [SU_##TYPE] = {tile_##TYPE##_1, tile_##TYPE##_2, tile_##TYPE##_3, tile_##TYPE##_4,             \
+                   tile_##TYPE##_5, tile_##TYPE##_6, tile_##TYPE##_7, tile_##TYPE##_8}
 #else
-#define TILES(TYPE) TILE(TYPE, 1) TILE(TYPE, 2) TILE(TYPE, 4)
-#define TILE_NAMES(TYPE) [SU_##TYPE] = {tile_##TYPE##_1, tile_##TYPE##_2, tile_##TYPE##_4, NULL}
+#define TILES(TYPE) TILE(TYPE, 1) TILE(TYPE, 2) TILE(TYPE, 3) TILE(TYPE, 4)
+#define TILE_NAMES(TYPE)                                                                           \
+    [SU_##TYPE] = {tile_##TYPE##_1, tile_##TYPE##_2, tile_##TYPE##_3, tile_##TYPE##_4}
 #endif
 TILES(Q4_0)
 TILES(Q4_1)
@@ -157,9 +169,9 @@ TILES(Q6_K)
 
 static void dot(enum su_dtype type, struct cpu_qtile *t)
 {
-    static void (*const tiles[SU_DTYPE_COUNT][4])(struct cpu_qtile *) = {
+    static void (*const tiles[SU_DTYPE_COUNT][TILE_ROWS])(struct cpu_qtile *) = {
         TILE_NAMES(Q4_0), TILE_NAMES(Q4_1), TILE_NAMES(Q5_0), TILE_NAMES(Q5_1),
         TILE_NAMES(Q8_0), TILE_NAMES(Q4_K), TILE_NAMES(Q5_K), TILE_NAMES(Q6_K),
     };
-    tiles[type][t->rows == 1 ? 0 : t->rows == 2 ? 1 : t->rows == 4 ? 2 : 3](t);
+    tiles[type][t->rows - 1](t);
 }

@@ -211,10 +211,15 @@ void cpu_session_free(struct su_stage *s, uint32_t session)
 {
     struct cpu_stage *cs = s->impl;
     struct cpu_session *se = &cs->llm->session[session];
-    for (uint32_t i = 0; se->state && i < s->graph->n_state; i++)
-        free(se->state[i]);
     free(se->state);
-    se->state = NULL;
+    free(se->memory);
+    *se = (struct cpu_session){0};
+}
+
+/* What a state of n elements takes of its session's memory: whole lines. */
+static uint64_t state_elements(uint64_t n)
+{
+    return su_align_up(n, CPU_RUN) + STATE_SLACK;
 }
 
 enum su_code cpu_session_new(struct su_stage *s, uint32_t session, uint32_t ctx, struct su_err *e)
@@ -222,18 +227,21 @@ enum su_code cpu_session_new(struct su_stage *s, uint32_t session, uint32_t ctx,
     struct cpu_stage *cs = s->impl;
     const struct su_graph *g = s->graph;
     struct cpu_session *se = &cs->llm->session[session];
-    uint64_t positions = su_align_up(ctx, CPU_GROUP);
-    se->state = su_alloc(g->n_state * sizeof *se->state);
+    uint64_t positions = su_align_up(ctx, CPU_GROUP), total = 0, n = 0, at = 0;
+    bool fits = true;
+    for (uint32_t i = 0; i < g->n_state && fits; i++)
+        fits = su_mul_u64(su_shape_elements(&g->value[g->state[i]].shape), positions, &n) &&
+               n <= SIZE_MAX / 8 && su_add_u64(total, state_elements(n), &total);
+    if (fits && total <= SIZE_MAX / 8)
+        se->memory = cpu_alloc_large((total + 1) * sizeof *se->memory);
+    if (!se->memory)
+        return su_fail(e, SU_ENOMEM, "cpu session", "no memory for its %u states at %u positions",
+                       g->n_state, ctx);
+    memset(se->memory, 0, (size_t)total * sizeof *se->memory);
+    se->state = su_alloc(SU_MAX(g->n_state, 1u) * sizeof *se->state);
     for (uint32_t i = 0; i < g->n_state; i++) {
-        uint64_t n = 0;
-        if (su_mul_u64(su_shape_elements(&g->value[g->state[i]].shape), positions, &n) &&
-            n <= SIZE_MAX / 2 - STATE_SLACK)
-            se->state[i] = su_try_alloc_aligned((size_t)n + STATE_SLACK, sizeof *se->state[i]);
-        if (!se->state[i]) {
-            cpu_session_free(s, session);
-            return su_fail(e, SU_ENOMEM, g->value[g->state[i]].name,
-                           "no memory for this state at %u positions", ctx);
-        }
+        se->state[i] = se->memory + at;
+        at += state_elements(su_shape_elements(&g->value[g->state[i]].shape) * positions);
     }
     return SU_OK;
 }

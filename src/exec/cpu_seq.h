@@ -7,7 +7,7 @@
 #include "cpu_llm.h"
 #include "cpu_priv.h"
 
-struct cpu_qspan { /* a tile: rows of cpu_llm.row, 1, 2, 4, 8 or 16 */
+struct cpu_qspan { /* a tile: rows of cpu_llm.row, CPU_WIDE_ROWS or at most cpu_llm.k->tile */
     uint32_t row, rows;
 };
 struct cpu_qbatch { /* tiles that meet one matrix */
@@ -24,6 +24,7 @@ struct cpu_session {
         /* per state: blocked, [position / 16][element][position mod 16]; else
            [position][element] */
         state;
+    uint16_t *memory; /* of all of them */
 };
 
 struct cpu_llm {
@@ -52,5 +53,9 @@ struct cpu_llm {
     size_t scratch_floats;
     struct cpu_session session[SU_STAGE_SESSION_MAX];
 };
+
+/* At a line's border; what holds a large page or more lies on large pages where the system has
+   them. NULL: no memory. */
+void *cpu_alloc_large(uint64_t bytes);
 
 #endif

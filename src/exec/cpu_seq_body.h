@@ -3,6 +3,8 @@
    MADD(acc, v, x) adds v times the scalar x, fused or not: every product here is exact. Only
    `scores` and `values`, and what is inlined into them, may use it (FMA_TARGET). */
 
+#define VALUES_AHEAD 16u /* positions; a head's values lie too far apart to be fetched unasked */
+#define LINE_HALVES 32u
 #define ROPE_PAIRS 64u
 #define PARTS (CPU_GROUP / VEC_LANES) /* vectors of 16 positions */
 #define MOST (TILE_ROWS == 8 ? 5u : 4u) /* queries at a time: as many sums as registers hold */
@@ -17,6 +19,9 @@ static FMA_TARGET INLINE void score_tile(const struct cpu_scores *s, uint32_t j,
     UNROLL for (uint32_t n = 0; n < nq; n++) UNROLL for (uint32_t b = 0; b < blocks * PARTS; b++)
         acc[n][b] = (vec){0};
     for (uint32_t i = 0; i < s->dim; i++) {
+        if (i % 2 == 0) /* another line, of the blocks that follow */
+            UNROLL for (uint32_t b = 0; b < blocks; b++)
+                __builtin_prefetch(key + (blocks + b) * s->key_block + (size_t)i * CPU_GROUP);
         UNROLL for (uint32_t b = 0; b < blocks * PARTS; b++)
         {
             vec v = HALVES(key + b / PARTS * s->key_block + (size_t)i * CPU_GROUP +
@@ -138,6 +143,8 @@ static FMA_TARGET INLINE void value_tile(const float *e, uint32_t nq, const uint
     UNROLL for (uint32_t n = 0; n < nq; n++) UNROLL for (uint32_t b = 0; b < vecs; b++) acc[n][b] =
         (vec){0};
     for (uint32_t p = 0; p < count; p++, value += value_row) {
+        UNROLL for (uint32_t b = 0; b < vecs * VEC_LANES; b += LINE_HALVES)
+            __builtin_prefetch(value + VALUES_AHEAD * value_row + b);
         UNROLL for (uint32_t b = 0; b < vecs; b++)
         {
             vec v = HALVES(value + b * VEC_LANES);
