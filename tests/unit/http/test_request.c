@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static const struct su_http_opts quick = {
-    .connect_ms = 2000, .stall_ms = 2000, .deadline_ms = 10000, .retries = 2, .backoff_ms = 10};
+    .connect_ms = 10000, .stall_ms = 30000, .deadline_ms = 60000, .retries = 2, .backoff_ms = 10};
 
 struct echo {
     atomic_uint hits;
@@ -413,33 +413,47 @@ static void test_short_of_memory(void **state)
     assert_null(r.body.data);
 }
 
-/* A server with a certificate that nobody vouches for, made and run by openssl where there is
-   one. */
+/* A server with a certificate that nobody vouches for, made and run in the folder by openssl where there
+   is one. Its port, 0: there is none. */
+static unsigned untrusted_server(const char *dir)
+{
+    char command[900];
+    unsigned port = 0;
+
+    snprintf(command, sizeof command,
+             "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj "
+             "/CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1 && "
+             "{ timeout 120 openssl s_server -accept 127.0.0.1:0 -key k -cert c -www "
+             "</dev/null >out 2>/dev/null & echo $! >pid; } && for i in $(seq 600); do "
+             "sed -n 's/^ACCEPT .*://p' out >port; [ ! -s port ] || break; sleep 0.1; done",
+             dir);
+    int made = system(command);
+    snprintf(command, sizeof command, "%s/port", dir);
+    FILE *f = made == 0 ? fopen(command, "r") : NULL;
+    if (f != NULL) {
+        if (fscanf(f, "%u", &port) != 1)
+            port = 0;
+        fclose(f);
+    }
+    return port;
+}
+
 static void test_certificate_is_checked(void **state)
 {
     char dir[200], command[900], url[64];
     const char *base = getenv("TMPDIR");
     struct su_http_reply r;
     struct su_err e = {0};
-    struct raw_server *raw = raw_server_start(silent, NULL);
-    unsigned port = raw_server_port(raw); /* was free a moment ago, and will be again */
 
     (void)state;
-    raw_server_stop(raw);
     snprintf(dir, sizeof dir, "%s/su-tls-XXXXXX", base != NULL ? base : "/tmp");
     assert_non_null(mkdtemp(dir));
-    snprintf(command, sizeof command,
-             "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj "
-             "/CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1 && "
-             "{ timeout 20 openssl s_server -quiet -accept 127.0.0.1:%u -key k -cert c -www "
-             ">/dev/null 2>&1 & echo $! >pid; } && sleep 0.5",
-             dir, port);
-    int made = system(command);
+    unsigned port = untrusted_server(dir);
     snprintf(url, sizeof url, "https://127.0.0.1:%u/", port);
-    enum su_code c = call("GET", url, "", NULL, &quick, &r, &e);
+    enum su_code c = port != 0 ? call("GET", url, "", NULL, &quick, &r, &e) : SU_OK;
     snprintf(command, sizeof command, "cd %s && kill $(cat pid) 2>/dev/null; rm -rf %s", dir, dir);
     int cleaned = system(command);
-    if (made != 0) {
+    if (port == 0) {
         print_message("SKIPPED: no openssl program to be a server with a bad certificate\n");
         skip();
     }

@@ -73,6 +73,24 @@ static void known_connections_offer(void **state)
     frames_expect(x->in, 6, 0);
 }
 
+/* Neither repetitions nor the absence of a number make one known; a refusal ends it, of whatever step. */
+static void refusals_are_remembered(void **state)
+{
+    struct frames_three *x = *state;
+
+    assert_int_equal(take_step(x, HIS, 0), 0);
+    assert_int_equal(take_step(x, ANOTHERS, 0), 0); /* a repetition */
+    assert_int_equal(take_step(x, ANOTHERS, 1), 0);
+    assert_int_equal(offers(x), 0);
+    assert_int_equal(take_forged(x, HIS, 5), SU_WIRE_REFUSED_SIGNATURE);
+    assert_int_equal(take_step(x, 0, 2), 0);
+    assert_int_equal(take_step(x, HIS, 3), 0);
+    assert_int_equal(offers(x), 0);
+    assert_int_equal(take_step(x, HIS, 4), 0); /* known again by the last */
+    assert_int_equal(offers(x), 1);
+    frames_expect(x->in, 5, 0);
+}
+
 static void a_forgery_is_the_last_offer(void **state)
 {
     struct frames_three *x = *state;
@@ -210,6 +228,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(known_connections_offer, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(refusals_are_remembered, frames_flow_setup,
                                         frames_three_teardown),
         cmocka_unit_test_setup_teardown(a_forgery_is_the_last_offer, frames_flow_setup,
                                         frames_three_teardown),

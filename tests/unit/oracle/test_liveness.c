@@ -301,6 +301,23 @@ static void grace(void **state)
     liveness_fini(&l);
 }
 
+/* However long it took: that it says nothing is seen more than once. */
+static void one_silence_is_none(void **state)
+{
+    struct liveness l = begin();
+    struct liveness_node *n = alone(&l);
+    int64_t t = T0 + 2 * (int64_t)LIVENESS_GRACE * BEAT;
+
+    (void)state;
+    for (unsigned i = 0; i < LIVENESS_SILENT; i++, t += BEAT) {
+        assert_null(liveness_lost(&l, n, T0, t));
+        assert_ptr_equal(liveness_suspect(&l, t), n);
+        liveness_tried(&l, n->identity, LIVENESS_SAYS_NOTHING, t);
+    }
+    assert_non_null(strstr(liveness_lost(&l, n, T0, t), "grace"));
+    liveness_fini(&l);
+}
+
 /* Beats that come late, or not at all, from one that answers. */
 static void slow(void **state)
 {
@@ -317,6 +334,15 @@ static void slow(void **state)
     know(&l, 9);
     n = liveness_find(&l, entry(9).identity);
     assert_null(liveness_lost(&l, n, t, t));
+    int64_t born = t;
+    for (int i = 0; i < 2 * ((int)LIVENESS_GRACE - 1); i++) {
+        t += BEAT / 2;
+        assert_null(liveness_lost(&l, n, born, t));
+        if (liveness_suspect(&l, t) == n)
+            liveness_tried(&l, n->identity, LIVENESS_SAYS_NOTHING, t);
+    }
+    assert_true(n->silent >= LIVENESS_SILENT);
+    assert_non_null(strstr(liveness_lost(&l, n, born, t + 2 * BEAT), "grace"));
     liveness_fini(&l);
 }
 
@@ -331,6 +357,7 @@ int main(void)
         cmocka_unit_test(many),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(grace),
+        cmocka_unit_test(one_silence_is_none),
         cmocka_unit_test(slow),
     };
 

@@ -2,8 +2,8 @@
 /* Real oracles and scripted nodes on a ledger: executions from the request to their last account. */
 #include "town.h"
 
-#include "oracle/liveness.h"
 #include "json/json.h"
+#include "oracle/liveness.h"
 
 #include <stdio.h>
 #include <stdlib.h>

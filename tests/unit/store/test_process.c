@@ -114,13 +114,16 @@ static void test_kill_at_random(void **state)
     struct su_store_gc_report r;
     struct su_err e = {0};
 
-    /* More rounds, with more time, where the machine is too slow to get anything done. */
+    /* More rounds, each until something is done, where the machine is too slow for the first. */
     for (unsigned i = 0; i < rounds || (checked <= rounds / 2 && i < rounds + 50); i++) {
         uint32_t seed = i * 100;
         pid_t pid = spawn(f, put_forever, &seed);
 
         x = x * 1664525u + 1013904223u;
-        usleep(2000 + (x >> 16) % (i < rounds ? 30000u : 300000u));
+        unsigned before = i < rounds ? 0 : count_blobs(f);
+        for (unsigned k = 0; k < 6000 && i >= rounds && count_blobs(f) == before; k++)
+            usleep(10000);
+        usleep(2000 + (x >> 16) % 30000u);
         kill(pid, SIGKILL);
         int status = wait_for(pid);
         assert_true(WIFSIGNALED(status));
