@@ -149,6 +149,70 @@ static void each_of_several_is_judged(void **state)
     su_buf_fini(&answer);
 }
 
+enum { JOINT = 4 };
+
+/* Step 0 of executions 1 to JOINT, signed by a at once. */
+static void sign_together(struct frames_three *x, struct su_buf b[JOINT])
+{
+    struct su_wire_message m[JOINT];
+    float row[FRAMES_ROW];
+    uint8_t leaf[32];
+
+    frames_row(0, 0, row, leaf);
+    for (uint8_t i = 0; i < JOINT; i++) {
+        su_buf_init(&b[i], 0);
+        m[i] =
+            (struct su_wire_message){.kind = SU_WIRE_ACTIVATION,
+                                     .data = (const uint8_t *)row,
+                                     .data_bytes = sizeof row,
+                                     .u.activation = {.ref = {.execution = frames_execution(1 + i),
+                                                              .request_slot = FRAMES_SLOT},
+                                                      .step_count = 1,
+                                                      .rank = 1,
+                                                      .dims = {FRAMES_ROW},
+                                                      .leaves = leaf}};
+    }
+    assert_int_equal(su_peer_frames(x->a.self, m, JOINT, b, NULL), SU_OK);
+}
+
+/* One signature stands for each of its frames, and for nothing that was put among them. */
+static void one_signature_covers_no_more(void **state)
+{
+    static const unsigned want[JOINT] = {0, SU_WIRE_REFUSED_FORMAT, SU_WIRE_REFUSED_SIGNATURE, 0};
+    struct frames_three *x = *state;
+    struct su_flow *in[JOINT];
+    struct su_buf b[JOINT], all, answer;
+    struct su_wire_frame f;
+    size_t at = 0;
+
+    su_buf_init(&all, 0);
+    su_buf_init(&answer, 0);
+    for (uint8_t i = 1; i < JOINT; i++)
+        in[i] = frames_flow(&x->b, 1 + i, 0, &x->a, FRAMES_STEPS);
+    sign_together(x, b);
+    b[1].data[b[1].len - 1] ^= 1; /* its data; then the path of one, of which the rest is true */
+    b[2].data[b[2].len - FRAMES_ROW * sizeof(float) - 1] ^= 1;
+    for (unsigned i = 0; i < JOINT; i++)
+        su_buf_put(&all, b[i].data, b[i].len);
+    su_exchange_take(x->b.x, 0, all.data, all.len, &answer);
+    for (unsigned i = 0; i < JOINT; i++) {
+        assert_true(su_peer_next(&answer, &at, &f));
+        assert_int_equal(f.m.kind, want[i] == 0 ? SU_WIRE_ACK : SU_WIRE_REFUSAL);
+        if (want[i] != 0)
+            assert_int_equal(f.m.u.refusal.code, want[i]);
+        assert_int_equal(su_flow_have(i == 0 ? x->in : in[i]), want[i] == 0);
+    }
+    b[1].data[b[1].len - 1] ^= 1; /* each of them counts by itself too */
+    assert_int_equal(frames_take(&x->b, b[1].data, b[1].len), 0);
+    frames_expect(in[1], 1, 0);
+    for (unsigned i = 0; i < JOINT; i++) {
+        su_buf_fini(&b[i]);
+        su_flow_close(i == 0 ? NULL : in[i]);
+    }
+    su_buf_fini(&all);
+    su_buf_fini(&answer);
+}
+
 /* Two rows of one step: the first stays, both are kept, over a restart too. */
 static void two_tongues_are_told(void **state)
 {
@@ -343,6 +407,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_refusal_has_its_reason, frames_flow_setup,
+                                        frames_three_teardown),
+        cmocka_unit_test_setup_teardown(one_signature_covers_no_more, frames_flow_setup,
                                         frames_three_teardown),
         cmocka_unit_test_setup_teardown(each_of_several_is_judged, frames_flow_setup,
                                         frames_three_teardown),
