@@ -39,9 +39,24 @@ static void put_encoding(struct chain_call *call)
 
 /* ---- by address ------------------------------------------------------------------------------ */
 
+/* What of their bytes; all when there are none of it. */
+struct part {
+    uint64_t offset, bytes;
+};
+
+static void put_part(struct chain_call *call, const struct part *part)
+{
+    if (part->bytes == 0)
+        return;
+    su_json_put_object(&call->w, "dataSlice");
+    su_json_put_u64(&call->w, "offset", part->offset);
+    su_json_put_u64(&call->w, "length", part->bytes);
+    su_json_end_object(&call->w);
+}
+
 static enum su_code get_batch(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
-                              struct su_chain_accounts *out, struct su_chain_account *items,
-                              struct su_err *e)
+                              const struct part *part, struct su_chain_accounts *out,
+                              struct su_chain_account *items, struct su_err *e)
 {
     struct chain_call call;
     struct su_json *doc;
@@ -55,6 +70,7 @@ static enum su_code get_batch(struct su_chain *c, const uint8_t (*keys)[32], siz
     su_json_end_array(&call.w);
     chain_open_config(&call);
     put_encoding(&call);
+    put_part(&call, part);
     su_json_end_object(&call.w);
     enum su_code rc = chain_finish_value(&call, &doc, &v, &out->slot, e);
     if (rc)
@@ -65,22 +81,43 @@ static enum su_code get_batch(struct su_chain *c, const uint8_t (*keys)[32], siz
     for (const struct su_json_value *a = su_json_first(v); a && !rc; a = su_json_next(a), i++) {
         memcpy(items[i].key, keys[i], 32);
         rc = chain_read_account(a, &out->mem, &items[i], e);
+        if (!rc && part->bytes > 0 && items[i].data_bytes > part->bytes)
+            rc = su_fail(e, SU_EFORMAT, "getMultipleAccounts",
+                         "the endpoint's answer has more bytes of an account than asked for");
     }
     su_json_free(doc);
+    return rc;
+}
+
+static enum su_code get_all(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
+                            const struct part *part, struct su_chain_accounts *out,
+                            struct su_err *e)
+{
+    enum su_code rc = make_room(out, n, e);
+
+    for (size_t at = 0; at < n && !rc; at += SU_CHAIN_BATCH)
+        rc = get_batch(c, keys + at, SU_MIN(n - at, (size_t)SU_CHAIN_BATCH), part, out,
+                       out->items + at, e);
+    if (rc)
+        su_chain_accounts_fini(out);
     return rc;
 }
 
 enum su_code su_chain_accounts_get(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
                                    struct su_chain_accounts *out, struct su_err *e)
 {
-    enum su_code rc = make_room(out, n, e);
+    const struct part all = {.bytes = 0};
 
-    for (size_t at = 0; at < n && !rc; at += SU_CHAIN_BATCH)
-        rc = get_batch(c, keys + at, SU_MIN(n - at, (size_t)SU_CHAIN_BATCH), out, out->items + at,
-                       e);
-    if (rc)
-        su_chain_accounts_fini(out);
-    return rc;
+    return get_all(c, keys, n, &all, out, e);
+}
+
+enum su_code su_chain_accounts_part(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
+                                    uint64_t offset, uint64_t bytes, struct su_chain_accounts *out,
+                                    struct su_err *e)
+{
+    const struct part part = {offset, SU_MAX(bytes, (uint64_t)1)};
+
+    return get_all(c, keys, n, &part, out, e);
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */

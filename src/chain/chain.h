@@ -18,7 +18,8 @@
      SU_EOVERFLOW   a balance of 2^53 lamports or more, which JSON numbers do not carry exactly
      SU_EIO         another error of the endpoint, quoted
      SU_ENOMEM
-   All functions are thread-safe on one connection; each call blocks. */
+   All functions are thread-safe on one connection; each call blocks. What is connected to is kept so
+   from one call to the next. */
 #ifndef SU_CHAIN_H
 #define SU_CHAIN_H
 
@@ -130,6 +131,10 @@ void su_chain_accounts_fini(struct su_chain_accounts *a);
    SU_CHAIN_BATCH. On failure *out is empty; else fini it. */
 SU_CHECK enum su_code su_chain_accounts_get(struct su_chain *c, const uint8_t (*keys)[32], size_t n,
                                             struct su_chain_accounts *out, struct su_err *e);
+/* The same, but of each account's bytes only those from offset on, at most so many (1 or more). */
+SU_CHECK enum su_code su_chain_accounts_part(struct su_chain *c, const uint8_t (*keys)[32],
+                                             size_t n, uint64_t offset, uint64_t bytes,
+                                             struct su_chain_accounts *out, struct su_err *e);
 /* All accounts of a program that match; filters: at most 4, of at most 128 bytes each. data_bytes 0
    = any size. On failure *out is empty; else fini it. */
 struct su_chain_filter {
@@ -259,7 +264,7 @@ enum su_chain_stage {
 struct su_chain_progress {
     enum su_chain_stage stage;
     const uint8_t *sig; /* 64 bytes once signed, else NULL */
-    uint64_t blocks_left; /* until the blockhash expires; 0 = not known */
+    uint64_t blocks_left; /* until the blockhash expires; 0 = not known (yet) */
     uint32_t sends;
 };
 /* All-zero means the defaults in brackets. */
@@ -268,6 +273,7 @@ struct su_chain_send_opts {
     uint32_t units_max; /* most units asked for [1 400 000] */
     uint32_t rebroadcast_ms, poll_ms; /* [2 000, 400] */
     bool no_simulation; /* asks for units_max, finds failures only on chain */
+    bool no_details; /* of what landed result has no units, fee and logs: one call less */
     enum su_chain_commitment commitment; /* to wait for; SU_CHAIN_PROCESSED counts as CONFIRMED */
     void (*progress)(void *ctx, const struct su_chain_progress *p);
     void *ctx;

@@ -8,6 +8,16 @@
 
 #include <pthread.h>
 
+/* Connections that outlive a call; of one call at a time. */
+struct su_http_line;
+struct su_http_keep;
+struct chain_kept {
+    struct su_http_line *line; /* to addresses; NULL: none could be made */
+    struct su_http_keep *keep; /* to all else; made when it is needed */
+    struct chain_kept *next;
+};
+#define CHAIN_KEPT_MAX 8u /* that wait for the next call */
+
 struct chain_endpoint {
     char *url;
     struct su_chain_endpoint seen; /* guarded by lock, as the rest */
@@ -25,6 +35,8 @@ struct su_chain {
     bool (*cancelled)(void *ctx);
     void *ctx;
     pthread_mutex_t lock;
+    struct chain_kept *kept; /* that nobody uses; guarded by lock, as their number */
+    size_t n_kept;
 };
 
 /* ---- one call -------------------------------------------------------------------------------- */
@@ -33,6 +45,7 @@ struct su_chain {
 struct chain_call {
     struct su_chain *chain;
     const char *method;
+    bool once; /* what it asks for must not be done twice: over a connection of its own */
     struct su_buf body;
     struct su_json_writer w;
 };

@@ -28,6 +28,21 @@ static uint64_t now_ms(void)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* As it is asked: without a path that is "/". */
+static char *whole_url(const char *url)
+{
+    const char *authority = strstr(url, "://") + 3;
+    struct su_buf b;
+
+    if (authority[strcspn(authority, "/?#")] != 0)
+        return su_strdup(url);
+    su_buf_init(&b, 0);
+    su_buf_printf(&b, "%s/", url);
+    char *whole = b.failed ? su_strdup(url) : su_strdup((const char *)b.data);
+    su_buf_fini(&b);
+    return whole;
+}
+
 static enum su_code add_url(struct su_chain *c, const char *name, struct su_err *e)
 {
     const char *url = su_chain_cluster_url(name);
@@ -37,7 +52,7 @@ static enum su_code add_url(struct su_chain *c, const char *name, struct su_err 
                        "'%.100s' is no cluster: m, d, t, l or an http(s) URL of at most %zu bytes",
                        name, sizeof c->endpoints[0].seen.url - 1);
     struct chain_endpoint *p = &c->endpoints[c->n_endpoints++];
-    p->url = su_strdup(url);
+    p->url = whole_url(url);
     (void)su_str_copy(p->seen.url, sizeof p->seen.url, url);
     return SU_OK;
 }
@@ -69,10 +84,22 @@ enum su_code su_chain_open(const struct su_chain_opts *o, struct su_chain **out,
     return SU_OK;
 }
 
+static void kept_free(struct chain_kept *k)
+{
+    su_http_line_free(k->line);
+    su_http_keep_free(k->keep);
+    free(k);
+}
+
 void su_chain_close(struct su_chain *c)
 {
     if (!c)
         return;
+    while (c->kept) {
+        struct chain_kept *k = c->kept;
+        c->kept = k->next;
+        kept_free(k);
+    }
     for (size_t i = 0; i < c->n_endpoints; i++)
         free(c->endpoints[i].url);
     (void)pthread_mutex_destroy(&c->lock);
@@ -112,6 +139,61 @@ enum su_code chain_nap(struct su_chain *c, uint32_t ms, struct su_err *e)
         const struct timespec t = {0, (long)left * 1000000};
         (void)nanosleep(&t, NULL);
     }
+}
+
+/* ---- connections that are kept --------------------------------------------------------------- */
+
+/* The one used last: it is the least likely to have been closed. NULL without memory. */
+static struct chain_kept *kept_take(struct su_chain *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    struct chain_kept *k = c->kept;
+    if (k) {
+        c->kept = k->next;
+        c->n_kept--;
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    if (!k && (k = su_try_alloc(1, sizeof *k)) && su_http_line_new(&k->line, NULL) != SU_OK)
+        k->line = NULL;
+    return k;
+}
+
+static void kept_give(struct su_chain *c, struct chain_kept *k)
+{
+    if (!k)
+        return;
+    (void)pthread_mutex_lock(&c->lock);
+    bool full = c->n_kept == CHAIN_KEPT_MAX;
+    if (!full) {
+        k->next = c->kept;
+        c->kept = k;
+        c->n_kept++;
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    if (full)
+        kept_free(k);
+}
+
+/* Over a connection that is kept, if it may be. */
+static enum su_code post(struct chain_call *call, const char *url, struct su_http_opts *o,
+                         struct su_http_reply *reply, struct su_err *e)
+{
+    static const struct su_http_header headers[] = {{"Content-Type", "application/json"}};
+    struct chain_kept *k = call->once ? NULL : kept_take(call->chain);
+    enum su_code rc = SU_EUNSUPPORTED;
+
+    if (k && k->line)
+        rc = su_http_line_post(k->line, url, headers, SU_ARRAY_LEN(headers), call->body.data,
+                               call->body.len, o, reply, e);
+    if (rc == SU_EUNSUPPORTED) {
+        if (k && !k->keep && su_http_keep_new(&k->keep, NULL) != SU_OK)
+            k->keep = NULL;
+        o->keep = k ? k->keep : NULL;
+        rc = su_http_request("POST", url, headers, SU_ARRAY_LEN(headers), call->body.data,
+                             call->body.len, o, reply, e);
+    }
+    kept_give(call->chain, k);
+    return rc;
 }
 
 /* ---- health ---------------------------------------------------------------------------------- */
@@ -202,21 +284,23 @@ struct attempt {
 static enum verdict attempt(struct chain_call *call, const char *url, uint32_t deadline_ms,
                             struct attempt *a, struct su_err *e)
 {
-    static const struct su_http_header headers[] = {{"Content-Type", "application/json"}};
     struct su_chain *c = call->chain;
-    const struct su_http_opts opts = {.connect_ms = SU_MIN(c->connect_ms, deadline_ms),
-                                      .stall_ms = deadline_ms,
-                                      .deadline_ms = deadline_ms,
-                                      .retries = UINT32_MAX,
-                                      .max_bytes = c->reply_max_bytes,
-                                      .cancelled = c->cancelled,
-                                      .ctx = c->ctx};
+    struct su_http_opts opts = {.connect_ms = SU_MIN(c->connect_ms, deadline_ms),
+                                .stall_ms = deadline_ms,
+                                .deadline_ms = deadline_ms,
+                                .retries = UINT32_MAX,
+                                .max_bytes = c->reply_max_bytes,
+                                .cancelled = c->cancelled,
+                                .ctx = c->ctx};
     struct su_http_reply reply;
     bool again = false;
 
     memset(a, 0, sizeof *a);
-    a->code = su_http_request("POST", url, headers, SU_ARRAY_LEN(headers), call->body.data,
-                              call->body.len, &opts, &reply, e);
+    if (c->cancelled && c->cancelled(c->ctx)) {
+        a->code = su_fail(e, SU_ECANCELLED, call->method, "cancelled");
+        return FINAL;
+    }
+    a->code = post(call, url, &opts, &reply, e);
     if (a->code)
         return a->code == SU_ECANCELLED || a->code == SU_ENOMEM || a->code == SU_ELIMIT ? FINAL
                                                                                         : ELSEWHERE;
@@ -288,6 +372,7 @@ void chain_begin(struct chain_call *call, struct su_chain *c, const char *method
 {
     call->chain = c;
     call->method = method;
+    call->once = false;
     su_buf_init(&call->body, 1 << 20);
     su_json_writer_init(&call->w, &call->body, 0);
     su_json_put_object(&call->w, NULL);

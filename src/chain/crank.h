@@ -99,6 +99,27 @@ const struct su_chain_part *su_chain_case_part(const struct su_chain_case *c,
 struct su_chain_at su_chain_case_at(const struct su_chain_case *c, uint16_t task, uint8_t check);
 struct su_msg_scope su_chain_case_scope(const struct su_chain_case *c); /* borrows from c */
 
+/* ---- glances --------------------------------------------------------------------------------- */
+
+/* The part of an account in which everything shows that moves what hangs on it: of an execution its
+   state, counters and tasks. Who compares it reads the rest only when it has changed. */
+#define SU_CHAIN_GLANCE_AT 128u
+struct su_chain_glance {
+    uint8_t key[32];
+    size_t n; /* bytes from SU_CHAIN_GLANCE_AT on; 0: whatever is there is a change */
+    uint8_t bytes[sizeof(struct su_acc_execution) - SU_CHAIN_GLANCE_AT];
+    bool changed; /* of su_chain_glance: the account is other than that, or gone */
+};
+/* What is to be compared of an execution as it was read; of another account, its bytes up to `end`
+   (at most the size of an execution). */
+void su_chain_glance_of(struct su_chain_glance *g, const struct su_chain_case *c);
+void su_chain_glance_at(struct su_chain_glance *g, const uint8_t key[32], const void *data,
+                        uint64_t end);
+/* Compares n accounts, in one call (per SU_CHAIN_BATCH). *slot: when. On failure no `changed` is
+   set. */
+SU_CHECK enum su_code su_chain_glance(struct su_chain *c, struct su_chain_glance *const *g,
+                                      size_t n, uint64_t *slot, struct su_err *e);
+
 /* ---- what anybody can do now ----------------------------------------------------------------- */
 
 /* One instruction that would succeed by itself. Pointers borrow from the case and from `voted`. */

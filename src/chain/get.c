@@ -168,6 +168,7 @@ enum su_code su_chain_airdrop(struct su_chain *c, const uint8_t to[32], uint64_t
     struct chain_call call;
 
     chain_begin(&call, c, "requestAirdrop");
+    call.once = true;
     chain_put_key(&call, to);
     su_json_put_u64(&call.w, NULL, lamports);
     return finish_signature(&call, sig, e);
@@ -179,6 +180,7 @@ enum su_code su_chain_airdrop_usdc(struct su_chain *c, const uint8_t owner[32], 
     struct chain_call call;
 
     chain_begin(&call, c, "splitup_requestUsdc");
+    call.once = true;
     chain_put_key(&call, owner);
     su_json_put_u64(&call.w, NULL, amount);
     return finish_signature(&call, sig, e);

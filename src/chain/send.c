@@ -12,6 +12,7 @@ enum {
     POLL_MS = 400,
     LOOK_UPS = 5, /* of the details of what has landed */
     LOOK_UP_MS = 200,
+    HEIGHT_MS = 2000, /* between two questions how high the chain is: most land before the first */
     SILENCE_MS = 120000, /* nobody answers for so long: give up watching */
 };
 
@@ -32,6 +33,7 @@ struct job {
     bool is_signed;
     uint32_t sends;
     uint64_t blocks_left;
+    uint64_t height, height_ms; /* as last heard, and when */
 };
 
 void su_chain_result_fini(struct su_chain_result *r)
@@ -220,10 +222,28 @@ static enum su_code landed(struct job *j, const struct su_chain_status *s, struc
 {
     j->result->slot = s->slot;
     j->blocks_left = 0;
-    look_up(j);
+    if (!j->opts.no_details)
+        look_up(j);
     j->result->outcome.failure = s->failure; /* known, whether the rest could be looked up or not */
     tell(j, SU_CHAIN_DONE);
     return su_chain_failure_explain(&s->failure, j->c->program, j->list, j->n_list, e);
+}
+
+static uint64_t now_ms(void)
+{
+    return su_clock_mono_ns() / 1000000u;
+}
+
+/* How high the chain is, when it was not asked for a while. */
+static enum su_code look_at_height(struct job *j, struct su_err *e)
+{
+    enum su_code rc = SU_OK;
+
+    if (now_ms() - j->height_ms >= HEIGHT_MS)
+        rc = su_chain_block_height(j->c, &j->height, e);
+    if (!rc && now_ms() - j->height_ms >= HEIGHT_MS)
+        j->height_ms = now_ms();
+    return rc;
 }
 
 /* One look at height and status. *over: the job has ended with what is returned. */
@@ -231,11 +251,12 @@ static enum su_code look(struct job *j, bool *over, struct su_err *e)
 {
     struct su_chain_status s;
     char text[SU_CHAIN_SIG_TEXT];
-    uint64_t height = 0, last = j->hash.last_valid_block_height;
+    uint64_t last = j->hash.last_valid_block_height;
 
     *over = false;
     /* The height first: what is unknown at a status asked after the end never lands. */
-    enum su_code rc = su_chain_block_height(j->c, &height, e);
+    enum su_code rc = look_at_height(j, e);
+    const uint64_t height = j->height;
     if (!rc)
         rc = su_chain_statuses(j->c, (const uint8_t(*)[64])(const void *)j->result->sig, 1,
                                height > last, &s, e);
@@ -249,19 +270,15 @@ static enum su_code look(struct job *j, bool *over, struct su_err *e)
                        "it expired at block height %llu without landing: safe to try again",
                        (unsigned long long)last);
     *over = false;
-    j->blocks_left = height < last ? last - height : 0;
+    j->blocks_left = height > 0 && height < last ? last - height : 0;
     return SU_OK;
-}
-
-static uint64_t now_ms(void)
-{
-    return su_clock_mono_ns() / 1000000u;
 }
 
 static enum su_code watch(struct job *j, struct su_err *e)
 {
     uint64_t next_send = 0, heard = now_ms();
 
+    j->height_ms = heard;
     for (;;) {
         bool over;
         enum su_code rc = SU_OK;

@@ -70,13 +70,16 @@ static void dawdle(struct line *l)
 }
 
 /* Called and returns with the lock held. */
-static void tell(struct line *l, struct su_http_keep *keep)
+static void tell(struct line *l, struct su_http_keep *keep, struct su_http_line *line)
 {
     struct node_beats *b = l->beats;
     const struct node_beats_to to = l->to;
     const struct su_wire_scope scope = {b->program, b->genesis};
-    const struct su_peer_call call = {
-        .deadline_ms = b->deadline_ms, .keep = keep, .cancelled = on_cancelled, .ctx = l};
+    const struct su_peer_call call = {.deadline_ms = b->deadline_ms,
+                                      .keep = keep,
+                                      .line = line,
+                                      .cancelled = on_cancelled,
+                                      .ctx = l};
     struct su_err why = {0};
     struct su_buf copy;
 
@@ -102,17 +105,21 @@ static void *run(void *arg)
     struct line *l = arg;
     struct node_beats *b = l->beats;
     struct su_http_keep *keep = NULL;
+    struct su_http_line *line = NULL;
 
     if (su_http_keep_new(&keep, NULL) != SU_OK)
         keep = NULL; /* a connection each time, then */
+    if (su_http_line_new(&line, NULL) != SU_OK)
+        line = NULL;
     pthread_mutex_lock(&b->lock);
     while (!b->ending) {
         if (l->in_use && l->told != b->number)
-            tell(l, keep);
+            tell(l, keep, line);
         else
             pthread_cond_wait(&b->wake, &b->lock);
     }
     pthread_mutex_unlock(&b->lock);
+    su_http_line_free(line);
     su_http_keep_free(keep);
     return NULL;
 }

@@ -258,7 +258,7 @@ struct node_execution {
     struct su_ix_check_row *rows;
     uint8_t (*nodes)[32];
     uint64_t since_ns, asked_ns; /* found; the table was asked for */
-    uint64_t read_ns; /* when; watch's own */
+    uint64_t read_ns; /* when it was; 0: not, or somebody told of news since */
     bool entered, gone, involved;
     struct node_duty *duty;
     struct node_execution *next;

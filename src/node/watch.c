@@ -10,9 +10,20 @@
 #define TABLE_MS 1000u /* deadline of asking an oracle for a table */
 #define SURVEY_ROUNDS 2u /* until new tables are without a node that drains */
 #define SURVEYS_MAX 5u /* tries, when no oracle answers */
+#define READ_ROUNDS 4u /* what does not seem to change is read all the same after so many, or */
+#define READ_MS 10000u /* so long */
+#define IDLE_MS 60000u /* without work or news for so long: looks become rarer */
+#define IDLE_TIMES 3u
 #define RESERVE_NODE_AT 72u /* offset of su_acc_reserve.node */
 
 _Static_assert(offsetof(struct su_acc_reserve, node) == RESERVE_NODE_AT, "offset of the filter");
+
+/* What the thread knows beside the node. */
+struct eye {
+    struct su_acc_state state; /* as it was read last */
+    uint64_t own_ns; /* it, and our entry, were read; 0: not yet */
+    uint64_t moved_ns; /* there was something to do */
+};
 
 /* ---- the cluster ----------------------------------------------------------------------------- */
 
@@ -75,8 +86,8 @@ static enum su_code read_cluster(struct su_node_agent *n, struct su_err *e)
     return rc;
 }
 
-/* Our entry and the state; tells whether there is a newer configuration. */
-static enum su_code read_own(struct su_node_agent *n, bool *new_epoch, struct su_err *e)
+/* Our entry and the state. */
+static enum su_code read_own(struct su_node_agent *n, struct eye *eye, struct su_err *e)
 {
     struct su_chain_accounts list = {0};
     const struct su_acc_node *a;
@@ -95,8 +106,9 @@ static enum su_code read_own(struct su_node_agent *n, bool *new_epoch, struct su
     if (!rc)
         rc = su_chain_as_state(&list.items[1], su_chain_program(n->chain), &state, e);
     if (!rc) {
+        eye->state = *state;
+        eye->own_ns = su_clock_mono_ns();
         pthread_mutex_lock(&n->lock);
-        *new_epoch = state->latest_epoch != n->env.epoch && list.slot >= state->latest_start_slot;
         n->relist = n->relist || a->reserves_open != n->account.reserves_open;
         if (a->declared_count != n->account.declared_count ||
             memcmp(a->declared, n->account.declared, sizeof a->declared) != 0 ||
@@ -143,6 +155,8 @@ enum su_code node_watch_hint(struct su_node_agent *n, const uint8_t execution[32
     }
     if (x && table && x->table.len == 0)
         su_buf_put(&x->table, table, table_bytes);
+    if (x)
+        x->read_ns = 0;
     if (!rc) {
         n->relook = true;
         pthread_cond_broadcast(&n->wake);
@@ -179,10 +193,10 @@ static void on_journal(void *ctx, const uint8_t execution[32])
 
 enum su_code node_watch_cluster(struct su_node_agent *n, struct su_err *e)
 {
-    bool new_epoch;
+    struct eye eye;
     enum su_code rc = read_cluster(n, e);
 
-    return rc ? rc : read_own(n, &new_epoch, e);
+    return rc ? rc : read_own(n, &eye, e);
 }
 
 enum su_code node_watch_first(struct su_node_agent *n, struct su_err *e)
@@ -318,20 +332,23 @@ static void read_one(struct su_node_agent *n, struct node_execution *x,
                                               .n_more = 1};
     struct su_chain_case *now = su_alloc(sizeof *now);
     struct su_err e = {0};
-    enum su_code rc = su_chain_case_load(n->chain, env, x->key, &hints, now, &e);
 
+    pthread_mutex_lock(&n->lock);
+    x->read_ns = su_clock_mono_ns(); /* before: news that come meanwhile are not in it */
+    pthread_mutex_unlock(&n->lock);
+    enum su_code rc = su_chain_case_load(n->chain, env, x->key, &hints, now, &e);
     if (rc) {
         case_free(now);
         if (rc != SU_ENOENT && rc != SU_ECANCELLED)
             node_log_err(SU_LOG_DEBUG, "an execution cannot be read", &e);
         pthread_mutex_lock(&n->lock);
         x->gone = x->gone || rc == SU_ENOENT;
+        x->read_ns = 0;
         pthread_mutex_unlock(&n->lock);
         return;
     }
     case_free(x->seen);
     x->seen = now;
-    x->read_ns = su_clock_mono_ns();
     need_table(n, x);
     pthread_mutex_lock(&n->lock);
     x->request_slot = now->execution->request_slot;
@@ -382,22 +399,117 @@ static struct node_execution *take_finished(struct su_node_agent *n)
     return out;
 }
 
-/* Nothing of it will change on the chain but by somebody who tells us: it runs, and what we have of it
-   is not done. Read once a round all the same. */
-static bool is_calm(struct su_node_agent *n, const struct node_execution *x, bool told)
-{
-    bool calm = !told && x->seen && x->seen->execution->state == SU_EXEC_RUNNING && x->duty;
+/* ---- glances --------------------------------------------------------------------------------- */
 
-    pthread_mutex_lock(&n->lock);
-    for (const struct node_duty *d = x->duty; d && calm; d = d->next)
-        calm = d->kind == NODE_PART && !d->promised && !d->over && !n->draining;
-    uint64_t round_ns = (uint64_t)node_round_ms(n) * 1000000u;
-    pthread_mutex_unlock(&n->lock);
-    return calm && su_clock_mono_ns() - x->read_ns < round_ns;
+/* What is looked at in one call: our entry and the state, then executions that were read before. */
+enum { SIGHT_OWN, SIGHT_STATE, SIGHT_HEADS };
+struct sight {
+    struct su_chain_glance *glance, **at;
+    struct node_execution **x; /* of the glances behind the heads */
+    size_t n;
+    uint64_t slot;
+};
+
+/* Everything that moves it shows in its own account, so that a glance tells whether there is more to
+   be read; lock held. Whoever is checking, or waits to be drawn, also reads what hangs on it. */
+static bool is_plain(struct su_node_agent *n, const struct node_execution *x)
+{
+    const uint64_t most =
+        SU_MIN((uint64_t)READ_ROUNDS * node_round_ms(n), (uint64_t)READ_MS) * 1000000u;
+
+    if (!x->seen || x->gone || n->draining || x->read_ns == 0 ||
+        x->seen->execution->state < SU_EXEC_ASSIGNING || su_clock_mono_ns() - x->read_ns > most)
+        return false;
+    for (const struct node_duty *d = x->duty; d; d = d->next)
+        if (d->kind == NODE_CHECK && !d->over)
+            return false;
+    return true;
 }
 
-/* told: somebody said that there is news. */
-static void read_executions(struct su_node_agent *n, bool told)
+static void sight_fini(struct sight *s)
+{
+    free(s->glance);
+    free(s->at);
+    free(s->x);
+}
+
+/* Takes down what is known; SU_ENOMEM. */
+static enum su_code sight_begin(struct su_node_agent *n, const struct eye *eye, struct sight *s,
+                                struct su_err *e)
+{
+    uint8_t key[32];
+
+    pthread_mutex_lock(&n->lock);
+    const size_t cap = SIGHT_HEADS + n->n_execution;
+    s->glance = su_try_alloc(cap, sizeof *s->glance);
+    s->at = su_try_alloc(cap, sizeof(struct su_chain_glance *));
+    s->x = su_try_alloc(cap, sizeof(struct node_execution *));
+    bool room = s->glance && s->at && s->x;
+    if (room) {
+        su_chain_addr_node(&n->env, n->identity, key);
+        su_chain_glance_at(&s->glance[SIGHT_OWN], key, &n->account,
+                           offsetof(struct su_acc_node, declared));
+        su_chain_glance_at(&s->glance[SIGHT_STATE], n->env.state, &eye->state, sizeof eye->state);
+        s->n = SIGHT_HEADS;
+    }
+    for (struct node_execution *x = n->execution; x && room; x = x->next)
+        if (is_plain(n, x)) {
+            s->x[s->n] = x;
+            su_chain_glance_of(&s->glance[s->n++], x->seen);
+        }
+    pthread_mutex_unlock(&n->lock);
+    for (size_t i = 0; i < s->n; i++)
+        s->at[i] = &s->glance[i];
+    return room ? SU_OK : su_fail(e, SU_ENOMEM, "executions", "no memory to compare them");
+}
+
+/* Reads our own entry when it has changed, or was not read for long. */
+static enum su_code look_own(struct su_node_agent *n, struct eye *eye, struct sight *s,
+                             struct su_err *e)
+{
+    const uint64_t most = SU_MAX((uint64_t)READ_MS, (uint64_t)READ_ROUNDS * node_round_ms(n));
+    bool known = eye->own_ns != 0 && su_clock_mono_ns() - eye->own_ns < most * 1000000u;
+    enum su_code rc = sight_begin(n, eye, s, e);
+
+    if (!rc && (known || s->n > SIGHT_HEADS))
+        rc = su_chain_glance(n->chain, s->at, s->n, &s->slot, e);
+    if (rc) {
+        s->n = 0; /* nothing was seen */
+        return rc;
+    }
+    bool changed = s->glance[SIGHT_OWN].changed || s->glance[SIGHT_STATE].changed;
+    if (changed)
+        eye->moved_ns = su_clock_mono_ns();
+    if (changed || !known)
+        rc = read_own(n, eye, e);
+    pthread_mutex_lock(&n->lock);
+    n->slot = SU_MAX(n->slot, s->slot);
+    bool new_epoch =
+        eye->state.latest_epoch != n->env.epoch && n->slot >= eye->state.latest_start_slot;
+    pthread_mutex_unlock(&n->lock);
+    return !rc && new_epoch ? read_cluster(n, e) : rc;
+}
+
+/* True when it was seen to be as it was read; its time goes on. */
+static bool is_same(struct su_node_agent *n, struct node_execution *x, const struct sight *s)
+{
+    for (size_t i = SIGHT_HEADS; i < s->n; i++) {
+        if (s->x[i] != x)
+            continue;
+        if (s->glance[i].changed)
+            return false;
+        x->seen->slot = SU_MAX(x->seen->slot, s->slot);
+        pthread_mutex_lock(&n->lock);
+        for (struct node_duty *d = x->duty; d; d = d->next)
+            d->view.slot = x->seen->slot;
+        bool told = x->read_ns == 0;
+        pthread_mutex_unlock(&n->lock);
+        return !told;
+    }
+    return false;
+}
+
+static void read_executions(struct su_node_agent *n, const struct sight *s)
 {
     struct su_chain_env env;
 
@@ -407,7 +519,7 @@ static void read_executions(struct su_node_agent *n, bool told)
         n->execution; /* only this thread takes any out; new ones come first */
     pthread_mutex_unlock(&n->lock);
     for (; x && !node_cancelled(n); x = x->next)
-        if (!x->gone && !is_calm(n, x, told))
+        if (!x->gone && !is_same(n, x, s))
             read_one(n, x, &env);
     for (struct node_execution *done = take_finished(n); done;) {
         struct node_execution *next = done->next;
@@ -474,47 +586,67 @@ static void survey(struct su_node_agent *n)
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 /* How long to wait before the next look; lock held. */
-static uint32_t pause_ms(const struct su_node_agent *n)
+static uint32_t pause_ms(const struct su_node_agent *n, const struct eye *eye)
 {
-    uint32_t round = node_round_ms(n);
+    const uint32_t round = node_round_ms(n), idle = SU_MIN(SU_MAX(round, 200u), 5000u);
 
-    if (!n->execution)
-        return SU_MIN(SU_MAX(round, 200u), 5000u);
-    return SU_MIN(SU_MAX(round / 4, 100u), 2000u);
+    if (n->execution)
+        return SU_MIN(SU_MAX(round / 4, 100u), 2000u);
+    /* Who needs us tells us; this is for declarations, new configurations, and notices that were lost. */
+    return su_clock_mono_ns() - eye->moved_ns < IDLE_MS * 1000000ull
+               ? idle
+               : SU_MIN(IDLE_TIMES * idle, 5000u);
 }
 
-static void look(struct su_node_agent *n, bool told, bool *complained)
+/* As many as our entry counts are in executions that are watched: nobody must be asked for others. */
+static bool knows_reserves(struct su_node_agent *n)
 {
-    bool new_epoch = false;
-    struct su_err e = {0};
-    enum su_code rc = read_own(n, &new_epoch, &e);
+    uint32_t known = 0;
 
-    if (!rc && new_epoch)
-        rc = read_cluster(n, &e);
-    if (!rc && n->relist)
+    pthread_mutex_lock(&n->lock);
+    const struct node_execution *x = n->execution; /* others only add, before it */
+    pthread_mutex_unlock(&n->lock);
+    for (; x; x = x->next) {
+        const struct su_chain_part *p = x->seen ? su_chain_case_part(x->seen, n->identity) : NULL;
+        known += p && p->reserve;
+    }
+    return known == n->account.reserves_open;
+}
+
+static void look(struct su_node_agent *n, struct eye *eye, bool *complained)
+{
+    struct sight s = {.n = 0};
+    struct su_err e = {0};
+    enum su_code rc = look_own(n, eye, &s, &e);
+
+    read_executions(n, &s);
+    if (!rc && n->relist && !knows_reserves(n))
         rc = read_reserves(n, &e);
+    n->relist = n->relist && rc != SU_OK;
     if (rc && rc != SU_ECANCELLED && !*complained)
         node_log_err(SU_LOG_WARN, "the chain cannot be read", &e);
     else if (!rc && *complained)
         su_log(SU_LOG_INFO, "node", "the chain can be read again");
     *complained = rc != SU_OK;
     survey(n);
-    read_executions(n, told);
+    sight_fini(&s);
 }
 
 void *node_watch_main(void *ctx)
 {
     struct su_node_agent *n = ctx;
+    struct eye eye = {.moved_ns = su_clock_mono_ns()};
     bool complained = false;
 
     pthread_mutex_lock(&n->lock);
     while (!n->ending) {
-        const bool told = n->relook;
         n->relook = false;
         pthread_mutex_unlock(&n->lock);
-        look(n, told, &complained);
+        look(n, &eye, &complained);
         pthread_mutex_lock(&n->lock);
-        uint64_t until = su_clock_mono_ns() + 1000000ull * pause_ms(n);
+        if (n->execution)
+            eye.moved_ns = su_clock_mono_ns();
+        uint64_t until = su_clock_mono_ns() + 1000000ull * pause_ms(n, &eye);
         for (uint64_t now; !n->ending && !n->relook && (now = su_clock_mono_ns()) < until;)
             node_cond_wait_ms(&n->wake, &n->lock, (uint32_t)((until - now) / 1000000) + 1);
     }

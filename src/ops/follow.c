@@ -186,15 +186,78 @@ static enum su_code see_gone(struct su_ops_follow *f, struct su_err *e)
     return SU_OK;
 }
 
-static enum su_code look(struct su_ops_follow *f, struct su_err *e)
+/* To conclude now would pay for a result that has not come. */
+static bool would_pay_in_vain(const struct su_ops_follow *f)
+{
+    const struct su_acc_execution *x = &f->state.chain;
+
+    for (uint16_t i = 0; i < f->state.n_part; i++)
+        if (x->tasks[i].state == SU_TASK_VERIFICATION_FAILED || x->tasks[i].state == SU_TASK_FAILED)
+            return false;
+    return !follow_outputs_proven(f) && !x->missing_used;
+}
+
+/* Accepts a proven result at once, and does what nobody did in time. */
+static size_t ripe_cranks(const struct su_ops_follow *f, struct su_chain_crank k[CRANKS_AT_ONCE])
+{
+    const struct su_chain_crank_by by = {
+        .slot = f->now->slot,
+        .accepting = follow_outputs_proven(f) ? su_wallet_public_key(f->o->wallet) : NULL};
+    size_t n = su_chain_crank(f->now, &by, k, CRANKS_AT_ONCE), kept = 0;
+
+    n = SU_MIN(n, (size_t)CRANKS_AT_ONCE);
+    for (size_t i = 0; i < n; i++) {
+        bool accepts = k[i].number == SU_IX_CONCLUDE && by.accepting;
+        if (k[i].number == SU_IX_CONCLUDE && would_pay_in_vain(f))
+            continue;
+        if (accepts || su_chain_crank_ripe(f->now, &k[i], SU_CHAIN_RANK_REQUESTOR, f->now->slot))
+            k[kept++] = k[i];
+    }
+    return kept;
+}
+
+/* The final output is not what its node committed to, or has not come and half of the time to say so
+   has passed. */
+static bool must_complain(const struct su_ops_follow *f)
+{
+    const struct su_acc_execution *x = &f->state.chain;
+    const struct su_ops_part *p = &f->part[SU_MIN(x->final_task, f->state.n_part - 1)];
+    uint64_t window = f->now->config->params.missing_slots, since = x->last_reveal_slot;
+
+    if (x->state != SU_EXEC_REVEALING || x->missing_used || p->state != SU_TASK_VERIFIED ||
+        (p->flags & SU_TASKF_REVEALED) == 0 || f->now->slot > since + window ||
+        (!f->lied && f->now->slot <= since + window / 2))
+        return false;
+    for (uint16_t i = 0; i < f->state.n_output; i++)
+        if (f->output[i].task == x->final_task && !f->output[i].proven)
+            return true;
+    return false;
+}
+
+static bool wants_to_act(const struct su_ops_follow *f)
+{
+    struct su_chain_crank k[CRANKS_AT_ONCE];
+
+    return f->own && follow_pause_over(&f->acting) && (must_complain(f) || ripe_cranks(f, k) > 0);
+}
+
+static uint64_t round_ms(const struct su_ops_follow *f)
+{
+    return f->o->params.round_slots * f->o->params.ms_per_slot;
+}
+
+static uint64_t pause_ms(const struct su_ops_follow *f)
+{
+    return SU_MIN(SU_MAX((uint64_t)FOLLOW_LOOK_LEAST_MS, round_ms(f) / 4), (uint64_t)2000);
+}
+
+/* Reads everything that hangs on it. */
+static enum su_code read_all(struct su_ops_follow *f, struct su_err *e)
 {
     const struct su_chain_case_hints hints = {.before = f->now->execution ? f->now : NULL};
-    const uint64_t pause = SU_MAX((uint64_t)FOLLOW_LOOK_LEAST_MS,
-                                  f->o->params.round_slots * f->o->params.ms_per_slot / 4);
     enum su_code rc =
         su_chain_case_load(f->o->chain, &f->o->env, f->state.execution, &hints, f->next, e);
 
-    f->next_look_ns = su_clock_mono_ns() + ms_ns(SU_MIN(pause, (uint64_t)2000));
     if (rc == SU_ENOENT && f->state.known)
         return see_gone(f, e);
     if (rc || f->state.closed)
@@ -202,9 +265,57 @@ static enum su_code look(struct su_ops_follow *f, struct su_err *e)
     struct su_chain_case *old = f->now;
     f->now = f->next;
     f->next = old;
+    f->read_ns = su_clock_mono_ns();
     su_chain_case_fini(old);
     see(f);
     return SU_OK;
+}
+
+/* What happens shows in its own account, except while it is being assigned, and verdicts are voted. */
+static bool glance_will_do(const struct su_ops_follow *f)
+{
+    const struct su_acc_execution *x = f->now->execution;
+    const uint64_t most = SU_MIN(FOLLOW_READ_ROUNDS * round_ms(f), (uint64_t)FOLLOW_READ_MS);
+
+    return x && f->next_look_ns != 0 && x->state >= SU_EXEC_RUNNING && x->state < SU_EXEC_SETTLED &&
+           x->disputes_open == 0 && su_clock_mono_ns() - f->read_ns < ms_ns(most);
+}
+
+static enum su_code look(struct su_ops_follow *f, struct su_err *e)
+{
+    struct su_chain_glance *g = glance_will_do(f) ? su_alloc(sizeof *g) : NULL;
+    bool same = false;
+    enum su_code rc = SU_OK;
+
+    if (g) {
+        uint64_t slot = 0;
+        su_chain_glance_of(g, f->now);
+        rc = su_chain_glance(f->o->chain, &g, 1, &slot, e);
+        same = !rc && !g->changed;
+        if (same)
+            f->now->slot = f->state.slot = SU_MAX(f->now->slot, slot);
+        same = same && !wants_to_act(f);
+        free(g);
+    }
+    if (!rc && !same)
+        rc = read_all(f, e);
+    f->looked_ns = su_clock_mono_ns();
+    f->next_look_ns = f->looked_ns + ms_ns(pause_ms(f));
+    return rc;
+}
+
+/* Steps come one after the other: the chain will hear of nothing before they end. */
+static bool put_off(struct su_ops_follow *f)
+{
+    const uint64_t pause_ns = ms_ns(pause_ms(f)), now = su_clock_mono_ns();
+    const uint64_t until =
+        SU_MIN(f->came_ns + pause_ns, f->looked_ns + FOLLOW_FLOW_LOOKS * pause_ns);
+
+    if (f->next_look_ns == 0 || f->came_ns == 0 || f->state.chain.state != SU_EXEC_RUNNING ||
+        f->state.chain.steps > 0 || !follow_outputs_wanted(f) || until <= now)
+        return false;
+    f->next_look_ns = until;
+    return true;
 }
 
 /* ---- what is done about it ----------------------------------------------------------------------- */
@@ -230,55 +341,6 @@ static enum su_code send_cranks(struct su_ops_follow *f, struct su_chain_crank *
     return rc;
 }
 
-/* To conclude now would pay for a result that has not come. */
-static bool would_pay_in_vain(const struct su_ops_follow *f)
-{
-    const struct su_acc_execution *x = &f->state.chain;
-
-    for (uint16_t i = 0; i < f->state.n_part; i++)
-        if (x->tasks[i].state == SU_TASK_VERIFICATION_FAILED || x->tasks[i].state == SU_TASK_FAILED)
-            return false;
-    return !follow_outputs_proven(f) && !x->missing_used;
-}
-
-/* Accepts a proven result at once, and does what nobody did in time. */
-static enum su_code crank(struct su_ops_follow *f, struct su_err *e)
-{
-    struct su_chain_crank k[CRANKS_AT_ONCE];
-    const struct su_chain_crank_by by = {
-        .slot = f->now->slot,
-        .accepting = follow_outputs_proven(f) ? su_wallet_public_key(f->o->wallet) : NULL};
-    size_t n = su_chain_crank(f->now, &by, k, CRANKS_AT_ONCE), kept = 0;
-
-    n = SU_MIN(n, (size_t)CRANKS_AT_ONCE);
-    for (size_t i = 0; i < n; i++) {
-        bool accepts = k[i].number == SU_IX_CONCLUDE && by.accepting;
-        if (k[i].number == SU_IX_CONCLUDE && would_pay_in_vain(f))
-            continue;
-        if (accepts || su_chain_crank_ripe(f->now, &k[i], SU_CHAIN_RANK_REQUESTOR, f->now->slot))
-            k[kept++] = k[i];
-    }
-    return kept > 0 ? send_cranks(f, k, kept, e) : SU_OK;
-}
-
-/* The final output is not what its node committed to, or has not come and half of the time to say so
-   has passed. */
-static bool must_complain(const struct su_ops_follow *f)
-{
-    const struct su_acc_execution *x = &f->state.chain;
-    const struct su_ops_part *p = &f->part[SU_MIN(x->final_task, f->state.n_part - 1)];
-    uint64_t window = f->now->config->params.missing_slots, since = x->last_reveal_slot;
-
-    if (x->state != SU_EXEC_REVEALING || x->missing_used || p->state != SU_TASK_VERIFIED ||
-        (p->flags & SU_TASKF_REVEALED) == 0 || f->now->slot > since + window ||
-        (!f->lied && f->now->slot <= since + window / 2))
-        return false;
-    for (uint16_t i = 0; i < f->state.n_output; i++)
-        if (f->output[i].task == x->final_task && !f->output[i].proven)
-            return true;
-    return false;
-}
-
 static enum su_code complain(struct su_ops_follow *f, struct su_err *e)
 {
     struct su_chain_batch b;
@@ -301,11 +363,13 @@ static bool can_repeat(const struct su_ops_follow *f)
 
 static enum su_code act(struct su_ops_follow *f, struct su_err *e)
 {
+    struct su_chain_crank k[CRANKS_AT_ONCE];
     enum su_code rc;
 
     if (!f->own || f->state.closed || !f->now->execution || !follow_pause_over(&f->acting))
         return SU_OK;
-    rc = must_complain(f) ? complain(f, e) : crank(f, e);
+    size_t n = must_complain(f) ? 0 : ripe_cranks(f, k);
+    rc = n > 0 ? send_cranks(f, k, n, e) : must_complain(f) ? complain(f, e) : SU_OK;
     if (rc)
         follow_pause_longer(&f->acting);
     else
@@ -453,7 +517,7 @@ static enum su_code turn(struct su_ops_follow *f, struct su_err *e)
     struct su_err why = {0};
     enum su_code rc = SU_OK;
 
-    if (su_clock_mono_ns() >= f->next_look_ns) {
+    if (su_clock_mono_ns() >= f->next_look_ns && !put_off(f)) {
         uint32_t changes = f->state.changes;
         rc = noted(f, look(f, &why), &why, e);
         if (!rc && f->state.changes != changes)
@@ -548,6 +612,8 @@ enum su_code su_ops_follow_open(struct su_ops *o, const uint8_t execution[32],
     f->now = su_alloc(sizeof *f->now);
     f->next = su_alloc(sizeof *f->next);
     memcpy(f->state.execution, execution, 32);
+    if (su_http_line_new(&f->line, NULL) != SU_OK)
+        f->line = NULL; /* libcurl serves as well */
     enum su_code rc = begin(f, e);
     if (!rc && options->input) {
         f->input = su_try_alloc(options->input_bytes + 1, 1);
@@ -568,6 +634,7 @@ void su_ops_follow_close(struct su_ops_follow *f)
     if (!f)
         return;
     follow_outputs_free(f);
+    su_http_line_free(f->line);
     su_chain_model_fini(&f->model);
     su_chain_case_fini(f->now);
     su_chain_case_fini(f->next);

@@ -191,6 +191,7 @@ static enum su_code take_frame(struct su_ops_follow *f, uint16_t i, const struct
         su_buf_put(&g->leaves, leaf, 32);
         o->steps++;
         o->n_row++;
+        f->came_ns = su_clock_mono_ns();
         f->state.changes++;
     }
     enum su_code rc = su_buf_check(&g->rows, at, e);
@@ -205,6 +206,14 @@ static enum su_code take_frame(struct su_ops_follow *f, uint16_t i, const struct
 static uint32_t steps_wanted(const struct su_ops_follow *f)
 {
     return f->state.chain.steps > 0 ? f->state.chain.steps : f->state.chain.max_steps;
+}
+
+bool follow_outputs_wanted(const struct su_ops_follow *f)
+{
+    for (uint16_t i = 0; i < f->state.n_output; i++)
+        if (f->output[i].steps < steps_wanted(f))
+            return true;
+    return false;
 }
 
 static bool can_ask(const struct su_ops_follow *f, uint16_t i)
@@ -233,6 +242,7 @@ static enum su_code ask(struct su_ops_follow *f, uint16_t i, uint32_t wait_ms, s
                                    .sender = p->node};
     const struct su_peer_call call = {.deadline_ms = deadline_of(w.want.step_count * o->row_bytes),
                                       .keep = f->o->keep,
+                                      .line = f->line,
                                       .cancelled = f->o->options.cancelled,
                                       .ctx = f->o->options.ctx};
     struct su_peer_answer answer = {.refused = false};

@@ -9,6 +9,9 @@
 enum {
     FOLLOW_LOOK_LEAST_MS =
         100, /* between two looks at the chain: a quarter of a round, at least this */
+    FOLLOW_FLOW_LOOKS = 4, /* times that, while steps come */
+    FOLLOW_READ_ROUNDS = 4, /* what seems not to have changed is read all the same after so many, */
+    FOLLOW_READ_MS = 10000, /* or so long */
     FOLLOW_CALL_MS = 3000, /* deadline of a call to a peer */
     FOLLOW_AGAIN_MS = 250, /* first pause after a failed call, doubling up to: */
     FOLLOW_AGAIN_MOST_MS = 4000,
@@ -47,12 +50,14 @@ struct su_ops_follow {
     struct su_chain_case *now, *next; /* now: the last look; NULL execution before the first */
     struct follow_oracle oracle[SU_ORACLES_MAX];
     bool oracles_known;
+    struct su_http_line *line; /* to the node that results come from; NULL: there is none */
     struct follow_output *got; /* as state.output */
     struct su_ops_output *output;
     struct su_ops_part *part;
     struct follow_owner *owner;
     size_t n_owner;
-    uint64_t next_look_ns, first_escrow;
+    uint64_t next_look_ns, first_escrow; /* next_look_ns 0: there is news to be read */
+    uint64_t looked_ns, read_ns, came_ns; /* a look was had, all was read, a step came */
     uint32_t seen; /* state.changes at the end of the last poll */
     bool stop_wanted, lied; /* lied: an output was not what its node committed to */
     struct follow_pause acting;
@@ -74,6 +79,8 @@ void follow_outputs_free(struct su_ops_follow *f);
 void follow_outputs_check(struct su_ops_follow *f);
 /* Compares what is whole with the roots on chain. */
 void follow_outputs_prove(struct su_ops_follow *f);
+/* Some step that may come has not. */
+bool follow_outputs_wanted(const struct su_ops_follow *f);
 bool follow_outputs_proven(const struct su_ops_follow *f);
 /* Asks the nodes for what is missing; the last one asked may wait that long for it. *asked: whether
    anybody was. */

@@ -64,6 +64,12 @@ void ora_exec_poke(struct su_oracle *o, struct ora_exec *x)
     (void)pthread_cond_signal(&o->work);
 }
 
+void ora_exec_news(struct su_oracle *o, struct ora_exec *x)
+{
+    x->news = true;
+    ora_exec_poke(o, x);
+}
+
 void ora_exec_propose(struct ora_exec *x, const uint8_t sender[32], uint32_t round,
                       struct ora_bytes *frame)
 {
@@ -86,6 +92,7 @@ void ora_exec_free(struct ora_exec *x)
     for (size_t i = 0; i < ORA_PROPOSALS; i++)
         ora_bytes_drop(x->proposal[i].frame);
     ora_bytes_drop(x->table);
+    free(x->glance);
     free(x->notice);
     free(x->rows);
     free(x->nodes);

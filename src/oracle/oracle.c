@@ -8,15 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    WATCH_MS = 100, /* between two looks of the watcher */
-    COMMITTEE_MS = 3000, /* age of what is known of the epoch */
-    PEOPLE_MS = 10000, /* and of nodes that nobody asks for */
-    CLAIMS_MS = 2000, /* between two looks at what the pool owes */
-    CLAIMS_APART_MS = 8, /* times the key's first byte: oracles look one after the other */
+    NAP_MS = 100,
     BEAT_MS_MAX = 30000,
     INPUT_BYTES_MAX = SU_PEER_INPUT_BYTES_MAX + (1u << 20),
 };
@@ -34,121 +29,6 @@ bool ora_number(const struct su_oracle *o, const struct su_acc_config *c, uint8_
             return true;
     }
     return false;
-}
-
-/* ---- the committee ------------------------------------------------------------------------------------------ */
-
-/* Reads the epoch in force, and the entries of its oracles. */
-static enum su_code read_committee(struct su_oracle *o, struct su_err *e)
-{
-    struct su_chain_env env;
-    struct su_chain_accounts list = {0}, entries = {0};
-    const struct su_acc_config *c;
-    const struct su_acc_oracle *entry;
-    uint8_t address[SU_ORACLES_MAX][32];
-    enum su_code rc = su_chain_env_get(o->chain, &env, e);
-
-    if (!rc)
-        rc = su_chain_config_now(o->chain, &env, &list, &c, e);
-    if (!rc) {
-        for (uint8_t i = 0; i < c->oracle_count; i++)
-            su_chain_addr_oracle(&env, c->oracles[i].key, address[i]);
-        rc = c->oracle_count == 0 ? SU_OK
-                                  : su_chain_accounts_get(o->chain, (const uint8_t(*)[32])address,
-                                                          c->oracle_count, &entries, e);
-    }
-    (void)pthread_mutex_lock(&o->lock);
-    if (!rc) {
-        uint8_t number;
-        o->params = c->params;
-        o->epoch = c->epoch;
-        o->in_epoch = ora_number(o, c, &number);
-        uint64_t round_ms = c->params.round_slots * c->params.ms_per_slot;
-        o->round_ms = (uint32_t)SU_MIN(round_ms, 600000u);
-        o->tick_ms = SU_MIN(SU_MAX(o->round_ms / 4, 100u), 2000u);
-    }
-    for (size_t i = 0; i < entries.n && !rc; i++) {
-        char endpoint[SU_ENDPOINT_MAX + 1] = "";
-        if (memcmp(c->oracles[i].key, o->key, 32) == 0)
-            continue;
-        if (su_chain_as_oracle(&entries.items[i], o->env.program, &entry, NULL) == SU_OK)
-            memcpy(endpoint, entry->endpoint, entry->endpoint_len);
-        ora_peer_know(o, c->oracles[i].key, endpoint);
-    }
-    (void)pthread_mutex_unlock(&o->lock);
-    su_chain_accounts_fini(&list);
-    su_chain_accounts_fini(&entries);
-    return rc;
-}
-
-/* ---- the watcher -------------------------------------------------------------------------------------------- */
-
-static void nap(uint32_t ms)
-{
-    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-
-    (void)nanosleep(&t, NULL);
-}
-
-/* Beats are counted though the chain does not answer: on a thread that asks nobody. */
-static void *ticker(void *oracle)
-{
-    struct su_oracle *o = oracle;
-
-    while (!ora_stopping(o)) {
-        (void)pthread_mutex_lock(&o->lock);
-        liveness_tick(&o->live, su_clock_wall_ms());
-        (void)pthread_mutex_unlock(&o->lock);
-        nap(WATCH_MS);
-    }
-    return NULL;
-}
-
-/* Claims outlive their executions, and wait while the pool is empty. */
-static void pay_claims(struct su_oracle *o)
-{
-    const struct su_chain_send_opts opts = ora_send_opts(o);
-    struct su_err e = {0};
-    size_t paid;
-
-    if (su_oracle_fault("silent"))
-        return;
-    if (su_chain_claims_pay(o->chain, &o->env, &o->signer, &opts, &paid, &e) != SU_OK)
-        su_log(SU_LOG_DEBUG, "oracle", "claims: %s: %s", e.at, e.msg);
-}
-
-static void *watcher(void *oracle)
-{
-    struct su_oracle *o = oracle;
-    uint64_t committee_ns = su_clock_mono_ns(), claims_ns = committee_ns;
-    const uint64_t claims_every_ns =
-        ((uint64_t)CLAIMS_MS + (uint64_t)CLAIMS_APART_MS * o->key[0]) * 1000000u;
-
-    while (!ora_stopping(o)) {
-        struct su_err e = {0};
-        uint64_t slot, now = su_clock_mono_ns();
-        enum su_code rc = su_chain_slot(o->chain, &slot, &e);
-        if (!rc) {
-            (void)pthread_mutex_lock(&o->lock);
-            o->slot = slot;
-            (void)pthread_mutex_unlock(&o->lock);
-            ora_people_lookup(o);
-            rc = ora_people_refresh(o, PEOPLE_MS, &e);
-        }
-        if (!rc && now - committee_ns > COMMITTEE_MS * 1000000ull) {
-            rc = read_committee(o, &e);
-            committee_ns = now;
-        }
-        if (!rc && now - claims_ns > claims_every_ns) {
-            pay_claims(o);
-            claims_ns = now;
-        }
-        if (rc && !ora_stopping(o))
-            su_log(SU_LOG_WARN, "oracle", "the chain does not answer: %s: %s", e.at, e.msg);
-        for (uint32_t ms = 0; ms < o->tick_ms && !ora_stopping(o); ms += WATCH_MS)
-            nap(SU_MIN(WATCH_MS, o->tick_ms - ms));
-    }
-    return NULL;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------------ */
@@ -255,7 +135,7 @@ static enum su_code settle(struct su_oracle *o, struct su_err *e)
     if (!rc)
         rc = su_wire_guard_new(ORA_PEERS_MAX, &o->guard, e);
     if (!rc)
-        rc = read_committee(o, e);
+        rc = ora_committee_read(o, e);
     if (!rc) {
         int64_t beat = SU_MAX(SU_MIN((int64_t)o->round_ms, (int64_t)BEAT_MS_MAX), 100);
         rc = liveness_init(&o->live, beat, su_clock_wall_ms(), e);
@@ -400,8 +280,8 @@ void su_oracle_stop(struct su_oracle *o)
 
 enum su_code su_oracle_run(struct su_oracle *o, struct su_err *e)
 {
-    static void *(*const lone[])(void *) = {ticker,     watcher,    ora_prober, ora_prober,
-                                            ora_prober, ora_looker, ora_looker};
+    static void *(*const lone[])(void *) = {ora_ticker, ora_watcher, ora_prober, ora_prober,
+                                            ora_prober, ora_looker,  ora_looker};
     enum { LONE = SU_ARRAY_LEN(lone) };
     pthread_t thread[LONE + ORA_JUDGES + ORA_WORKERS + ORA_COURIERS];
     enum su_code rc = SU_OK;
@@ -421,7 +301,7 @@ enum su_code su_oracle_run(struct su_oracle *o, struct su_err *e)
         if (o->options.stop && o->options.stop(o->options.ctx))
             su_oracle_stop(o);
         else
-            nap(WATCH_MS);
+            ora_nap(NAP_MS);
     }
     su_oracle_stop(o);
     wake_all(o);

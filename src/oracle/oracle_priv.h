@@ -116,7 +116,9 @@ struct ora_exec {
     char name[SU_CHAIN_TEXT];
     /* Under the oracle's lock. */
     bool busy, poked;
-    uint64_t next_ns;
+    bool news; /* something has changed on chain, or will have: it must be read */
+    bool calm; /* nothing is to be done but after a change or a deadline: a glance suffices */
+    uint64_t next_ns, glanced_ns, glance_slot; /* the last glance at it, and its slot */
     atomic_bool has_input;
     struct ora_proposal proposal[ORA_PROPOSALS];
     struct ora_bytes *table; /* whose roots were voted; NULL: not known */
@@ -126,7 +128,9 @@ struct ora_exec {
     uint64_t hungry_ns; /* no stake was left for it then, first; 0: there was */
     /* Of the worker that has it. */
     struct su_chain_case seen;
-    bool has_seen;
+    struct su_chain_glance *glance; /* of `seen`; set under the lock; NULL: not read yet */
+    bool has_seen, acted; /* acted: something was done at the last look */
+    uint64_t looked_ns; /* when `seen` was read */
     unsigned gone; /* times in a row that it was not there */
     struct su_ix_check_row *rows; /* of `table` */
     uint8_t (*nodes)[32];
@@ -170,6 +174,7 @@ struct su_oracle {
     struct su_chain_env env;
     struct su_params params; /* in force */
     uint64_t slot, epoch;
+    uint8_t committee[SU_ORACLES_MAX][32], n_committee; /* keys of the epoch's oracles */
     atomic_uint round_ms, tick_ms;
     bool in_epoch;
     struct liveness live;
@@ -196,6 +201,15 @@ struct su_oracle {
 bool ora_stopping(const struct su_oracle *o);
 /* Number of this oracle in a config; false: it is none of it. */
 bool ora_number(const struct su_oracle *o, const struct su_acc_config *c, uint8_t *number);
+
+/* watcher.c */
+void ora_nap(uint32_t ms);
+/* Reads the epoch in force, and the entries of its oracles. */
+SU_CHECK enum su_code ora_committee_read(struct su_oracle *o, struct su_err *e);
+/* What a glance at an execution gave. Under the lock. */
+void ora_glanced(struct su_oracle *o, const struct su_chain_glance *g, uint64_t slot);
+void *ora_ticker(void *oracle);
+void *ora_watcher(void *oracle);
 
 /* people.c: all but the pure ones take the lock themselves. */
 SU_CHECK enum su_code ora_people_list(struct su_oracle *o, struct su_err *e);
@@ -235,6 +249,7 @@ void *ora_courier(void *oracle);
 struct ora_exec *ora_exec_hear(struct su_oracle *o, const uint8_t key[32]);
 struct ora_exec *ora_exec_find(struct su_oracle *o, const uint8_t key[32]);
 void ora_exec_poke(struct su_oracle *o, struct ora_exec *x);
+void ora_exec_news(struct su_oracle *o, struct ora_exec *x); /* poked, and to be read anew */
 /* Under the lock: the newest proposal of its sender; held. */
 void ora_exec_propose(struct ora_exec *x, const uint8_t sender[32], uint32_t round,
                       struct ora_bytes *frame);
@@ -248,6 +263,19 @@ SU_CHECK enum su_code ora_exec_keep(struct su_oracle *o, const uint8_t key[32], 
 /* Takes up the folders of an earlier run and the executions on chain. */
 SU_CHECK enum su_code ora_execs_resume(struct su_oracle *o, struct su_err *e);
 void *ora_worker(void *oracle);
+
+/* calm.c: when an execution need not be read. */
+/* Nothing of it is to be done but after somebody's transaction that shows at a glance, or a deadline:
+   both are noticed without reading it. */
+bool ora_is_calm(const struct su_chain_case *c);
+/* Whether the last reading will do: times of now, the reading, and the last glance that found
+   nothing. */
+struct ora_pace {
+    bool calm, news, acted;
+    uint64_t now_ns, looked_ns, glanced_ns;
+    uint32_t tick_ms, round_ms;
+};
+bool ora_may_rest(const struct ora_pace *p);
 
 /* step.c: looks at one execution and does what is to be done. Returns in how many ms again; the
    worker has x. */
@@ -264,6 +292,8 @@ bool ora_agrees(const struct su_chain_case *c, uint16_t task);
 /* Whether its inputs are committed to and it has had its time, twice as long in each attempt. Of a
    generation: its end is known. */
 bool ora_stalled(const struct su_chain_case *c, const struct su_acc_assignment *a);
+/* Why the asserter of an assigned task is taken to have failed; NULL: it has not. */
+const char *ora_failing(struct su_oracle *o, struct ora_exec *x, uint16_t task);
 /* Once per round; false: it was said in this one already. */
 bool ora_vote_task(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task,
                    struct su_ix_vote_task *ix);

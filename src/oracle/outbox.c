@@ -135,14 +135,18 @@ static void *peer_thread(void *peer)
     struct ora_peer *p = peer;
     struct su_oracle *o = p->oracle;
     struct su_http_keep *keep = NULL;
+    struct su_http_line *line = NULL;
     struct ora_post *post;
 
     if (su_http_keep_new(&keep, NULL) != SU_OK)
         keep = NULL;
+    if (su_http_line_new(&line, NULL) != SU_OK)
+        line = NULL;
     while ((post = wait_next(o, &p->queue))) {
         struct su_peer_call call = {.deadline_ms = post->input ? INPUT_MS : POST_MS,
                                     .forwarded = true,
                                     .keep = keep,
+                                    .line = line,
                                     .cancelled = cancelled,
                                     .ctx = o};
         struct su_peer_answer answer = {.refused = false};
@@ -164,6 +168,7 @@ static void *peer_thread(void *peer)
             su_log(SU_LOG_DEBUG, "oracle", "%s: %s", endpoint, e.msg);
         post_free(post);
     }
+    su_http_line_free(line);
     su_http_keep_free(keep);
     return NULL;
 }

@@ -92,9 +92,13 @@ struct ora_progress {
     uint64_t wait_ms; /* that the next step may take */
     uint64_t step_ms; /* of the protocol's own speed */
     uint32_t step; /* the first of which no frame was seen */
+    uint32_t stride; /* so far it had come between the last two looks */
+    bool before; /* the task that draws tokens gets nowhere without it */
+    uint16_t draws; /* which that is; SU_NO_TASK */
     uint64_t since_ns; /* its inputs were there, and it was not; 0: never, or no more */
     uint64_t looked_ns, wanted_ns;
     bool busy, hung, gone;
+    struct su_http_keep *keep; /* of the looker's copy: its connections */
     struct ora_progress *next;
 };
 
@@ -105,7 +109,8 @@ enum asked { THERE, MISSING, NOBODY };
 static enum asked ask(struct su_oracle *o, const struct ora_progress *p, const struct source *at,
                       uint8_t output, uint32_t s, uint32_t *end)
 {
-    const struct su_peer_call call = {.deadline_ms = ASK_MS, .cancelled = cancelled, .ctx = o};
+    const struct su_peer_call call = {
+        .deadline_ms = ASK_MS, .keep = p->keep, .cancelled = cancelled, .ctx = o};
     struct su_peer_want w = {.sender = at->identity,
                              .want = {.ref = {.execution = p->execution,
                                               .request_slot = p->request_slot,
@@ -157,10 +162,12 @@ static bool fed(struct su_oracle *o, const struct ora_progress *p, uint32_t step
     return all;
 }
 
-/* Moves *step behind what is there, in longer and longer leaps. MISSING: nothing more is. */
+/* Moves *step behind what is there, in longer and longer leaps, the first half as far as it came last
+   time. MISSING: nothing more is. */
 static enum asked advance(struct su_oracle *o, const struct ora_progress *p, uint32_t *step)
 {
     uint32_t leap = 0, end = 0;
+    bool less = false; /* than last time */
     enum asked a = ask(o, p, &p->self, p->self.output, *step, &end);
 
     if (a == MISSING && *step + 1 < p->prompt) {
@@ -170,9 +177,16 @@ static enum asked advance(struct su_oracle *o, const struct ora_progress *p, uin
         return a;
     }
     enum asked first = a;
-    for (unsigned i = 0; i < LEAPS && a == THERE; i++) {
-        *step = SU_MAX(*step + 1, end);
-        leap = leap ? 2 * leap : 1;
+    for (unsigned i = 0; i < LEAPS && (a == THERE || (a == MISSING && leap > 1 && !less)); i++) {
+        if (a == THERE) {
+            *step = SU_MAX(*step + 1, end);
+            leap = leap ? 2 * leap : SU_MAX(p->stride / 2, 1u);
+        } else {
+            less = true;
+            leap = 1;
+        }
+        if (*step + leap >= p->most)
+            leap = 1;
         if (*step + leap >= p->most)
             break;
         a = ask(o, p, &p->self, p->self.output, *step + leap - 1, &end);
@@ -196,6 +210,7 @@ static void conclude(struct su_oracle *o, struct ora_progress *p, uint32_t step,
 
     if (step != p->step || !stands)
         p->since_ns = 0;
+    p->stride = step - SU_MIN(p->step, step);
     p->step = step;
     if (!stands)
         return;
@@ -210,12 +225,27 @@ static void conclude(struct su_oracle *o, struct ora_progress *p, uint32_t step,
     }
 }
 
+/* Tokens are drawn, as was seen at one of the last two looks: whatever the task that draws them waits
+   for works too, and need not be looked at. */
+static bool goes_on(const struct su_oracle *o, struct ora_progress *p, uint64_t now)
+{
+    if (!p->before || p->since_ns != 0)
+        return false;
+    for (const struct ora_progress *q = o->progress; q; q = q->next)
+        if (!q->gone && q->self.task == p->draws && q->stride > 0 &&
+            memcmp(q->execution, p->execution, 32) == 0) {
+            p->step = SU_MAX(p->step, q->step);
+            return now - q->looked_ns < 2 * p->wait_ms * 1000000u / LOOKS;
+        }
+    return false;
+}
+
 static struct ora_progress *due(struct su_oracle *o, uint64_t now)
 {
     for (struct ora_progress *p = o->progress; p; p = p->next)
         if (!p->busy && !p->gone && !p->hung && p->self.endpoint[0] &&
             now - p->wanted_ns < WANTED_MS * 1000000ull &&
-            now - p->looked_ns > p->wait_ms * 1000000u / LOOKS)
+            now - p->looked_ns > p->wait_ms * 1000000u / LOOKS && !goes_on(o, p, now))
             return p;
     return NULL;
 }
@@ -235,7 +265,7 @@ static void sweep(struct su_oracle *o, uint64_t now)
 }
 
 /* One look at one task. False: none is due. */
-static bool look_one(struct su_oracle *o)
+static bool look_one(struct su_oracle *o, struct su_http_keep *keep)
 {
     uint64_t now = su_clock_mono_ns();
     struct ora_progress copy;
@@ -246,6 +276,7 @@ static bool look_one(struct su_oracle *o)
     if (p) {
         p->busy = true;
         copy = *p;
+        copy.keep = keep;
     }
     (void)pthread_mutex_unlock(&o->lock);
     if (!p)
@@ -315,6 +346,28 @@ static void refresh(struct su_oracle *o, const struct su_chain_case *c, uint16_t
     p->wanted_ns = su_clock_mono_ns();
 }
 
+/* Whether the task that draws tokens needs this one's output, by way of others or not. */
+static bool is_before(const struct su_chain_case *c, uint16_t task)
+{
+    const uint16_t n = SU_MIN(c->execution->task_count, (uint16_t)SU_TASKS_MAX);
+    bool needed[SU_TASKS_MAX] = {false}, more = c->execution->sample_task < n;
+
+    if (more)
+        needed[c->execution->sample_task] = true;
+    while (more) {
+        more = false;
+        for (uint16_t t = 0; t < n; t++)
+            for (uint8_t i = 0;
+                 needed[t] && c->assignments[t] && i < c->assignments[t]->input_count; i++) {
+                const struct su_source *s = &c->assignments[t]->sources[i];
+                if (s->external || s->task >= n || needed[s->task])
+                    continue;
+                needed[s->task] = more = true;
+            }
+    }
+    return task != c->execution->sample_task && needed[task];
+}
+
 static struct ora_progress *find(struct su_oracle *o, const struct ora_exec *x, uint16_t task,
                                  uint8_t attempt)
 {
@@ -341,6 +394,8 @@ bool ora_hung(struct su_oracle *o, struct ora_exec *x, uint16_t task, uint32_t p
         p->self.attempt = a->attempt;
         p->prompt = SU_MAX(prompt, 1u);
         p->most = exec->max_steps;
+        p->draws = exec->sample_task;
+        p->before = a->attempt == 0 && is_before(&x->seen, task); /* others rebuild first */
         p->looked_ns = su_clock_mono_ns();
         p->next = o->progress;
         o->progress = p;
@@ -385,9 +440,13 @@ void *ora_looker(void *oracle)
 {
     const struct timespec nap = {.tv_nsec = 5 * NAP_MS * 1000000};
     struct su_oracle *o = oracle;
+    struct su_http_keep *keep = NULL;
 
+    if (su_http_keep_new(&keep, NULL) != SU_OK)
+        keep = NULL; /* a connection for each question, then */
     while (!ora_stopping(o))
-        if (!look_one(o))
+        if (!look_one(o, keep))
             (void)nanosleep(&nap, NULL);
+    su_http_keep_free(keep);
     return NULL;
 }

@@ -124,18 +124,26 @@ static bool generating(const struct su_acc_execution *x)
     return x->sample_task != SU_NO_TASK && x->steps == 0;
 }
 
-/* True when it voted. */
-static bool judge_asserter(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task)
+const char *ora_failing(struct su_oracle *o, struct ora_exec *x, uint16_t task)
 {
     const struct su_acc_assignment *a = x->seen.assignments[task];
-    struct su_ix_vote_task ix = {.question = SU_QUESTION_FAILED};
     const char *why = lost(o, a->node);
-    char text[SU_CHAIN_TEXT];
 
     if (!why && ora_stalled(&x->seen, a))
         why = "has its inputs and does not commit";
     if (!why && generating(x->seen.execution) && ora_hung(o, x, task, prompt_steps(o, x)))
         why = "has its inputs and sends nothing";
+    return why;
+}
+
+/* True when it voted. */
+static bool judge_asserter(struct su_oracle *o, struct ora_exec *x, uint8_t number, uint16_t task)
+{
+    const struct su_acc_assignment *a = x->seen.assignments[task];
+    struct su_ix_vote_task ix = {.question = SU_QUESTION_FAILED};
+    const char *why = ora_failing(o, x, task);
+    char text[SU_CHAIN_TEXT];
+
     if (!why)
         return false;
     ora_loss_detected(o, x, task, why);

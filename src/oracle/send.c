@@ -21,7 +21,8 @@ struct su_chain_send_opts ora_send_opts(struct su_oracle *o)
     uint32_t slot_ms = o->params.ms_per_slot;
     (void)pthread_mutex_unlock(&o->lock);
     uint32_t poll_ms = SU_MIN(SU_MAX(slot_ms / 4, 10u), 400u);
-    return (struct su_chain_send_opts){.price_max = PRICE_MAX, .poll_ms = poll_ms};
+    return (struct su_chain_send_opts){
+        .price_max = PRICE_MAX, .poll_ms = poll_ms, .no_details = true};
 }
 
 enum su_code ora_send(struct su_oracle *o, struct su_chain_batch *b, struct su_err *e)

@@ -155,6 +155,8 @@ static void vote(struct call *c, const struct su_wire_frame *f)
     enum su_code rc = admit_oracle(o, f, &e);
     struct ora_exec *x = rc ? NULL : ora_exec_find(o, f->m.u.vote.execution);
     uint64_t soon = su_clock_mono_ns() + (uint64_t)o->params.ms_per_slot * 1000000u;
+    if (x)
+        x->news = true;
     if (x && x->next_ns > soon) {
         x->next_ns = soon; /* it will have landed */
         (void)pthread_cond_signal(&o->work);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum {
+    RIPE_MAX = 64, /* instructions that are looked at to see whether one is due */
     GONE = 3, /* times in a row that it was not there, before it is believed */
     ASK_MS = 3000,
 };
@@ -281,7 +282,57 @@ static enum su_code look(struct su_oracle *o, struct ora_exec *x, struct su_err 
     su_chain_case_fini(&x->seen);
     x->seen = now;
     x->has_seen = true;
+    x->looked_ns = su_clock_mono_ns();
+    (void)pthread_mutex_lock(&o->lock);
+    x->glance_slot = now.slot;
+    x->calm = (x->glance || (x->glance = su_try_alloc(1, sizeof *x->glance))) && ora_is_calm(&now);
+    if (x->glance)
+        su_chain_glance_of(x->glance, &now);
+    (void)pthread_mutex_unlock(&o->lock);
     return SU_OK;
+}
+
+/* ---- rest ----------------------------------------------------------------------------------------------------- */
+
+/* By the last reading, in the present slot: something is due that wants it read anew. */
+static bool is_due(struct su_oracle *o, struct ora_exec *x, unsigned rank)
+{
+    const struct su_acc_execution *exec = x->seen.execution;
+    const struct su_chain_crank_by by = {.slot = x->seen.slot, .voted = &x->voted};
+    struct su_chain_crank k[RIPE_MAX];
+    bool due = !voted_is_here(x);
+
+    for (uint16_t i = 0; i < exec->task_count && exec->state == SU_EXEC_RUNNING && !due; i++)
+        due = exec->tasks[i].state == SU_TASK_ASSIGNED && ora_failing(o, x, i);
+    size_t n = due ? 0 : su_chain_crank(&x->seen, &by, k, RIPE_MAX);
+    for (size_t i = 0; i < n && !due; i++)
+        due = ripe(&x->seen, &k[i], rank);
+    return due;
+}
+
+/* True when all that is to be done now was done without reading anything. */
+static bool rest(struct su_oracle *o, struct ora_exec *x)
+{
+    struct ora_pace p = {
+        .acted = x->acted, .now_ns = su_clock_mono_ns(), .looked_ns = x->looked_ns};
+    uint8_t number;
+
+    (void)pthread_mutex_lock(&o->lock);
+    p.tick_ms = o->tick_ms;
+    p.round_ms = o->round_ms;
+    p.calm = x->calm;
+    p.news = x->news;
+    p.glanced_ns = x->glanced_ns;
+    x->news = false;
+    uint64_t slot = x->glance_slot;
+    (void)pthread_mutex_unlock(&o->lock);
+    if (!x->has_seen || x->gone > 0 || !ora_may_rest(&p) || !ora_number(o, x->seen.config, &number))
+        return false;
+    x->seen.slot = SU_MAX(x->seen.slot, slot);
+    unsigned rank = su_chain_crank_rank(&x->seen, number);
+    if (x->seen.execution->state == SU_EXEC_RUNNING || x->seen.execution->state == SU_EXEC_CHECKING)
+        tell_nodes(o, x, rank);
+    return !is_due(o, x, rank);
 }
 
 static bool act(struct su_oracle *o, struct ora_exec *x, uint8_t number)
@@ -323,8 +374,10 @@ uint32_t ora_step(struct su_oracle *o, struct ora_exec *x)
     uint32_t tick = o->tick_ms;
     struct su_err e = {0};
     uint8_t number;
-    enum su_code rc = look(o, x, &e);
 
+    if (rest(o, x))
+        return tick;
+    enum su_code rc = look(o, x, &e);
     if (rc == SU_ENOENT)
         return ++x->gone >= GONE ? 0 : tick;
     x->gone = 0;
@@ -335,5 +388,6 @@ uint32_t ora_step(struct su_oracle *o, struct ora_exec *x)
     voted_find(o, x);
     if (!ora_number(o, x->seen.config, &number))
         return 8 * tick;
-    return act(o, x, number) ? tick / 4 + 1 : tick;
+    x->acted = act(o, x, number);
+    return x->acted ? tick / 4 + 1 : tick;
 }

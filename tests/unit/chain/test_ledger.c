@@ -668,6 +668,68 @@ static void a_request(void **state)
     assert_int_equal(su_chain_execution_load(s->c, &env, at.execution, &x, &e), SU_ENOENT);
 }
 
+/* What a glance at an execution and at another account tells. */
+static void glances(void **state)
+{
+    struct scene *s = *state;
+    const uint8_t *owner = s->owner.public_key;
+    const struct su_chain_request q = {.nonce = 1, .seed = 7, .max_steps = 2};
+    struct su_chain_glance a, b, *const both[] = {&a, &b};
+    struct su_chain_accounts list;
+    const struct su_acc_pool *pool;
+    struct su_chain_at at = {.epoch = 1};
+    struct su_chain_case seen;
+    struct su_chain_env env;
+    struct su_chain_batch tx;
+    uint8_t model[32], digest[32] = {3};
+    uint64_t slot = 0;
+    struct su_err e;
+
+    models(state);
+    first_oracle(s, &env);
+    su_chain_addr_model(&env, owner, digest, model);
+    su_chain_addr_execution(&env, owner, 1, at.execution);
+    su_chain_batch_init(&tx, &env, owner);
+    su_chain_make_request_open(&tx, owner, model, &q);
+    sent(s, &tx);
+    const struct su_chain_case_hints hints = {.before = NULL};
+    must(su_chain_case_load(s->c, &env, at.execution, &hints, &seen, &e), &e);
+    must(su_chain_pool_get(s->c, env.pool, &list, &pool, &e), &e);
+    su_chain_glance_of(&a, &seen);
+    assert_memory_equal(a.key, at.execution, 32);
+    /* Of an account that ends before it nothing can be compared: whatever it is counts as a change. */
+    su_chain_glance_at(&b, env.pool, pool, sizeof *pool);
+    assert_int_equal(b.n, 0);
+    must(su_chain_glance(s->c, both, 2, &slot, &e), &e);
+    assert_false(a.changed);
+    assert_true(b.changed);
+    assert_true(slot >= seen.slot);
+    must(su_chain_glance(s->c, both, 0, &slot, &e), &e);
+
+    su_chain_batch_init(&tx, &env, owner);
+    su_chain_make_request_cancel(&tx, owner, &at);
+    sent(s, &tx);
+    must(su_chain_glance(s->c, both, 1, &slot, &e), &e);
+    assert_true(a.changed);
+    su_chain_case_fini(&seen);
+    must(su_chain_case_load(s->c, &env, at.execution, &hints, &seen, &e), &e);
+    su_chain_glance_of(&a, &seen);
+    must(su_chain_glance(s->c, both, 1, &slot, &e), &e);
+    assert_false(a.changed);
+
+    /* Gone. */
+    su_chain_batch_init(&tx, &env, owner);
+    su_chain_make_finish(&tx, &at, owner);
+    su_chain_make_close_execution(&tx, &at, owner);
+    sent(s, &tx);
+    must(su_chain_glance(s->c, both, 1, &slot, &e), &e);
+    assert_true(a.changed);
+    s->cancel = true;
+    assert_int_equal(su_chain_glance(s->c, both, 1, &slot, &e), SU_ECANCELLED);
+    su_chain_case_fini(&seen);
+    su_chain_accounts_fini(&list);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -683,6 +745,7 @@ int main(void)
         TEST(kinds_of_accounts),
         TEST(models),
         TEST(a_request),
+        TEST(glances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@ struct fake {
     } says[SAYS_MAX];
     size_t n_says, asked;
     atomic_bool held; /* answers nothing while it is */
+    uint64_t connection[4]; /* the first of them, as they came */
     char last[BODY_MAX]; /* the last request */
     char url[64];
 };
@@ -41,6 +42,11 @@ static void answer(void *ctx, const struct su_http_call *call, struct su_http_an
     size_t n = SU_MIN(call->body_len, sizeof f->last - 1);
     memcpy(f->last, call->body, n);
     f->last[n] = '\0';
+    for (size_t i = 0; i < SU_ARRAY_LEN(f->connection); i++)
+        if (f->connection[i] == 0 || f->connection[i] == call->connection) {
+            f->connection[i] = call->connection;
+            break;
+        }
     at = SU_MIN(f->asked, f->n_says - 1);
     f->asked++;
     for (size_t i = 0; i < f->n_says; i++)
@@ -54,10 +60,21 @@ static void answer(void *ctx, const struct su_http_call *call, struct su_http_an
                          strlen(f->says[at].body));
 }
 
+/* Connections that requests came over, at most four. */
+static size_t connections(const struct fake *f)
+{
+    size_t n = 0;
+
+    while (n < SU_ARRAY_LEN(f->connection) && f->connection[n] != 0)
+        n++;
+    return n;
+}
+
 static struct fake *fake_new(void)
 {
     struct fake *f = su_alloc(sizeof *f);
-    const struct su_http_server_opts o = {.handler = answer, .ctx = f, .threads = 1};
+    const struct su_http_server_opts o = {
+        .handler = answer, .ctx = f, .threads = 1, .idle_ms = 3000};
 
     (void)pthread_mutex_init(&f->lock, NULL);
     assert_int_equal(su_http_server_start(&o, &f->server, NULL), SU_OK);
@@ -363,6 +380,18 @@ static void right_results(void **state)
     assert_int_equal(list.slot, 5);
     su_chain_accounts_fini(&list);
     su_chain_accounts_fini(&list);
+    say(f, 200,
+        VALUE("[{\"lamports\":5,\"owner\":\"" KEY "\",\"data\":[\"AQID\",\"base64\"],"
+              "\"executable\":true},null]"));
+    assert_int_equal(su_chain_accounts_part(c, (const uint8_t(*)[32])keys, 2, 7, 3, &list, &e),
+                     SU_OK);
+    assert_non_null(strstr(f->last, "\"dataSlice\":{\"offset\":7,\"length\":3}"));
+    assert_memory_equal(list.items[0].data, "\1\2\3", 3);
+    assert_false(list.items[1].exists);
+    su_chain_accounts_fini(&list);
+    /* More than was asked for. */
+    assert_int_equal(su_chain_accounts_part(c, (const uint8_t(*)[32])keys, 2, 7, 2, &list, &e),
+                     SU_EFORMAT);
     /* 250 keys: three calls, the first answer for 100. */
     static char hundred[1000], fifty[1000];
     (void)strcpy(hundred, "{\"result\":{\"context\":{\"slot\":5},\"value\":[null");
@@ -562,6 +591,52 @@ static enum su_code send(struct fake *f, struct su_chain_result *r, struct seen 
     return rc;
 }
 
+/* One connection serves calls that come one after the other, of several endpoints one each; what must
+   not be done twice has one of its own. */
+static void connections_are_kept(void **state)
+{
+    struct fake *f = fake_new(), *g = fake_new();
+    struct su_chain *c = client(f, g, 5000);
+    uint8_t key[32] = {1}, sig[64];
+    uint64_t v;
+
+    (void)state;
+    say(f, 200, RESULT("5"));
+    say(g, 200, RESULT("6"));
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(su_chain_slot(c, &v, NULL), SU_OK);
+        assert_int_equal(v, 5);
+    }
+    assert_int_equal(connections(f), 1);
+    assert_int_equal(connections(g), 0);
+    assert_int_equal(su_chain_airdrop(c, key, 1, sig, NULL), SU_EFORMAT);
+    assert_int_equal(connections(f), 2);
+    su_chain_close(c);
+
+    /* A name is not spoken to directly: libcurl's connections are kept as well. */
+    char url[64];
+    (void)snprintf(url, sizeof url, "http://localhost:%u/rpc", su_http_server_port(g->server));
+    const char *urls[] = {url};
+    const struct su_chain_opts o = {.urls = urls, .n_urls = 1};
+    assert_int_equal(su_chain_open(&o, &c, NULL), SU_OK);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(su_chain_slot(c, &v, NULL), SU_OK);
+    assert_int_equal(connections(g), 1);
+    su_chain_close(c);
+
+    /* The server has closed the one that was kept: another takes its place. */
+    const struct timespec idle = {.tv_sec = 5};
+    const size_t before = connections(f);
+    c = client(f, NULL, 5000);
+    assert_int_equal(su_chain_slot(c, &v, NULL), SU_OK);
+    (void)nanosleep(&idle, NULL);
+    assert_int_equal(su_chain_slot(c, &v, NULL), SU_OK);
+    assert_int_equal(connections(f), before + 2);
+    su_chain_close(c);
+    fake_free(f);
+    fake_free(g);
+}
+
 static void sending(void **state)
 {
     struct fake *f = fake_new();
@@ -683,6 +758,7 @@ int main(void)
         cmocka_unit_test(busy_endpoints),
         cmocka_unit_test(a_server_that_hangs),
         cmocka_unit_test(nobody_there),
+        cmocka_unit_test(connections_are_kept),
         cmocka_unit_test(sending),
         cmocka_unit_test(failures),
     };
