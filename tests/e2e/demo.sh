@@ -14,10 +14,10 @@ left() {
         grep -qazE "^SPLITUP_HOME=$TMPDIR/" "$file" 2>/dev/null && echo "$file"
     done
 }
-# Waits until none is left, ten seconds at most.
+# Waits until none is left, a minute at most.
 none_left() {
     local i
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 600; i++)); do
         [ -z "$(left)" ] && return 0
         sleep 0.1
     done
@@ -106,7 +106,7 @@ demo=$!
 exec 4>"$tmp/keys"
 until_said() { # TEXT TIMES
     local i
-    for ((i = 0; i < 600; i++)); do
+    for ((i = 0; i < 1200; i++)); do
         [ "$(grep -c -- "$1" "$tmp/out")" -ge "$2" ] && return 0
         kill -0 $demo 2>/dev/null || fail "ended early: $(cat "$tmp/out" "$tmp/err")"
         sleep 0.1
@@ -154,7 +154,7 @@ for signal in INT TERM KILL; do
     [ $signal = KILL ] || check "SIG$signal: status $status" [ $status -eq 130 ]
     none_left
     check "SIG$signal: ports" closed "$tmp/logs"
-    for ((i = 0; i < 50 && $(ls "$TMPDIR" | wc -l) > 0; i++)); do sleep 0.1; done
+    for ((i = 0; i < 600 && $(ls "$TMPDIR" | wc -l) > 0; i++)); do sleep 0.1; done
     check "SIG$signal: its folder is gone" [ -z "$(ls "$TMPDIR")" ]
 done
 refuse 8 "--nodes 3" "$SPLITUP" demo --nodes 2 --once

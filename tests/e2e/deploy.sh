@@ -56,7 +56,7 @@ refuse 3 "" "$deploy" info "$address" "${u[@]}"
 # Interrupted after the draft has begun.
 "$deploy" register mnist --target-vram 300KB --serve-url "$serve/" "${u[@]}" --yes >"$tmp/out" 2>"$tmp/err" &
 running=$!
-for _ in $(seq 200); do
+for _ in $(seq 600); do
     [ "$("$deploy" list "${u[@]}" --json | json 'len(d["models"])')" = 1 ] && break
     sleep 0.05
 done

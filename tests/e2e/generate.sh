@@ -111,7 +111,7 @@ check "of both" [ "$(grep -oE '^final: .* cost 0\.[0-9]+' "$tmp/err" | awk '{ s 
 # Ended by hand: what was not run is not paid.
 "$SPLITUP" run "$name@$url" "${options[@]}" --prompt "Once upon a time" --max-tokens 240 --json >"$tmp/out" 2>"$tmp/err" &
 run=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ "$("$SPLITUP" request list -u "$url" -k "$home/requestor/wallet.json" --json | json 'sum(r["state"] == "running" for r in d["requests"])')" = 1 ] && break
     sleep 0.1
 done

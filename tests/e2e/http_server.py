@@ -74,7 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(left[: len(DATA) // 2])
             self.wfile.flush()
             LOG.write("half\n")
-            time.sleep(60)
+            time.sleep(300)
         else:
             self.wfile.write(left)
 

@@ -132,7 +132,7 @@ net_wallet() {
 
 net_ledger() {
     net_spawn devnet devnet --bind "$net_hub" --port 0 --slot-ms "$net_slot_ms" --json "$@"
-    net_await 30 "the ledger" net_json_ready devnet
+    net_await 60 "the ledger" net_json_ready devnet
     url=$(grep -m 1 '^{' "$tmp/devnet.log" | json 'd["url"]')
     admin="$tmp/devnet/devnet/admin.json"
     [ -e "$admin" ] || fail "the ledger's admin.json is not in its folder"
@@ -173,7 +173,7 @@ net_deploy() {
     must deployer deploy register "$@" --serve-url "http://$net_hub:$port" --yes --json >"$tmp/deployed"
     model=$(json 'd["preview"]["address"]' <"$tmp/deployed")
     net_spawn store store serve --dir "$tmp/deployer/blobs" --bind "$net_hub" --port "$port" --json
-    net_await 20 "the store" net_json_ready store
+    net_await 60 "the store" net_json_ready store
 }
 
 # net_holder TASK FILE: the node that had that task in an answer.

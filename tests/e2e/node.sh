@@ -42,10 +42,10 @@ refuse 3 "no node runs here" as node1 node drain --url "$url"
 
 net_port[node1]=$port
 net_node_start 1
-net_await 20 "its first line" net_json_ready node1
+net_await 60 "its first line" net_json_ready node1
 check "url and identity" [ "$(json 'd["url"], d["identity"]' < <(grep -m 1 '^{' "$tmp/node1.log"))" = "('http://127.0.0.1:$port', '${net_key[node1]}')" ]
-net_await 30 "loaded" net_node_ready 1
-net_await 30 "heard" net_online 1 1
+net_await 60 "loaded" net_node_ready 1
+net_await 60 "heard" net_online 1 1
 must node1 node status >"$tmp/status"
 check "running" grep -q "^running *ready at http://127.0.0.1:$port, process ${net_pid[node1]}" "$tmp/status"
 check "two are ready" [ "$(grep -c '^task .*: ready$' "$tmp/status")" = 2 ]
@@ -58,7 +58,7 @@ net_stop KILL node1
 check "not running" [ "$(must node1 node status --json | json 'd["running"]')" = false ]
 : >"$tmp/node1.log"
 net_node_start 1
-net_await 30 "again" net_node_ready 1
+net_await 60 "again" net_node_ready 1
 
 # SIGTERM: within two seconds and a status of 0, the oracle told.
 since=$(date +%s%N)
@@ -73,9 +73,9 @@ check "told" [ "$(net_status oracle1 'd["nodes"][0]["status"]')" = draining ]
 # drain: nothing runs, so it ends at once.
 : >"$tmp/node1.log"
 net_node_start 1
-net_await 30 "again" net_node_ready 1
+net_await 60 "again" net_node_ready 1
 must node1 node drain >/dev/null
-net_await 10 "drained" net_gone node1
+net_await 60 "drained" net_gone node1
 
 # The money out: tasks back and unlocking, then nothing to be done, then out.
 must node1 node withdraw --keypair "$tmp/owner1/wallet.json" --yes >"$tmp/out"
@@ -83,7 +83,7 @@ check "no tasks" [ "$(must node1 node info --json | json 'd["declared"], d["stak
 check "is said" grep -q '5000 USDC, to be taken out in' "$tmp/out"
 net_slot_before=$(net_slot)
 refuse 16 "unlocking" as node1 node withdraw "${keys[@]}" --yes
-net_await 20 "the cooldown" eval '[ $(($(net_slot) - net_slot_before)) -gt 110 ]'
+net_await 60 "the cooldown" eval '[ $(($(net_slot) - net_slot_before)) -gt 110 ]'
 must node1 node withdraw --keypair "$tmp/owner1/wallet.json" --yes >"$tmp/out"
 check "taken out" grep -q '^ *taken out *5000 USDC' "$tmp/out"
 refuse 3 "nothing is left" as node1 node withdraw "${keys[@]}" --yes

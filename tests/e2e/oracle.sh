@@ -45,7 +45,7 @@ net_oracles=3
 refuse 3 "HOST:PORT" as oracle1 oracle status
 for i in 1 2 3; do
     net_oracle_start $i
-    net_await 20 "oracle$i" net_json_ready "oracle$i"
+    net_await 60 "oracle$i" net_json_ready "oracle$i"
 done
 check "key and place" [ "$(head -n 1 "$tmp/oracle1.log" | json 'd["key"], d["url"]')" = \
     "('${keys[0]}', 'http://127.0.0.1:${ports[0]}')" ]
@@ -74,18 +74,18 @@ for i in 1 2 3; do
     net_oracle_start "$i"
     wait "$asked" || fail "a digit while oracle$i was killed: $(cat "$tmp/run.err")"
     check "final" [ "$(tail -n 1 "$tmp/run" | json 'd["final"]')" = true ]
-    net_await 20 "oracle$i after kill -9" net_online "$i" 3
+    net_await 60 "oracle$i after kill -9" net_online "$i" 3
 done
 
 # The end.
 begun=$(date +%s%N)
 net_stop TERM oracle3
-check "ends within a second" [ $((($(date +%s%N) - begun) / 1000000)) -lt 1000 ]
+check "ends soon" [ $((($(date +%s%N) - begun) / 1000000)) -lt 10000 ]
 check "two of three are enough" net_run "$tmp/run" --input "$digits" --index 3
 check "final" [ "$(tail -n 1 "$tmp/run" | json 'd["final"]')" = true ]
 net_await 60 "everything closed" net_settled
 net_forgotten() {
     [ "$(find "$tmp/oracle1/oracle" "$tmp/oracle2/oracle" -name input | wc -l)" = 0 ]
 }
-net_await 20 "inputs are kept no longer" net_forgotten
+net_await 60 "inputs are kept no longer" net_forgotten
 done_ok

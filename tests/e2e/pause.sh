@@ -72,9 +72,11 @@ end() {
     check "$what: the same tokens" [ "$(json 'd["token_ids"]' <"$tmp/last")" = "$(json 'd["token_ids"]' <"$tmp/local")" ]
 }
 
-# because TEXT: that is why the oracle took the last node to have failed.
+# because TEXT: that is why the oracle took the node of task 1 to have failed in the last run.
 because() {
-    [ "$(net_status oracle1 "'$1' in d['losses'][-1]['why']")" = true ]
+    local execution
+    execution=$(json 'd["execution"]' <"$tmp/last")
+    [ "$(net_status oracle1 "any('$1' in x['why'] for x in d['losses'] if x['execution'] == '$execution' and x['task'] == 1)")" = true ]
 }
 
 nobody_pays() {
@@ -105,9 +107,9 @@ long() {
     begin
     kill -STOP "${net_pid[node$victim]}"
     net_await 90 "$what: replaced" replaced_by_now
-    execution=$(net_status oracle1 "d['losses'][-1]['execution']")
+    execution=$(net_status oracle1 "[x['execution'] for x in d['losses'] if x['task'] == 1 and x['execution'] not in '$past'][0]")
     kill -CONT "${net_pid[node$victim]}"
-    net_await 30 "$what: it notices" dropped
+    net_await 60 "$what: it notices" dropped
     end
     check "$what: another has the task" [ "$(json "d['tasks'][1]['attempt']" <"$tmp/last")" -gt 0 ]
     check "$what: that is why" because 'its grace is over'

@@ -65,7 +65,7 @@ check "plain on a dumb terminal" [ "$(grep -ca $'\033' "$tmp/tty")" -eq 0 ]
 # Ctrl-C: stops at a batch boundary with status 130.
 "$SPLITUP" run mnist --input "$images" --range 0:10000 --backend reference --json >"$tmp/out" 2>"$tmp/err" &
 pid=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ -s "$tmp/out" ] && break
     sleep 0.1
 done

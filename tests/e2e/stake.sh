@@ -23,13 +23,22 @@ deny() {
     cat "$tmp/err" >>"$outputs"
 }
 
+# until_due WORDS...: until everything that unlocks may be taken out.
+until_due() {
+    for _ in $(seq 600); do
+        [ "$("$SPLITUP" stake show "$@" --json | json 'all(t["due"] for t in d["unlocking"])')" = true ] && return
+        sleep 0.1
+    done
+    fail "never due: $("$SPLITUP" stake show "$@")"
+}
+
 # README's commands, as they stand there: a word with the network's address and --yes is all that is added.
 devnet_start --slot-ms 10 --cooldown-ms 1000
 count=1
 while read -r program words; do
     count=$((count + 1))
     [ "$program" = splitup-node ] && program=$node || program=$SPLITUP
-    [[ $words = "stake withdraw" ]] && sleep 1.5
+    [[ $words = "stake withdraw" ]] && until_due --url "$url"
     IFS=' ' read -ra words <<<"$words"
     tell "README: ${words[*]}" "$program" "${words[@]}" --url "$url" $([ "${words[0]}" = econ ] || echo --yes)
 done < <(sed -n '/^## A wallet, test money and stake/,/^## /s/^\(splitup[a-z-]*\) \([^#]*[^# ]\) *\(#.*\)*$/\1 \2/p' "$SU_SOURCE_DIR/README.md" | grep -v '^splitup devnet$')
@@ -40,7 +49,7 @@ check "README's stake is out" grep -qx "600 USDC" "$tmp/out"
 devnet_stop TERM
 mv "$SPLITUP_HOME" "$tmp/first"
 
-devnet_start --slot-ms 10 --cooldown-ms 4000
+devnet_start --slot-ms 10 --cooldown-ms 9000
 u=(-u "$url")
 deny 3 "wallet.json new import" "$SPLITUP" wallet balance "${u[@]}"
 tell "a wallet" "$SPLITUP" wallet new
@@ -135,7 +144,7 @@ deny 16 "100.25 slot" "$SPLITUP" stake withdraw "${u[@]}" --yes
 tell "show" "$SPLITUP" stake show "${u[@]}"
 check "unlocking" grep -qE '^unlocking +100.25 USDC at slot [0-9]+, in [0-9] s$' "$tmp/out"
 tell "the rest" "$SPLITUP" stake withdraw all "${u[@]}" --yes
-sleep 4.5
+until_due "${u[@]}"
 tell "show" "$SPLITUP" stake show "${u[@]}" --json
 check "due" [ "$(json '[(t["amount"], t["due"]) for t in d["unlocking"]], d["free"]' <"$tmp/out")" = "([('100.25', True), ('1410.250001', True)], '0')" ]
 tell "out" "$SPLITUP" stake withdraw "${u[@]}" --yes --json

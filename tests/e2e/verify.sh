@@ -67,7 +67,7 @@ refuse 7 "0 tasks" "${verify[@]}" --result "$tmp/first" --input "$digits"
 for try in 1 2 3 4 5; do
     "${ask[@]}" --index 5 >"$tmp/result" 2>"$tmp/err" &
     asking=$!
-    for _ in $(seq 200); do
+    for _ in $(seq 3000); do
         [ -s "$tmp/result" ] && break
         sleep 0.02
     done
