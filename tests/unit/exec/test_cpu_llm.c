@@ -29,13 +29,8 @@ static struct lane {
     const char *isa; /* NULL: the reference backend, first */
     unsigned threads;
     struct su_exec *exec;
-} lanes[] = {{NULL, 1, NULL},
-             {"plain", 1, NULL},
-             {"avx2", 2, NULL},
-             {"avx512", 1, NULL},
-             {"avx512", 3, NULL},
-             {"amx", 1, NULL},
-             {"amx", 2, NULL}};
+} lanes[] = {{NULL, 1, NULL},     {"plain", 1, NULL}, {"avx2", 2, NULL}, {"avx512", 1, NULL},
+             {"avx512", 3, NULL}, {"amx", 1, NULL},   {"amx", 2, NULL}};
 #define LANES SU_ARRAY_LEN(lanes)
 
 /* ---- graphs ---------------------------------------------------------------------------------- */
@@ -206,9 +201,18 @@ static void test_products(void **state)
         for (size_t i = 0; i < SU_ARRAY_LEN(k32); i++)
             for (size_t j = 0; j < SU_ARRAY_LEN(t); j++) {
                 const uint32_t *k = su_dtype_block_elements(block_types[type]) == 32 ? k32 : k256;
-                uint32_t rows = k[i] * t[j] > 40000 ? 17 : t[j];
+                uint32_t rows = k[i] * t[j] > 40000 ? 33 : t[j];
                 product_case(block_types[type], n[(i + j) % SU_ARRAY_LEN(n)], k[i], rows, turn++);
             }
+}
+
+/* A kernel for each number of rows that share the weights. */
+static void test_widths(void **state)
+{
+    (void)state;
+    for (size_t type = 0; type < SU_ARRAY_LEN(block_types); type++)
+        for (uint32_t rows = 1; rows <= 18; rows++)
+            product_case(block_types[type], 32, 768, rows, rows);
 }
 
 /* The largest sums: every quant and activation at its extreme. */
@@ -218,7 +222,7 @@ static void test_extremes(void **state)
     static const uint8_t fill[] = {0x00, 0xff, 0x7f, 0x80, 0x3f};
     for (size_t type = 0; type < SU_ARRAY_LEN(block_types); type++)
         for (size_t f = 0; f < SU_ARRAY_LEN(fill); f++) {
-            enum { T = 19 };
+            enum { T = 35 };
             struct model m = {.g = su_graph_new()};
             uint32_t x = add_input(&m, "x", SU_F32, &(struct su_shape){1, {512}});
             uint32_t w =
@@ -474,9 +478,10 @@ static int close_lanes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products), cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_experts),  cmocka_unit_test(test_embeddings),
-        cmocka_unit_test(test_toys),     cmocka_unit_test(test_broken_source),
+        cmocka_unit_test(test_products),      cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_extremes),      cmocka_unit_test(test_experts),
+        cmocka_unit_test(test_embeddings),    cmocka_unit_test(test_toys),
+        cmocka_unit_test(test_broken_source),
     };
     return cmocka_run_group_tests(tests, open_lanes, close_lanes);
 }
