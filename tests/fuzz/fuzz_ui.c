@@ -72,6 +72,8 @@ static void step(struct world *w, const struct ui_event *ev)
             check_submit(w, &w->app.intent);
     w->app.n_out = 0;
     give_back(w);
+    for (const char *p = w->app.prompt.in.text; *p; p++)
+        MUST((uint8_t)*p >= ' ' || (*p == '\n' && w->app.prompt.in.lines));
     MUST(w->app.pane >= 0 && w->app.pane < UI_PANES);
     for (int i = 0; i < UI_PANES; i++)
         MUST(w->app.table[i].n == 0 || w->app.table[i].cursor < w->app.table[i].n ||
@@ -111,7 +113,9 @@ static void result(struct world *w, uint8_t how)
                                                  SU_UI_DONE,     SU_UI_FAILED,   SU_UI_PASSPHRASE};
 
     r.outcome = how == 0xff ? SU_UI_COMPLETED : how == 0xfe ? SU_UI_SHOWN : outcome[how % 6];
-    if (r.outcome == SU_UI_COMPLETED && w->app.form.def)
+    if (r.outcome == SU_UI_COMPLETED && w->app.mode == UI_PROMPT)
+        r.kind = SU_UI_KINDS;
+    else if (r.outcome == SU_UI_COMPLETED && w->app.form.def)
         r.kind = w->app.form.def->kind;
     else if (how & 0x80)
         r.kind = (enum su_ui_kind)(how % SU_UI_KINDS);
@@ -166,6 +170,31 @@ static void swap(struct world *w, uint8_t which)
     ev.snapshot = w->kept[at];
     step(w, &ev);
 }
+
+/* A few commands of the program, one with each type of word. */
+static const char *verb(size_t i, const char **args)
+{
+    static const char *const row[][2] = {{"tx", "SIGNATURE"},
+                                         {"perplexity", "MODEL FILE"},
+                                         {"request show", "EXECUTION"},
+                                         {"oracle admit", "KEY..."},
+                                         {"wallet balance", "[ADDRESS]"}};
+
+    if (args && i < SU_ARRAY_LEN(row))
+        *args = row[i][1];
+    return i < SU_ARRAY_LEN(row) ? row[i][0] : NULL;
+}
+
+static const char *option(size_t i, size_t k, const char **arg)
+{
+    static const char *const row[][2] = {
+        {"--json", NULL}, {"--backend", "vulkan|cpu"}, {"--node", "IDENTITY"}};
+
+    *arg = k < SU_ARRAY_LEN(row) ? row[k][1] : NULL;
+    return i > 0 && k < SU_ARRAY_LEN(row) ? row[k][0] : NULL;
+}
+
+static const struct su_ui_options outside = {.verb = verb, .option = option};
 
 static int key_of(uint8_t a)
 {
@@ -232,6 +261,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.now_ms = 1000;
     w.drawn_ms = -1;
     ui_app_init(&w.app);
+    w.app.outside = &outside;
     w.app.no_spend_keys = size && data[0] & 0x80;
     w.app.readonly = size && data[0] & 0x40;
     swap(&w, size ? data[0] : 0);

@@ -200,8 +200,9 @@ static void result(const struct ui_app *app, struct ui_area a)
         bool final = is_final(app, e);
         y = ui_paragraph(ui_area_sub(a, 0, 0, a.r.w, a.r.h - 3), 0,
                          final ? UI_ROLE_OK : UI_ROLE_WARN,
-                         final ? "final: everything sampled matched"
-                               : "provisional until what is sampled has matched");
+                         !final             ? "provisional until what is sampled has matched"
+                         : e && !e->sampled ? "final: nothing was sampled"
+                                            : "final: everything sampled matched");
         y = ui_paragraph(ui_area_sub(a, 0, y, a.r.w, a.r.h - y - 3), 0, UI_ROLE_TEXT, n->text) + y;
     }
     y = SU_MIN(y, a.r.h - 3);

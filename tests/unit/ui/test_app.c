@@ -79,8 +79,12 @@ static void moving_and_sorting(void **state)
     assert_int_equal(table(&k)->sort, (int)table(&k)->source->n_col - 1);
     kit_mouse(&k, UI_MOUSE_CLICK, 3, 6);
     assert_int_equal(table(&k)->sort, 0);
+    kit_keys(&k, "g");
     kit_mouse(&k, UI_MOUSE_WHEEL_DOWN, 3, 9);
+    kit_mouse(&k, UI_MOUSE_WHEEL_DOWN, 3, 9);
+    assert_int_equal(table(&k)->cursor, 6);
     kit_mouse(&k, UI_MOUSE_WHEEL_UP, 3, 9);
+    assert_int_equal(table(&k)->cursor, 3);
     kit_mouse(&k, UI_MOUSE_CLICK, 3, 9);
     assert_int_equal(table(&k)->cursor, table(&k)->top + 2);
     kit_mouse(&k, UI_MOUSE_DOUBLE, 3, 9);
@@ -385,6 +389,7 @@ static void drawing_a_digit(void **state)
 
 static void running_a_digit(void **state)
 {
+    static struct su_feed_execution list[16];
     struct su_ui_result r;
     struct kit k;
 
@@ -413,6 +418,13 @@ static void running_a_digit(void **state)
     kit_result(&k, &r);
     assert_true(kit_has(&k, "a 7 (99.10 %)"));
     assert_true(kit_has(&k, "final: everything sampled matched"));
+    /* Not before it is settled, nor of what nobody has looked at. */
+    k.snap->execution = memcpy(list, k.snap->execution, k.snap->n_execution * sizeof *list);
+    list[2].sampled = 0;
+    assert_true(kit_has(&k, "final: nothing was sampled"));
+    list[2].state = SU_EXEC_RUNNING;
+    assert_true(kit_has(&k, "provisional until what is sampled has matched"));
+    list[2].state = SU_EXEC_SETTLED;
     kit_keys(&k, "1gg");
     kit_keys(&k, "e");
     assert_int_equal(k.app.pane, UI_PANE_RUN);

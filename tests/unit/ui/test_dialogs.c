@@ -587,6 +587,8 @@ static void secrets_are_stars_and_gone(void **state)
     assert_true(kit_has(&k, "wrong passphrase"));
     kit_keys(&k, "{Esc}");
     assert_string_equal(k.intent.field[0], "");
+    assert_false(k.app.unlocked);
+    assert_null(strstr(kit_screen(&k), "UNLOCKED"));
     kit_close(&k);
     kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
     kit_keys(&k, "Wnsesame{Enter}sesame");

@@ -265,8 +265,11 @@ static void searches_give_way_to_keys(void **state)
     kit_keys(&k, "5g/nowhere");
     assert_true(k.app.working);
     kit_event(&k, &(struct ui_event){.kind = UI_EVENT_FEED, .snapshot = b}); /* waits for its end */
-    for (; t->find.on && slices < 1000; slices++)
+    for (; t->find.on && slices < 1000; slices++) {
+        assert_ptr_equal(k.app.snap, a);
+        assert_null(t->build);
         kit_event(&k, &work);
+    }
     assert_in_range(slices, 5, 200);
     assert_true(kit_has(&k, "Not found: nowhere"));
     while (k.app.working)

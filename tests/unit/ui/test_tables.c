@@ -150,6 +150,7 @@ static void charsets_keep_cells(void **state)
 
 static void help_fits(void **state)
 {
+    char head[40];
     struct kit k;
 
     (void)state;
@@ -157,6 +158,8 @@ static void help_fits(void **state)
         kit_open(&k, UI_FIXTURE_LIVE, 80, 24);
         kit_key(&k, '1' + pane);
         kit_keys(&k, "?");
+        snprintf(head, sizeof head, "\n %s\n", ui_scope_name((enum ui_scope)pane));
+        assert_true(kit_has(&k, head));
         assert_true(ui_help_lines(&k.app) <= 20);
         for (size_t i = 0; i < ui_keys_count; i++)
             if ((ui_keys[i].scope == (enum ui_scope)pane || ui_keys[i].scope == UI_SCOPE_ALL) &&
