@@ -69,7 +69,7 @@ int network_setup(void **state)
     assert_int_equal(setenv("SPLITUP_HOME", n->home, 1), 0);
     ok(su_ledger_open(&lo, &n->ledger, &e), &e);
     su_params_private(&params, lo.ms_per_slot);
-    params.cooldown_slots = 20;
+    params.cooldown_slots = NETWORK_COOLDOWN;
     ok(su_ledger_setup(n->ledger, &params, &e), &e);
     ok(su_ledger_rpc_start(n->ledger, &ro, &n->rpc, &e), &e);
     (void)snprintf(n->url, sizeof n->url, "http://127.0.0.1:%u", su_ledger_rpc_port(n->rpc));
@@ -77,6 +77,17 @@ int network_setup(void **state)
     fund(n);
     *state = n;
     return 0;
+}
+
+void network_cool(const struct network *n)
+{
+    struct su_ledger_now begun, now;
+
+    su_ledger_now(n->ledger, &begun);
+    do {
+        (void)usleep(20000);
+        su_ledger_now(n->ledger, &now);
+    } while (now.slot <= begun.slot + NETWORK_COOLDOWN);
 }
 
 int network_teardown(void **state)

@@ -19,10 +19,15 @@ struct network {
     struct su_ledger_rpc *rpc;
     struct su_ops *ops;
 };
-/* Group setup and teardown: *state is the network, its ledger set up with a cooldown of 20 slots, and a
-   wallet with 10 SOL and 5000 USDC. */
+enum {
+    NETWORK_COOLDOWN = 150
+}; /* slots of 20 ms, in which a slow machine also gets something done */
+/* Group setup and teardown: *state is the network, its ledger set up with that cooldown, and a wallet
+   with 10 SOL and 5000 USDC. */
 int network_setup(void **state);
 int network_teardown(void **state);
+/* Waits until what unlocks now is due. */
+void network_cool(const struct network *n);
 /* Another context on the same network, with the wallet at that path (NULL: the usual one). */
 struct su_ops *network_ops(const struct network *n, const char *keypair);
 /* Path of a file in the home, in one of 4 buffers used in turn. */

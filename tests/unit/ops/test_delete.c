@@ -2,6 +2,8 @@
 /* Key files that are deleted: never the last one of a key that owns anything, and never by halves. */
 #include "network.h"
 
+#include "vrf/vrf.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -25,13 +27,33 @@ static const char *plan_text(const struct su_ops_delete_plan *p, const char *lab
     return "";
 }
 
+/* An oracle of the wallet's. */
+static void bond(struct network *n, const char *amount)
+{
+    const char *path = network_path(n, "oracle.json");
+    const struct su_ops_options o = {.url = n->url, .identity = path};
+    const uint8_t seed[32] = {5};
+    uint8_t vrf[32];
+    const struct su_ops_oracle f = {.vrf_key = vrf, .endpoint = "127.0.0.1:9001", .bond = amount};
+    struct su_ops_proposal p;
+    struct su_ops *ops;
+    struct su_err e = {0};
+
+    su_vrf_public(seed, vrf);
+    ok(su_ops_open(&o, &ops, &e), &e);
+    ok(su_ops_oracle_prepare(ops, &f, &p, &e), &e);
+    (void)commit(ops, &p);
+    su_ops_close(ops);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_what_owns_stays(void **state)
 {
     struct network *n = *state;
     const char *wallet = network_path(n, "wallet.json"), *node = network_path(n, "node.json");
     const struct su_ops_node f = {
         .vram_bytes = 1 << 30, .numerics_version = 1, .conformance_root = {1}};
-    const struct su_ops_stake stake = {.amount = "1500"};
+    const struct su_ops_stake stake = {.amount = "1500"}, part = {.amount = "500"};
     struct su_ops_proposal p;
     struct su_err e = {0};
 
@@ -42,6 +64,11 @@ static void test_what_owns_stays(void **state)
     ok(su_ops_deposit_prepare(n->ops, &stake, &p, &e), &e);
     (void)commit(n->ops, &p);
     refuse(n, wallet, NULL, SU_EBUSY, "3500 USDC, 1500 USDC at stake, 1 node");
+    ok(su_ops_unlock_prepare(n->ops, &part, &p, &e), &e);
+    (void)commit(n->ops, &p);
+    refuse(n, wallet, NULL, SU_EBUSY, "3500 USDC, 1500 USDC at stake, 1 node"); /* unlocking too */
+    bond(n, "400");
+    refuse(n, wallet, NULL, SU_EBUSY, "3100 USDC, 1500 USDC at stake, 400 USDC in a bond, 1 node");
     refuse(n, node, NULL, SU_EBUSY, "this machine's node");
     refuse(n, wallet, wallet, SU_EINVAL, "not a copy");
     refuse(n, wallet, node, SU_EINVAL, "another key");

@@ -139,6 +139,15 @@ static void test_lists(void **state)
     assert_null(strchr(s.text, '\033'));
 }
 
+/* Cut short it is something else. */
+static void nameless_cut(const struct su_instr *i, const uint8_t ours[32])
+{
+    struct su_instr cut = *i;
+
+    for (cut.data_bytes = 0; cut.data_bytes < i->data_bytes; cut.data_bytes++)
+        assert_string_equal(su_ops_instr_name(&cut, ours), "");
+}
+
 static void test_other_programs(void **state)
 {
     static const uint8_t ours[32] = {1}, other[32] = {9};
@@ -154,8 +163,10 @@ static void test_other_programs(void **state)
     su_instr_transfer(&a, other, other, 5000);
     assert_string_equal(su_ops_instr_name(&a.instr, ours), "Transfer");
     su_ops_instr_fields(&a.instr, ours, on_field, &s);
+    nameless_cut(&a.instr, ours);
     su_instr_token_transfer(&b, &m);
     assert_string_equal(su_ops_instr_name(&b.instr, ours), "TransferChecked");
+    nameless_cut(&b.instr, ours);
     su_ops_instr_fields(&b.instr, ours, on_field, &s);
     su_instr_unit_price(&a, 3);
     assert_string_equal(su_ops_instr_name(&a.instr, ours), "SetComputeUnitPrice");

@@ -15,7 +15,7 @@ static const struct su_acc_node *node_now(struct network *n, struct su_chain_acc
     struct su_err e = {0};
 
     ok(su_ops_env(n->ops, &env, &params, &e), &e);
-    assert_int_equal(params->cooldown_slots, 20);
+    assert_int_equal(params->cooldown_slots, NETWORK_COOLDOWN);
     ok(su_ops_identity(n->ops, false, &w, &e), &e);
     ok(su_chain_node_of(su_ops_chain(n->ops), env, su_wallet_public_key(w), list, &node, &e), &e);
     return node;
@@ -127,7 +127,7 @@ static void test_withdraw(void **state)
     ok(su_ops_unlock_prepare(n->ops, &f, &p, &e), &e);
     assert_int_equal(p.tier, SU_OPS_TIER_TYPED);
     assert_string_equal(line_of(&p, "free stake"), "1000.5 USDC -> 1000 USDC");
-    assert_string_equal(line_of(&p, "unlocking"), "0.5 USDC, to be taken out in 1 s");
+    assert_string_equal(line_of(&p, "unlocking"), "0.5 USDC, to be taken out in 3 s");
     ok(su_ops_commit(n->ops, &p, on_progress, &h, &r, &e), &e);
     su_ops_proposal_fini(&p);
     assert_true(h.calls >= 4);
@@ -139,7 +139,7 @@ static void test_withdraw(void **state)
     (void)commit(n->ops, &p);
     refused(su_ops_unlock_prepare(n->ops, &f, &p, &e), SU_ELIMIT, &e, "0 USDC are free");
     su_ops_proposal_fini(&p);
-    (void)usleep(900000);
+    network_cool(n);
     ok(su_ops_take_out_prepare(n->ops, &f, &p, &e), &e);
     assert_int_equal(p.usdc_in, 1000500000);
     assert_string_equal(line_of(&p, "wallet"), "3999.5 USDC -> 5000 USDC");
@@ -205,7 +205,7 @@ static void test_tickets(void **state)
     }
     refused(su_ops_unlock_prepare(n->ops, &f, &p, &e), SU_ELIMIT, &e, "all 8 are taken");
     su_ops_proposal_fini(&p);
-    (void)usleep(900000);
+    network_cool(n);
     ok(su_ops_take_out_prepare(n->ops, &f, &p, &e), &e);
     assert_int_equal(p.usdc_in, 8 * SU_USDC);
     assert_int_equal(p.n_tx, 2); /* eight instructions */

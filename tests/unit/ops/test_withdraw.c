@@ -47,7 +47,7 @@ static void in_steps(void **state)
     (void)commit(n->ops, &p);
     refused(su_ops_withdraw_prepare(n->ops, &p, &e), SU_EBUSY, &e, "unlocking");
     su_ops_proposal_fini(&p);
-    (void)usleep(900000); /* the cooldown is 20 slots of 20 ms */
+    network_cool(n);
     ok(su_ops_withdraw_prepare(n->ops, &p, &e), &e);
     assert_int_equal(p.usdc_in, 1500000000);
     assert_string_equal(line_of(&p, "taken out"), "1500 USDC");

@@ -362,6 +362,12 @@ static void lie(void *ctx, int fd, const char *request, unsigned n)
     if (strstr(request, ".leaves ") != NULL) {
         if (l->kind == 0) {
             send_body(fd, "not a leaf list", 15);
+        } else if (l->kind == 5) { /* as long as it should be */
+            copy = malloc(w->nleaves * 32);
+            memcpy(copy, w->leaves, w->nleaves * 32);
+            copy[33] ^= 1;
+            send_body(fd, copy, w->nleaves * 32);
+            free(copy);
         } else {
             send_body(fd, w->leaves, w->nleaves * 32);
         }
@@ -396,14 +402,15 @@ static void lie(void *ctx, int fd, const char *request, unsigned n)
 
 static void test_lying_peers(void **state)
 {
-    static const enum su_code want[] = {SU_EDIGEST, SU_EDIGEST, SU_ELIMIT, SU_EDIGEST, SU_EFORMAT};
+    static const enum su_code want[] = {SU_EDIGEST, SU_EDIGEST, SU_ELIMIT,
+                                        SU_EDIGEST, SU_EFORMAT, SU_EDIGEST};
     struct world *w = *state;
     char uri[80], peer[64];
     uint8_t id[32];
     struct su_err e = {0};
 
     sha_uri(w->id, uri);
-    for (int kind = 0; kind < 5; kind++) {
+    for (int kind = 0; kind < (int)SU_ARRAY_LEN(want); kind++) {
         struct liar l = {.w = w, .kind = kind};
         struct raw_server *raw = raw_server_start(lie, &l);
 
@@ -415,6 +422,10 @@ static void test_lying_peers(void **state)
         }
         assert_int_equal(count_blobs(w->f), 0);
         assert_true(atomic_load(&l.blob_hits) <= 1); /* caught at once */
+        if (kind == 0 || kind == 5) {
+            assert_int_equal(atomic_load(&l.blob_hits), 0);
+            assert_non_null(strstr(e.msg, "leaf list"));
+        }
         if (kind == 1) {
             assert_non_null(strstr(e.msg, "1048576"));
         }
