@@ -189,9 +189,14 @@ void ui_draw(struct ui_app *app, struct ui_grid *g)
         ui_draw_modal(app, all);
     if (app->mode == UI_PROMPT && !ui_run_typing(app)) {
         static const char *const mark[] = {"/", "\\", ":", "prompt ", "cluster or URL "};
+        static const char *const next[] = {"Enter, then {next-match} {prev-match}",
+                                           "Enter keeps it", "Tab completes", "", "Enter opens it"};
         struct ui_area m = rect(all, l.message);
         ui_fill(m, 0, 0, m.r.w, 1, ' ', UI_ROLE_TEXT);
+        char hint[UI_HINT];
+        int end =
+            ui_text_right(m, m.r.w, 0, UI_ROLE_DIM, ui_hint(app, next[app->prompt.kind], hint));
         int x = ui_text(m, 0, 0, UI_ROLE_TEXT, mark[app->prompt.kind]);
-        ui_input_draw(&app->prompt.in, m, x, 0, m.r.w - x, true, false);
+        ui_input_draw(&app->prompt.in, m, x, 0, end - 1 - x, true, false);
     }
 }

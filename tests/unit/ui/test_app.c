@@ -144,7 +144,9 @@ static void filter_and_search(void **state)
     kit_keys(&k, "{Esc}/mnist{Enter}");
     assert_true(ui_selected(&k.app, &r));
     assert_string_equal(k.snap->model[r.item].name, "mnist");
-    kit_keys(&k, "/llama{Enter}n");
+    kit_keys(&k, "/llama");
+    assert_true(kit_has(&k, "] Enter, then n N\n"));
+    kit_keys(&k, "{Enter}n");
     assert_true(ui_selected(&k.app, &r));
     assert_non_null(strstr(k.snap->model[r.item].name, "llama"));
     size_t at = table(&k)->cursor;
