@@ -304,18 +304,23 @@ static enum su_code look(struct su_ops_follow *f, struct su_err *e)
     return rc;
 }
 
-/* Steps come one after the other: the chain will hear of nothing before they end. */
+uint64_t follow_put_off(uint64_t came_ns, uint64_t looked_ns, uint64_t pause_ns, uint64_t now_ns)
+{
+    const uint64_t until = SU_MIN(came_ns + pause_ns, looked_ns + FOLLOW_FLOW_LOOKS * pause_ns);
+
+    return came_ns != 0 && until > now_ns ? until : 0;
+}
+
+/* True when the look that is due can wait, as steps come. */
 static bool put_off(struct su_ops_follow *f)
 {
-    const uint64_t pause_ns = ms_ns(pause_ms(f)), now = su_clock_mono_ns();
-    const uint64_t until =
-        SU_MIN(f->came_ns + pause_ns, f->looked_ns + FOLLOW_FLOW_LOOKS * pause_ns);
-
-    if (f->next_look_ns == 0 || f->came_ns == 0 || f->state.chain.state != SU_EXEC_RUNNING ||
-        f->state.chain.steps > 0 || !follow_outputs_wanted(f) || until <= now)
+    if (f->next_look_ns == 0 || f->state.chain.state != SU_EXEC_RUNNING ||
+        f->state.chain.steps > 0 || !follow_outputs_wanted(f))
         return false;
-    f->next_look_ns = until;
-    return true;
+    const uint64_t until =
+        follow_put_off(f->came_ns, f->looked_ns, ms_ns(pause_ms(f)), su_clock_mono_ns());
+    f->next_look_ns = until ? until : f->next_look_ns;
+    return until != 0;
 }
 
 /* ---- what is done about it ----------------------------------------------------------------------- */

@@ -66,6 +66,9 @@ struct su_ops_follow {
 
 /* Notes a failure that will be tried again. */
 void follow_trouble(struct su_ops_follow *f, const struct su_err *e);
+/* While steps come one after the other the chain hears of nothing: until when the next look at it is put
+   off, 0: it is due. came_ns: when the last step came, 0: none; pause_ns: between two looks. */
+uint64_t follow_put_off(uint64_t came_ns, uint64_t looked_ns, uint64_t pause_ns, uint64_t now_ns);
 /* Codes that end a poll; the others are trouble. */
 bool follow_fatal(enum su_code rc);
 

@@ -217,10 +217,13 @@ static void wake_all(struct su_oracle *o)
 static void end_peers(struct su_oracle *o)
 {
     for (size_t i = 0; i < o->n_peer; i++) {
-        ora_queue_wake(&o->peer[i]->queue);
-        if (o->peer[i]->running)
-            (void)pthread_join(o->peer[i]->thread, NULL);
+        (void)pthread_mutex_lock(&o->lock); /* what is asked of the server still tells peers */
+        bool running = o->peer[i]->running;
         o->peer[i]->running = false;
+        (void)pthread_mutex_unlock(&o->lock);
+        ora_queue_wake(&o->peer[i]->queue);
+        if (running)
+            (void)pthread_join(o->peer[i]->thread, NULL);
     }
 }
 
