@@ -448,6 +448,9 @@ void ui_label_command(struct ui_app *app, const char *rest);
 bool ui_label_next(const struct ui_app *app, const char *line, char *out, size_t cap);
 /* What is typed behind ":" for it, "stake deposit"; "" where there is nothing. */
 const char *ui_command_word(enum su_ui_kind kind);
+void ui_prompt_open(struct ui_app *app, enum ui_prompt_kind kind);
+void ui_prompt_key(struct ui_app *app, int key);
+void ui_prompt_paste(struct ui_app *app, const char *text);
 /* What the path that Tab asked for in a command is; names: what there is to choose from. */
 void ui_prompt_path(struct ui_app *app, const char *path, const char *names);
 /* Where a dialog leads back to. */

@@ -171,19 +171,19 @@ void su_ui_keys_page(struct su_buf *out)
         UI_SCOPE_ALL,     UI_SCOPE_MODELS, UI_SCOPE_TASKS, UI_SCOPE_STAKE, UI_SCOPE_BEATS,
         UI_SCOPE_SAMPLES, UI_SCOPE_RUN,    UI_SCOPE_LOG,   UI_SCOPE_FORM,  UI_SCOPE_PREVIEW};
 
-    su_buf_str(out,
-               ".\\\" SPDX-License-Identifier: MIT\n"
-               ".\\\" Written by the key table of the app: tests/unit/ui/test_tables.c renews it.\n"
-               ".Dd November 22, 2026\n.Dt SPLITUP-KEYS 7\n.Os\n.Sh NAME\n.Nm splitup-keys\n"
-               ".Nd keys of the terminal app\n.Sh DESCRIPTION\n"
-               "The keys of\n.Xr splitup 1\nwithout a command.\nA key that spends opens a form; "
-               "what is signed is shown first and the\nfirst button is Cancel.\nThose marked "
-               "\\(lqtyped\\(rq also ask for the amount in letters of one's own.\n.Pp\n"
-               "Behind : everything of\n.Xr splitup 1\ncan be typed, and words of the app: cluster, "
-               "lock, filter, sort, charset,\nsave, write, label, pane.\nTab completes commands, "
-               "their options, and what those take: models,\nnodes, oracles and executions by "
-               "address, by name and by names of one's\nown, files, and whatever has a few values; "
-               "it says what there is to choose from,\nor what comes next.\n");
+    su_buf_str(
+        out, ".\\\" SPDX-License-Identifier: MIT\n"
+             ".\\\" Written by the key table of the app: tests/unit/ui/test_tables.c renews it.\n"
+             ".Dd November 22, 2026\n.Dt SPLITUP-KEYS 7\n.Os\n.Sh NAME\n.Nm splitup-keys\n"
+             ".Nd keys of the terminal app\n.Sh DESCRIPTION\n"
+             "The keys of\n.Xr splitup 1\nwithout a command.\nA key that spends opens a form; "
+             "what is signed is shown first and the\nfirst button is Cancel.\nThose marked "
+             "\\(lqtyped\\(rq also ask for the amount in letters of one's own.\n.Pp\n"
+             "Behind : everything of\n.Xr splitup 1\ncan be typed, and words of the app: cluster, "
+             "lock, filter, sort, charset,\nsave, write, label, pane.\nTab completes commands, "
+             "their options, and what those take: models,\nnodes, oracles and executions by "
+             "address, by name and by names of one's\nown, files, and whatever has a few values; "
+             "it says what there is to choose from,\nor what comes next.\n");
     for (size_t s = 0; s < SU_ARRAY_LEN(order); s++) {
         su_buf_printf(out, ".Ss %s\n.Bl -tag -width \"F10 and more\" -compact\n",
                       ui_scope_name(order[s]));
