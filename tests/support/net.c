@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/net.h"
+#include "support/port.h"
 #include "support/toy_llm.h"
 
 #include "crypto/crypto.h"
@@ -14,13 +15,10 @@
 #include "wallet/wallet.h"
 #include "json/json.h"
 
-#include <arpa/inet.h>
 #include <ftw.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define FAIL(...) (fprintf(stderr, "net: " __VA_ARGS__), fputc('\n', stderr), abort())
@@ -31,7 +29,7 @@ static void must(enum su_code rc, const struct su_err *e)
         FAIL("%s: %s: %s", su_code_name(rc), e->at, e->msg);
 }
 
-/* ---- keys, ports, files ---------------------------------------------------------------------- */
+/* ---- keys, files ---------------------------------------------------------------------- */
 
 static void signer_of(struct su_signer *s, uint8_t secret[64], const char *kind, unsigned i)
 {
@@ -43,27 +41,6 @@ static void signer_of(struct su_signer *s, uint8_t secret[64], const char *kind,
     su_sha256(name, strlen(name), seed);
     su_ed25519_from_seed(seed, public_key, secret);
     must(su_signer_init_memory(s, secret, &e), &e);
-}
-
-/* A port that connections of others are not given while nobody listens at it: below those that the
-   system hands out. */
-static uint16_t free_port(void)
-{
-    for (unsigned tries = 0; tries < 1000; tries++) {
-        uint16_t random;
-        su_random(&random, sizeof random);
-        uint16_t port = (uint16_t)(12000 + random % 20000);
-        struct sockaddr_in a = {.sin_family = AF_INET,
-                                .sin_port = htons(port),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        SU_ASSERT(fd >= 0);
-        bool is_free = bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
-        (void)close(fd);
-        if (is_free)
-            return port;
-    }
-    FAIL("no port is free");
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *w)
@@ -140,7 +117,7 @@ static void oracles_register(struct net *n)
         signer_of(&o->signer, o->secret, "oracle", i);
         memcpy(members[i], o->signer.public_key, 32);
         home_of(n, o, "oracle", i);
-        o->port = free_port();
+        o->port = su_test_port();
         (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", o->port);
         must(su_oracle_vrf_key(o->home, true, vrf, &e), &e);
         fund(n, o->signer.public_key, 10);
@@ -251,7 +228,7 @@ static void node_register(struct net *n, unsigned i)
     signer_of(&o->signer, o->secret, "node", i);
     signer_of(&o->owner, secret, "owner", i);
     home_of(n, o, "node", i);
-    o->port = free_port();
+    o->port = su_test_port();
     (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", o->port);
     a.endpoint = endpoint;
     su_conformance_root(a.conformance_root);

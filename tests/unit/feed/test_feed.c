@@ -187,7 +187,7 @@ static void sees_a_cluster(void **state)
     const struct su_feed_snapshot *s = su_feed_take(f);
     assert_true(s->source[SU_FEED_CHAIN].loading || s->source[SU_FEED_CHAIN].ok);
     su_feed_release(s);
-    ok(su_feed_ready(f, 10000, &e), &e);
+    ok(su_feed_ready(f, 60000, &e), &e);
     s = await(f, chain_answers, NULL);
     assert_true(s->set_up);
     assert_int_equal(s->ms_per_slot, 20);
@@ -261,7 +261,7 @@ static void sees_a_cluster_without_the_program(void **state)
     serve(&w, false);
     o.url = w.url;
     ok(su_feed_open(&o, &f, &e), &e);
-    ok(su_feed_ready(f, 10000, &e), &e);
+    ok(su_feed_ready(f, 60000, &e), &e);
     const struct su_feed_snapshot *s = await(f, chain_answers, NULL);
     assert_false(s->set_up);
     assert_true(s->slot != SU_FEED_UNKNOWN);
@@ -284,7 +284,7 @@ static void refuses_nonsense(void **state)
     assert_int_equal(su_feed_open(&o, &f, &e), SU_EINVAL);
     o.period_ms = 100;
     ok(su_feed_open(&o, &f, &e), &e);
-    assert_int_equal(su_feed_ready(f, 20000, &e), SU_ENET);
+    assert_int_equal(su_feed_ready(f, 60000, &e), SU_ENET);
     su_feed_close(f);
     su_feed_close(NULL);
     su_feed_release(NULL);

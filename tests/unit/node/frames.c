@@ -9,6 +9,7 @@
 #include "frames.h"
 
 #include "graph/graph.h"
+#include "support/port.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -115,14 +116,8 @@ void frames_again(struct frames_node *n)
     n->opts.evidence = evidence;
     n->opts.ctx = n;
     assert_int_equal(su_exchange_new(&n->opts, &n->x, &e), SU_OK);
-    enum su_code c = su_http_server_start(&so, &n->server, &e);
-    for (unsigned i = 0; c == SU_EBUSY && i < 200; i++) {
-        frames_sleep_ms(50); /* a connection of somebody else's may have the port for a while */
-        c = su_http_server_start(&so, &n->server, &e);
-    }
-    if (c != SU_OK)
+    if (su_http_server_start(&so, &n->server, &e) != SU_OK)
         fail_msg("%s: %s", e.at, e.msg);
-    n->port = su_http_server_port(n->server);
     snprintf(n->endpoint, sizeof n->endpoint, "127.0.0.1:%u", n->port);
 }
 
@@ -133,6 +128,7 @@ void frames_start(struct frames_node *n, uint8_t seed)
 
     snprintf(n->home, sizeof n->home, "%s/su-node-XXXXXX", base != NULL ? base : "/tmp");
     assert_non_null(mkdtemp(n->home));
+    n->port = su_test_port();
     su_ed25519_from_seed(bytes_of(seed), public_key, secret);
     assert_int_equal(su_signer_init_memory(&n->signer, secret, NULL), SU_OK);
     frames_again(n);

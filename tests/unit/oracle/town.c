@@ -2,13 +2,11 @@
 #include "town.h"
 
 #include "ledger/ledger.h"
+#include "support/port.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,19 +83,6 @@ static struct su_chain_batch batch(struct town *t, const struct su_signer *payer
 
 /* ---- oracles ---------------------------------------------------------------------------------------- */
 
-static unsigned free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
-}
-
 static void register_oracle(struct town *t, unsigned i)
 {
     struct town_oracle *o = &t->oracle[i];
@@ -110,7 +95,7 @@ static void register_oracle(struct town *t, unsigned i)
     o->town = t;
     (void)snprintf(name, sizeof name, "oracle%u", i);
     town_must(su_path_join(o->home, sizeof o->home, t->home, name, &e), &e);
-    (void)snprintf(o->endpoint, sizeof o->endpoint, "127.0.0.1:%u", free_port());
+    (void)snprintf(o->endpoint, sizeof o->endpoint, "127.0.0.1:%u", su_test_port());
     town_signer(&key, name, o->secret);
     memcpy(o->key, key.public_key, 32);
     town_must(su_oracle_vrf_key(o->home, true, vrf, &e), &e);
@@ -238,7 +223,7 @@ static void register_node(struct town *t, unsigned i)
     char name[16];
 
     n->town = t;
-    n->port = free_port();
+    n->port = su_test_port();
     (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", n->port);
     (void)snprintf(name, sizeof name, "owner%u", i);
     town_signer(&owner, name, NULL);

@@ -355,7 +355,7 @@ static void several_go_together(void **state)
 {
     struct fixture *x = *state;
     const struct su_wire_scope sc = scope();
-    const struct su_peer_call call = {.deadline_ms = 5000};
+    const struct su_peer_call call = {.deadline_ms = 60000};
     struct su_peer_answer answer[3];
     struct su_wire_frame f[3];
     enum su_code each[3];
@@ -446,7 +446,7 @@ static void calls_are_begun(void **state)
     assert_int_equal(su_wire_parse(b.data, b.len, &f, NULL), SU_OK);
     assert_int_equal(su_peer_ack(x->you, &f, &x->answer, NULL), SU_OK);
     const struct su_peer_call call = {
-        .line = l, .since_ns = su_clock_mono_ns() - 3000000000, .deadline_ms = 5000};
+        .line = l, .since_ns = su_clock_mono_ns() - 3000000000, .deadline_ms = 60000};
     assert_false(
         su_peer_post_begin(x->endpoint, b.data, b.len, &call)); /* there is no connection */
     for (int i = 0; i < 3; i++) {
