@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define VERSION 1
 #define BUSY_MS 5000
+#define NAP_MS 5
 
 struct su_cache {
     sqlite3 *db;
@@ -79,8 +81,8 @@ static enum su_code make(struct su_cache *c, struct su_err *e)
     return sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK ? SU_OK : failed(c, e);
 }
 
-/* SU_EFORMAT: no cache, or one that this program cannot read. */
-static enum su_code set_up(struct su_cache *c, struct su_err *e)
+/* SU_EFORMAT: no cache, or one that this program cannot read. SU_EBUSY: in a moment, perhaps. */
+static enum su_code look_over(struct su_cache *c, struct su_err *e)
 {
     sqlite3_stmt *q = NULL;
     int version, tables;
@@ -108,8 +110,25 @@ static enum su_code set_up(struct su_cache *c, struct su_err *e)
     if (sqlite3_prepare_v2(c->db, "PRAGMA quick_check(1)", -1, &q, NULL) == SQLITE_OK &&
         sqlite3_step(q) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(q, 0), "ok") == 0)
         rc = SU_OK;
+    else if ((sqlite3_errcode(c->db) & 0xff) == SQLITE_BUSY)
+        rc = failed(c, e);
     sqlite3_finalize(q);
-    return rc ? su_fail(e, rc, c->path, "damaged") : SU_OK;
+    return rc == SU_EFORMAT ? su_fail(e, rc, c->path, "damaged") : rc;
+}
+
+/* SQLite waits for another process that holds a lock, but not where both would wait for each other, as two
+   do that change the journal's kind at once: so all of it is tried again. */
+static enum su_code set_up(struct su_cache *c, struct su_err *e)
+{
+    const struct timespec nap = {.tv_nsec = NAP_MS * 1000000};
+    const uint64_t until = su_clock_mono_ns() + BUSY_MS * UINT64_C(1000000);
+    enum su_code rc;
+
+    while ((rc = look_over(c, e)) == SU_EBUSY && su_clock_mono_ns() < until) {
+        (void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL); /* of what was begun, if it was */
+        (void)nanosleep(&nap, NULL);
+    }
+    return rc;
 }
 
 static enum su_code open_file(const char *path, struct su_cache *c, struct su_err *e)
@@ -118,10 +137,11 @@ static enum su_code open_file(const char *path, struct su_cache *c, struct su_er
     int rc;
 
     if (path) { /* SQLite would make it with the umask's rights, and the WAL takes the file's */
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
-            return su_fail_sys(e, errno, path, "cannot be opened");
-        close(fd);
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST)
+            return su_fail_sys(e, errno, path, "cannot be made");
+        if (fd >= 0) /* of one that is there, to close it would give up this process's locks */
+            close(fd);
     }
     rc = sqlite3_open_v2(path ? path : ":memory:", &c->db, flags, NULL);
     if (!c->db)

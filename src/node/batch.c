@@ -80,8 +80,9 @@ uint32_t node_batch_rows(struct node_task *t, uint32_t session, uint32_t n)
     pthread_mutex_lock(&b->lock);
     for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++)
         others += b->seen[i].session != session && b->seen[i].steps && is_about(b, &b->seen[i]);
+    others = SU_MIN(others, b->sessions - SU_MIN(b->sessions, 1u)); /* some may have ended */
     pthread_mutex_unlock(&b->lock);
-    return b->sessions > 1 && others > 0 ? most : n;
+    return others > 0 ? most : n;
 }
 
 /* How many steps a dispatch has at most: half of the sessions that come and go. */

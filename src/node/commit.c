@@ -118,7 +118,7 @@ static struct su_chain_at at_of(const struct node_duty *d, const struct node_vie
 static enum su_code send(struct su_node_agent *n, struct su_chain_batch *b, struct su_err *e)
 {
     const struct su_signer *signers[] = {&n->signer};
-    const struct su_chain_send_opts o = {.poll_ms = 100};
+    const struct su_chain_send_opts o = {.poll_ms = 100, .no_details = true};
     struct su_chain_result r = {.sent = false};
     enum su_code rc = su_chain_batch_check(b, e);
 
