@@ -151,10 +151,12 @@ struct su_replay {
     const bool *emits;
     const struct su_draw *draw; /* of a task that draws tokens; else NULL */
     bool (*cancelled)(void *ctx); /* asked between dispatches; may be NULL */
+    /* How many rows the next dispatch should have, 1 to `most`, which the task takes. NULL: so many. */
+    uint32_t (*rows)(void *ctx, uint32_t most);
     void (*progress)(void *ctx, uint32_t done, uint32_t total);
     void *ctx;
 };
-/* Runs all steps in dispatches as large as the task takes, in a session of its own, and fills a new
+/* Runs all steps in dispatches as large as the task takes and `rows` says, in a session of its own, and fills a new
    trace. output, when not NULL: receives the rows of each output, malloc'ed, owned by the caller.
    On failure *trace and every output are NULL: SU_EINVAL: no step; SU_ELIMIT: too many;
    SU_ECANCELLED; else as su_task_session_new and su_task_run. */

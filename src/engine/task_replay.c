@@ -61,7 +61,9 @@ bool su_task_cursor_next(struct su_task_cursor *c, uint32_t end)
     c->done += c->n_row;
     c->emitted += c->n_emit;
     c->n_row = c->n_emit = 0;
-    while (c->n_row < c->rows_max && c->done + c->n_row < SU_MIN(end, r->steps)) {
+    uint32_t most =
+        r->rows ? SU_MIN(SU_MAX(r->rows(r->ctx, c->rows_max), 1u), c->rows_max) : c->rows_max;
+    while (c->n_row < most && c->done + c->n_row < SU_MIN(end, r->steps)) {
         uint32_t step = c->done + c->n_row;
         bool emit = !r->emits || r->emits[step];
         if ((emit && c->n_emit == c->task->e_max) || !fixed_alike(c, c->done, step))

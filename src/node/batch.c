@@ -80,7 +80,8 @@ uint32_t node_batch_rows(struct node_task *t, uint32_t session, uint32_t n)
     pthread_mutex_lock(&b->lock);
     for (uint32_t i = 0; i < NODE_BATCH_SEEN; i++)
         others += b->seen[i].session != session && b->seen[i].steps && is_about(b, &b->seen[i]);
-    others = SU_MIN(others, b->sessions - SU_MIN(b->sessions, 1u)); /* some may have ended */
+    /* Some may have ended since; one of those that are open is this one. */
+    others = SU_MIN(others, b->sessions - (session != UINT32_MAX && b->sessions > 0));
     pthread_mutex_unlock(&b->lock);
     return others > 0 ? most : n;
 }

@@ -224,11 +224,22 @@ static void note(const struct node_duty *d, uint32_t steps)
     c->compute_us = d->times.compute_us;
 }
 
+/* Whoever goes step by step waits for no larger a dispatch of a check than of a prompt. */
+static uint32_t rows_now(void *check, uint32_t most)
+{
+    struct check *k = check;
+
+    return node_batch_rows(k->d->task, UINT32_MAX, most);
+}
+
 static enum su_code replay(struct check *k, struct su_err *e)
 {
     struct node_duty *d = k->d;
-    struct su_replay r = {
-        .steps = k->v.steps, .cancelled = between, .progress = on_progress, .ctx = k};
+    struct su_replay r = {.steps = k->v.steps,
+                          .cancelled = between,
+                          .rows = rows_now,
+                          .progress = on_progress,
+                          .ctx = k};
     struct su_trace *trace = NULL;
     bool *emits = NULL;
     uint64_t since;

@@ -106,7 +106,8 @@ void node_batch_fini(struct node_batch *b);
 /* A session of the task was opened, +1, or closed, -1: no more than there are are waited for. */
 void node_batch_sessions(struct node_batch *b, int change);
 /* How many of n rows of a session that are there its next dispatch should have: all, or half of what the task
-   takes while others go step by step, who wait less then, and have room beside them. */
+   takes while others go step by step, who wait less then, and have room beside them. UINT32_MAX: of a session
+   that takes no part, as in a check. */
 uint32_t node_batch_rows(struct node_task *t, uint32_t session, uint32_t n);
 /* Waits for its turn, runs the rows, perhaps with those of others, and gives away what comes of it. Errors of
    su_task_run, give, su_flow_emit_all; finish the item in any case. */

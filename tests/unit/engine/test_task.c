@@ -517,6 +517,7 @@ static void test_refused_runs_leave_all_as_it_was(void **state)
 
 struct watch {
     uint32_t asked, cancel_at, done, total;
+    uint32_t sized, largest; /* dispatches whose rows were asked for; the most that ran at once */
 };
 
 static bool cancelled(void *ctx)
@@ -529,8 +530,17 @@ static void progress(void *ctx, uint32_t done, uint32_t total)
 {
     struct watch *w = ctx;
     assert_true(done > w->done && done <= total);
+    w->largest = SU_MAX(w->largest, done - w->done);
     w->done = done;
     w->total = total;
+}
+
+/* None, one, two, and more than there may be, in turn. */
+static uint32_t some_rows(void *ctx, uint32_t most)
+{
+    struct watch *w = ctx;
+    const uint32_t say[] = {0, 1, 2, most + 9};
+    return say[w->sized++ % SU_ARRAY_LEN(say)];
 }
 
 static void test_replay(void **state)
@@ -552,6 +562,19 @@ static void test_replay(void **state)
     assert_int_equal(w.done, TOKENS);
     assert_int_equal(w.total, TOKENS);
     assert_true(w.asked >= 4);
+    /* The same in dispatches of any size. */
+    struct su_trace_roots roots, again;
+    struct su_trace *other;
+    uint32_t asked = w.asked;
+    w = (struct watch){0};
+    r.rows = some_rows;
+    must(su_task_replay(a.task, &r, &other, NULL, &e), &e);
+    su_trace_roots(trace, TOKENS, &roots);
+    su_trace_roots(other, TOKENS, &again);
+    assert_memory_equal(&roots, &again, sizeof roots);
+    assert_true(w.done == TOKENS && w.asked > asked && w.sized >= w.asked && w.largest > 2);
+    su_trace_free(other);
+    r.rows = NULL;
     su_trace_free(trace);
     free(output[0]);
     w = (struct watch){.cancel_at = 3};

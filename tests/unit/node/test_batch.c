@@ -343,6 +343,7 @@ static void chunks_leave_room(void **state)
     assert_int_equal(one_chunk(&steps, 1), SU_OK);
     assert_int_equal(node_batch_rows(&w->task, prompt.session, 64), 32);
     assert_int_equal(node_batch_rows(&w->task, prompt.session, 20), 20);
+    assert_int_equal(node_batch_rows(&w->task, UINT32_MAX, 64), 32); /* a check's */
     assert_int_equal(node_batch_rows(&w->task, steps.session, 64), 64); /* it is itself the one */
     w->model.package->t_max = 8;
     assert_int_equal(node_batch_rows(&w->task, prompt.session, 8),
