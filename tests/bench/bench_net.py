@@ -315,6 +315,16 @@ def await_steps(watch, known, steps):
     raise BenchError("a generation does not begin")
 
 
+def end_answer(process):
+    """Has a generation stopped, so that the next round has the nodes to itself."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
 def beside_long_prompt(bench):
     o, network = bench.o, bench.network
     words = find_words(o.long_prompt)
@@ -335,8 +345,7 @@ def beside_long_prompt(bench):
     finally:
         watch.over = True
         for p in asked:
-            p.kill()
-            p.communicate()
+            end_answer(p)
         watch.join()
     run = json.loads(out.splitlines()[-1])
     chunks = -(-run["prompt_tokens"] // BATCH)
