@@ -160,15 +160,18 @@ static uint32_t rows_of_piece(const struct su_value *v, uint32_t panel)
     return (uint32_t)SU_MIN(panels * panel, (size_t)v->shape.dim[0]);
 }
 
-/* All in one piece on large pages where the system has them: a token reads every byte once, and
-   prefetching by the processor ends at each page. */
-static uint8_t *alloc_panels(uint64_t bytes)
+/* A token reads every byte once: walks of page tables take their time, and prefetching by the
+   processor ends at each page. */
+void *cpu_alloc_large(uint64_t bytes)
 {
     void *p = NULL;
-    if (bytes > SIZE_MAX / 2 || posix_memalign(&p, HUGE_PAGE_BYTES, (size_t)bytes) != 0)
+    bool large = bytes >= HUGE_PAGE_BYTES;
+    if (bytes > SIZE_MAX / 2 ||
+        posix_memalign(&p, large ? HUGE_PAGE_BYTES : LINE_BYTES, (size_t)bytes) != 0)
         return NULL;
 #if defined(MADV_HUGEPAGE)
-    (void)madvise(p, (size_t)bytes, MADV_HUGEPAGE);
+    if (large)
+        (void)madvise(p, (size_t)bytes, MADV_HUGEPAGE);
 #endif
     return p;
 }
@@ -191,7 +194,7 @@ enum su_code cpu_matrices_load(struct su_stage *s, const struct su_weight_source
     }
     if (rc != SU_OK || total == 0)
         return rc;
-    uint8_t *piece = su_try_alloc_aligned((size_t)most, 1), *to = alloc_panels(total);
+    uint8_t *piece = su_try_alloc_aligned((size_t)most, 1), *to = cpu_alloc_large(total);
     cs->panels = to;
     if (!piece || !to)
         rc = su_fail(e, SU_ENOMEM, "cpu stage", "%llu bytes of weights", (unsigned long long)total);

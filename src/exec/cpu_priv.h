@@ -168,4 +168,8 @@ enum su_code cpu_qweights_load(struct su_stage *s, const struct su_weight_source
 enum su_code cpu_gemm_prepare(struct su_stage *s, uint32_t node, const float *w,
                               const struct cpu_kernels *k, uint64_t *bytes, struct su_err *e);
 
+/* At a line's border; what holds a large page or more lies on large pages where the system has
+   them. NULL: no memory. */
+void *cpu_alloc_large(uint64_t bytes);
+
 #endif

@@ -4,13 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define PIECE_BYTES (4u << 20) /* of a weight read and repacked at a time */
 #define SPLIT_MACS 200000u /* below this, waking another thread costs more than it saves */
 #define WIDE_LEAST (2 * CPU_WIDE_ROWS) /* rows that are worth unpacking a group for wide tiles */
 #define BLOCK_MAX 256u
-#define HUGE_PAGE_BYTES (2u << 20)
 #define LINE_BYTES 64u
 #define K_SCALES 12u /* bytes of 6-bit scales and minima of a Q4_K or Q5_K block */
 
@@ -253,22 +251,6 @@ static enum su_code load_weight(const struct su_graph *g, const struct su_weight
     if (rc != SU_OK)
         (void)su_wrap(e, "weight %s", v->name);
     return rc;
-}
-
-/* A token reads every byte once: walks of page tables take their time, and prefetching by the
-   processor ends at each page. */
-void *cpu_alloc_large(uint64_t bytes)
-{
-    void *p = NULL;
-    bool large = bytes >= HUGE_PAGE_BYTES;
-    if (bytes > SIZE_MAX / 2 ||
-        posix_memalign(&p, large ? HUGE_PAGE_BYTES : LINE_BYTES, (size_t)bytes) != 0)
-        return NULL;
-#if defined(MADV_HUGEPAGE)
-    if (large)
-        (void)madvise(p, (size_t)bytes, MADV_HUGEPAGE);
-#endif
-    return p;
 }
 
 enum su_code cpu_qweights_load(struct su_stage *s, const struct su_weight_source *src,

@@ -54,8 +54,4 @@ struct cpu_llm {
     struct cpu_session session[SU_STAGE_SESSION_MAX];
 };
 
-/* At a line's border; what holds a large page or more lies on large pages where the system has
-   them. NULL: no memory. */
-void *cpu_alloc_large(uint64_t bytes);
-
 #endif
